@@ -1,0 +1,3 @@
+module github.com/libos-go/libos
+
+go 1.26
