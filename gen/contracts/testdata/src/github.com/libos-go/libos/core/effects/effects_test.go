@@ -1,0 +1,5 @@
+package effects
+
+import _ "image/jpeg"
+
+func init() {}

@@ -1,0 +1,3 @@
+package demo
+
+const X = 1

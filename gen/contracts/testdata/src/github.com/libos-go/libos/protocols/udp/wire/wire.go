@@ -1,0 +1,3 @@
+package wire
+
+const X = 1
