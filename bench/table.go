@@ -1,0 +1,90 @@
+package main
+
+import "time"
+
+// Budget says how much work a child process should do.
+type Budget struct {
+	CPU time.Duration // CPU time to spend measuring, warm-up not included
+}
+
+// Figure is what one side of one benchmark measured in one child process.
+type Figure struct {
+	Value  float64            `json:"value"`            // in the unit of the benchmark
+	Detail map[string]float64 `json:"detail,omitempty"` // further facts by name, for example heap and resident bytes
+}
+
+// Side measures one side of a benchmark. It runs alone in a process of its own, pinned to one CPU with GOMAXPROCS=1,
+// and may leave its sockets and goroutines behind: the process ends when it returns.
+type Side func(Budget) (Figure, error)
+
+// Direction says which of two values of a benchmark is the better one.
+type Direction int
+
+const (
+	LowerIsBetter  Direction = iota // costs: time, memory
+	HigherIsBetter                  // rates
+)
+
+func (d Direction) String() string {
+	if d == HigherIsBetter {
+		return "higher"
+	}
+	return "lower"
+}
+
+// Benchmark is one row of the table: what is measured and who measures it.
+type Benchmark struct {
+	Name   string
+	Unit   string
+	Better Direction
+	Help   string // one line for -list
+	Detail bool   // print the Detail of both sides below the figure
+	Ours   Side   // nil while there is no side of ours: only -peer-only works
+	Peer   Side
+	// PeerName is the module path of the peer, or a phrase where the peer is no module.
+	PeerName string
+}
+
+const gvisorModule = "gvisor.dev/gvisor"
+
+// benchmarks lists everything the program can measure, in the order it prints. To add a figure, write its driver and
+// its sides and add a row.
+func benchmarks() []Benchmark {
+	return []Benchmark{
+		{
+			Name: "tcp-bulk-1500", Unit: "ns/byte", PeerName: gvisorModule,
+			Help: "CPU per byte of one TCP flow between two stacks in memory, MTU 1500, checksums on, writes of 64 KiB",
+			Peer: peerTCPBulk,
+		},
+		{
+			Name: "tcp-rr", Unit: "us/roundtrip", PeerName: gvisorModule,
+			Help: "CPU per request and response of 1 byte, a goroutine blocked in net.Conn.Read on either side",
+			Peer: peerTCPRR,
+		},
+		{
+			Name: "udp-1400", Unit: "us/datagram", PeerName: gvisorModule,
+			Help: "CPU per UDP datagram of 1400 bytes, one way, written and read through net.Conn",
+			Peer: peerUDP,
+		},
+		{
+			Name: "forward-8", Unit: "ns/packet/hop", PeerName: gvisorModule,
+			Help: "CPU per packet and hop of UDP datagrams of 1400 bytes through 8 forwarding stacks, less the same through 1",
+			Peer: peerForward,
+		},
+		{
+			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
+			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
+			Peer: peerInstance,
+		},
+		{
+			Name: "tcp-idle-mem", Unit: "bytes/endpoint", PeerName: gvisorModule, Detail: true,
+			Help: "memory of an established, idle TCP endpoint that has carried a byte each way, net.Conn included",
+			Peer: peerTCPIdle,
+		},
+		{
+			Name: "instance-10k", Unit: "bytes", PeerName: "fixed bound", Detail: true,
+			Help: "memory each of 10,000 instances with a device, addresses, an open UDP socket and a ping answered, against a bound",
+			Peer: boundInstance10k,
+		},
+	}
+}
