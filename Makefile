@@ -1,0 +1,135 @@
+# libos: `make help` lists every target. Go, make, git and a POSIX shell suffice.
+#
+# Which configuration a command is about
+#
+# A build has a NAME, a configuration file and a folder:
+#
+#   NAME      configuration file     folder
+#   default   .config                build/default/
+#   NAME      build/NAME/.config     build/NAME/
+#
+# * NAME_defconfig names the build NAME; tinyconfig, allyesconfig, allnoconfig,
+#   allmodconfig, alldefconfig and randconfig name it tiny, allyes, allno,
+#   allmod, alldef and rand; defconfig names it default.
+# * A name holds for the whole command line, whatever the order of its goals:
+#   `make tiny_defconfig menuconfig all` configures, edits and builds build/tiny.
+# * BUILD=NAME on the command line chooses the name itself: `make BUILD=tiny` goes
+#   on with build/tiny later, `make BUILD=mine tinyconfig` starts build/mine.
+#   Nothing else is remembered between two commands: `make` alone is build/default.
+# * Every configuration target is passed on as `build/libosbuild TARGET`, with
+#   KCONFIG_CONFIG naming the file above unless the environment already does
+#   (unset for default: .config is what libosbuild takes by itself).
+# * `build/libosbuild build NAME` reads the same file, takes defconfig for the
+#   build default if there is none, and writes build/NAME/libos, with what it
+#   generated in build/NAME/.gen (overlay.json there gives `go test -overlay` the
+#   options of the build); generate and size take NAME in the same way.
+
+.POSIX:
+.NOTPARALLEL:
+.SUFFIXES:
+
+CGO_ENABLED ?= 0
+export CGO_ENABLED
+GO = go
+
+NAMED := $(sort $(patsubst %_defconfig,%,$(filter %_defconfig,$(MAKECMDGOALS))) \
+	$(patsubst %config,%,$(filter tinyconfig allyesconfig allnoconfig allmodconfig alldefconfig randconfig,$(MAKECMDGOALS))) \
+	$(patsubst defconfig,default,$(filter defconfig,$(MAKECMDGOALS))))
+BUILD := $(or $(NAMED),default)
+ifneq ($(words $(BUILD)),1)
+$(error one command line is about one build, not $(words $(BUILD)) ($(BUILD)): run make once for each)
+endif
+ifneq ($(BUILD),default)
+KCONFIG_CONFIG ?= build/$(BUILD)/.config
+export KCONFIG_CONFIG
+endif
+
+OSBUILD = build/libosbuild
+LIBOS   = build/$(BUILD)/libos
+
+##@ Building
+.PHONY: all libosbuild generate build size clean
+all: build ## build/libosbuild and build/$(BUILD)/libos (what make alone does)
+libosbuild: ## build/libosbuild, the configuration and build tool
+	@mkdir -p build
+	$(GO) build -o $(OSBUILD) ./cmd/libosbuild
+generate: libosbuild ## only generate the Go code of a build
+	$(OSBUILD) generate $(BUILD)
+build: libosbuild ## generate and compile build/$(BUILD)/libos
+	$(OSBUILD) build $(BUILD)
+size: build ## what each chosen symbol adds to the binary
+	$(OSBUILD) size $(BUILD)
+clean: ## remove build/ (.config stays)
+	rm -rf build
+
+##@ Configuring (BUILD=NAME chooses the build; X_defconfig names it X)
+CONFIGURE = menuconfig config oldconfig olddefconfig savedefconfig allnoconfig allyesconfig allmodconfig alldefconfig \
+	randconfig tinyconfig defconfig listnewconfig helpnewconfig mod2yes mod2no yes2mod diffconfig
+.PHONY: $(CONFIGURE)
+## menuconfig: change the configuration in a full-screen menu
+## config oldconfig olddefconfig: ask for all symbols; for new ones; take their defaults
+## defconfig X_defconfig X.config: start from defaults, from X, or merge a fragment
+## allyesconfig allnoconfig allmodconfig alldefconfig tinyconfig randconfig: extremes
+## savedefconfig: write the shortest defconfig
+## listnewconfig helpnewconfig diffconfig: what is new, what changed
+## mod2yes yes2mod mod2no: turn modules into built-ins and so on
+$(CONFIGURE): libosbuild
+	@mkdir -p build/$(BUILD)
+	$(OSBUILD) $@
+%_defconfig %.config: libosbuild
+	@mkdir -p build/$(BUILD)
+	$(OSBUILD) $@
+
+##@ Running
+.PHONY: run run-tun bench soak
+run: build ## two hosts and a router in one process, a download through them
+	$(LIBOS) demo
+run-tun: build ## (root) the same stack on a TUN, against the kernel's ping and curl
+	$(LIBOS) demo --tun
+bench: ## all figures against their peers; NAME=tcp-rr for one
+	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))
+
+##@ Testing
+.PHONY: test race vet lint fuzz matrix
+TESTFLAGS ?=
+REPORT = build/testreport
+.PHONY: $(REPORT)
+$(REPORT):
+	@mkdir -p build
+	@$(GO) build -o $@ ./gen/contracts/cmd/testreport
+test: $(REPORT) ## everything; needs only Go, skips are listed with their reasons
+	@rc=0; $(REPORT) -name="make test" $(TESTFLAGS) ./... || rc=$$?; \
+	if [ -f bench/go.mod ]; then (cd bench && ../$(REPORT) -name="make test, bench" $(TESTFLAGS) ./...) || rc=$$?; fi; exit $$rc
+# What runs on several goroutines at once; everything else is one state machine.
+CONCURRENT = $(wildcard allocator core host device protocols netlink plugin posix sim)
+race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)
+	@CGO_ENABLED=1 $(REPORT) -name="make race" $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
+vet: ## go vet, bench/ included
+	$(GO) vet ./...
+	@if [ -f bench/go.mod ]; then echo "cd bench && $(GO) vet ./..."; cd bench && $(GO) vet ./...; fi
+lint: ## gofmt and the analyzers of the contracts
+	@bad=$$(git ls-files -co --exclude-standard '*.go' | grep -v /testdata/ | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done | xargs "$$($(GO) env GOROOT)/bin/gofmt" -l) || exit 1; \
+	if [ -n "$$bad" ]; then echo "not formatted (gofmt -w):"; echo "$$bad"; exit 1; fi
+	$(GO) run ./gen/contracts/cmd/contracts ./...
+FUZZTIME ?= 5s
+fuzz: ## every fuzz target for FUZZTIME (5s) each
+	@mkdir -p build
+	@$(GO) test -list '^Fuzz' ./... >build/fuzz.list || { cat build/fuzz.list; exit 1; }
+	@n=0; names=; while read -r a b rest; do case $$a in \
+	Fuzz*) names="$$names $$a" ;; \
+	ok) for f in $$names; do \
+		echo "$(GO) test -fuzz $$f -fuzztime $(FUZZTIME) $$b"; n=$$((n+1)); \
+		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$b" >build/fuzz.log 2>&1 </dev/null || { cat build/fuzz.log; exit 1; }; \
+	done; names= ;; esac; done <build/fuzz.list; echo "fuzz: $$n targets, no failure"
+soak: $(REPORT) ## the tests named …Soak… in full length (LIBOS_SOAK=1), hours
+	@LIBOS_SOAK=1 $(REPORT) -name="make soak" -timeout 6h -run Soak $(TESTFLAGS) ./...
+matrix: libosbuild ## build ten configurations, test the protocols of each
+	@GO=$(GO) MAKE=$(MAKE) sh .ci/matrix
+
+##@ Help
+.PHONY: help
+help: ## this list
+	@sed -n \
+	-e 's/^##@ \(.*\)/\n\1/p' \
+	-e 's/^## \([^:]*\): \(.*\)/  \1: \2/p' \
+	-e 's/$$(BUILD)/NAME/; s/^\([a-z-]*\):[^#]*## \(.*\)/  \1: \2/p' Makefile
