@@ -27,6 +27,7 @@ type Pool struct {
 	pages  [NumClasses]pageCache
 	caches []objectCache
 	shares *sharing // unused records
+	shared int      // pages with one in use
 	report func(Violation)
 	found  *violations // kept for Close when there is no report
 	dbg    *poolDebug  // nil without Debug
@@ -142,6 +143,9 @@ func (p *Pool) Close() error {
 // nil. An instance calls it when it closes and has freed everything it knows of. Without
 // Debug there are no lines, and objects are listed by account in one sum only.
 func (p *Pool) Leaks(a *Account) []Leak {
+	if a != nil && a.pages == 0 && a.objects == 0 && p.shared == 0 {
+		return nil
+	}
 	var list leakList
 	for c := range p.pages {
 		p.pages[c].leaks(a, list.add)

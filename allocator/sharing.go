@@ -108,6 +108,7 @@ func (s *sharing) takeLast() (*Account, int32) {
 }
 
 func (p *Pool) newSharing() *sharing {
+	p.shared++
 	s := p.shares
 	if s == nil {
 		return &sharing{list: make([]holder, 0, 2)}
@@ -120,6 +121,7 @@ func (p *Pool) newSharing() *sharing {
 func (p *Pool) freeSharing(pg *Page) {
 	s := pg.shared
 	pg.shared = nil
+	p.shared--
 	s.index = nil
 	if cap(s.list) > crowd {
 		return
