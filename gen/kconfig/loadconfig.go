@@ -1,0 +1,190 @@
+package kconfig
+
+import (
+	"strconv"
+	"strings"
+)
+
+// config reads a config or menuconfig item.
+func (l *loader) config(it *item, m *Menu, kind, name string) {
+	if !validName(name) {
+		l.errorf(it.at(kind), "%q cannot be a symbol's name: use letters, digits and _, without CONFIG_", name)
+		return
+	}
+	it.allow("config "+name, kind, "type", "prompt", "prompt_if", "def_bool", "def_tristate", "default", "depends",
+		"select", "imply", "range", "help", "modules", "package", "static")
+	s := l.tree.reference(name, m.Pos)
+	m.Sym = s
+	if len(s.Menus) == 0 {
+		s.Pos, s.order = m.Pos, len(l.tree.ordered)
+		l.tree.ordered = append(l.tree.ordered, s)
+	}
+	s.Menus = append(s.Menus, m)
+	m.Parent.List = append(m.Parent.List, m)
+
+	if text, ok := it.str("type"); ok {
+		typ, known := parseType(text)
+		if !known {
+			l.errorf(it.at("type"), "type %q is unknown: bool, tristate, int, hex or string", text)
+		} else {
+			l.setType(it, m, "type", typ)
+		}
+	}
+	if text, ok := it.str("prompt"); ok {
+		l.addPrompt(it, m, "prompt", text)
+	} else if _, ok := it.vals["prompt_if"]; ok {
+		l.errorf(it.at("prompt_if"), "prompt_if without a prompt: add prompt = \"…\"")
+	}
+	m.dep = l.condition(it, "depends")
+	l.defaults(it, m, "def_bool", Bool)
+	l.defaults(it, m, "def_tristate", TristateType)
+	l.defaults(it, m, "default", Unknown)
+	l.links(it, m, "select", propSelect)
+	l.links(it, m, "imply", propImply)
+	l.ranges(it, m)
+	if help, ok := it.str("help"); ok {
+		m.Help = strings.TrimRight(help, " \t\n")
+		if s.Help == "" {
+			s.Help = m.Help
+		}
+	}
+	if it.flag("modules") {
+		if !l.tree.modules.constant && l.tree.modules != s {
+			l.errorf(it.at("modules"), "%s already turns modules on (%s): only one symbol can", l.tree.modules.Name, l.tree.modules.Pos)
+		}
+		l.tree.modules = s
+	}
+	if pkg, ok := it.str("package"); ok {
+		if s.Package != "" && s.Package != pkg {
+			l.errorf(it.at("package"), "%s already names the package %q: give it one", name, s.Package)
+		}
+		s.Package = pkg
+	}
+	s.Static = s.Static || it.flag("static")
+	if l.choice != nil {
+		l.member(m)
+	}
+}
+
+func (l *loader) setType(it *item, m *Menu, key string, typ Type) {
+	s := m.Sym
+	if s.Type == Unknown {
+		s.Type = typ
+	} else if s.Type != typ {
+		l.warnf(it.at(key), "%s is %s since %s: type %s is ignored", s.Name, s.Type, s.Pos, typ)
+	}
+}
+
+// member makes the symbol of m a member of the choice being read.
+func (l *loader) member(m *Menu) {
+	s := m.Sym
+	if m.prompt == nil {
+		l.errorf(m.Pos, "%s is a member of a choice and needs a prompt", s.Name)
+	}
+	if s.Type != Bool {
+		l.errorf(m.Pos, "%s is a member of a choice and must be bool, not %s", s.Name, s.Type)
+	}
+	switch {
+	case s.choice == nil:
+		s.choice = l.choice
+		l.choice.members = append(l.choice.members, s)
+	case s.choice != l.choice:
+		l.errorf(m.Pos, "%s is a member of the choice at %s already: a symbol can be in one choice only", s.Name, s.choice.Pos)
+	}
+}
+
+// defaults reads default, def_bool and def_tristate.
+func (l *loader) defaults(it *item, m *Menu, key string, typ Type) {
+	if _, ok := it.vals[key]; !ok {
+		return
+	}
+	if typ != Unknown {
+		l.setType(it, m, key, typ)
+	}
+	for _, text := range it.list(key) {
+		if _, err := strconv.ParseInt(text, 10, 64); err == nil && m.Sym.Type == Hex && !strings.HasPrefix(text, "0") {
+			// TOML reads 0x1f as the number 31.
+			n, _ := strconv.ParseInt(text, 10, 64)
+			if _, isInt := firstValue(it.vals[key]).(int64); isInt && n >= 0 {
+				text = "0x" + strconv.FormatInt(n, 16)
+			}
+		}
+		if p := l.valued(it, m, key, text); p != nil {
+			p.kind = propDefault
+			m.Sym.props = append(m.Sym.props, p)
+		}
+	}
+}
+
+func firstValue(v any) any {
+	if arr, ok := v.([]any); ok && len(arr) > 0 {
+		return arr[0]
+	}
+	return v
+}
+
+// links reads select and imply.
+func (l *loader) links(it *item, m *Menu, key string, kind propKind) {
+	for _, text := range it.list(key) {
+		p := l.valued(it, m, key, text)
+		if p == nil {
+			continue
+		}
+		if p.expr.op != opSymbol || p.expr.s.constant {
+			l.errorf(p.pos, "%s wants one symbol, not %q; for more, give an array", key, text)
+			continue
+		}
+		p.kind, p.sym, p.expr = kind, p.expr.s, nil
+		m.Sym.props = append(m.Sym.props, p)
+	}
+}
+
+// ranges reads range: [LOW, HIGH] or "LOW HIGH [if CONDITION]", or an array of
+// the latter.
+func (l *loader) ranges(it *item, m *Menu) {
+	v, ok := it.vals["range"]
+	if !ok {
+		return
+	}
+	texts := it.list("range")
+	if arr, ok := v.([]any); ok && len(arr) == 2 {
+		_, loInt := arr[0].(int64)
+		_, hiInt := arr[1].(int64)
+		if loInt && hiInt {
+			if m.Sym.Type == Hex {
+				for i := range texts {
+					n, _ := strconv.ParseInt(texts[i], 10, 64)
+					texts[i] = "0x" + strconv.FormatInt(n, 16)
+				}
+			}
+			texts = []string{texts[0] + " " + texts[1]}
+		}
+	}
+	for _, text := range texts {
+		p := &Property{kind: propRange, menu: m, pos: it.at("range")}
+		toks, err := lexExpr(text)
+		if err != nil {
+			l.errorf(p.pos, "range: %v", err)
+			continue
+		}
+		val, cond, hasIf := splitIf(toks)
+		ps := &exprParser{tree: l.tree, pos: p.pos, toks: val}
+		if len(val) == 2 {
+			if p.lo, err = ps.operand(); err == nil {
+				p.hi, err = ps.operand()
+			}
+		}
+		if len(val) != 2 || err != nil || hasIf && len(cond) == 0 {
+			l.errorf(p.pos, "range %q: write \"LOW HIGH\" or \"LOW HIGH if CONDITION\"", text)
+			continue
+		}
+		if hasIf {
+			if p.given, err = l.tree.parseTokens(cond, p.pos); err != nil {
+				l.errorf(p.pos, "range: %v", err)
+				continue
+			}
+			p.cond = p.given
+		}
+		m.Sym.props = append(m.Sym.props, p)
+	}
+}
