@@ -113,14 +113,7 @@ lint: ## gofmt and the analyzers of the contracts
 	$(GO) run ./gen/contracts/cmd/contracts ./...
 FUZZTIME ?= 5s
 fuzz: ## every fuzz target for FUZZTIME (5s) each
-	@mkdir -p build
-	@$(GO) test -list '^Fuzz' ./... >build/fuzz.list || { cat build/fuzz.list; exit 1; }
-	@n=0; names=; while read -r a b rest; do case $$a in \
-	Fuzz*) names="$$names $$a" ;; \
-	ok) for f in $$names; do \
-		echo "$(GO) test -fuzz $$f -fuzztime $(FUZZTIME) $$b"; n=$$((n+1)); \
-		$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$b" >build/fuzz.log 2>&1 </dev/null || { cat build/fuzz.log; exit 1; }; \
-	done; names= ;; esac; done <build/fuzz.list; echo "fuzz: $$n targets, no failure"
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) sh .ci/fuzz
 soak: $(REPORT) ## the tests named …Soak… in full length (LIBOS_SOAK=1), hours
 	@LIBOS_SOAK=1 $(REPORT) -name="make soak" -timeout 6h -run Soak $(TESTFLAGS) ./...
 matrix: libosbuild ## build ten configurations, test the protocols of each
