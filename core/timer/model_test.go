@@ -211,14 +211,14 @@ func (s *script) expire(id int, now Time) {
 // step acts or advances and returns the time advanced to, if any.
 func (s *script) step() {
 	r := s.draw()
-	if r%4 != 0 {
+	if r%12 != 0 {
 		s.act()
 		return
 	}
 	v := Time(r >> 8)
 	now := s.q.now()
 	to := now
-	switch (r >> 2) % 16 {
+	switch (r >> 4) % 16 {
 	case 0:
 		to -= v % 1000
 	case 1:
@@ -252,15 +252,15 @@ func compare(t *testing.T, n, steps int, fresh func() func() uint64) {
 		sm.step()
 		sw.step()
 		if !slices.Equal(sm.trace, sw.trace) {
-			t.Fatalf("step %d of %d timers: the wheel did %v, the list %v", i, n, sw.trace, sm.trace)
+			t.Fatalf("step %d with %d timers: the wheel did %v, the list %v", i, n, sw.trace, sm.trace)
 		}
 		sm.trace, sw.trace = sm.trace[:0], sw.trace[:0]
 		exact, next := m.next(), w.next()
 		if next > exact || (next == Never) != (exact == Never) || next < w.now() {
-			t.Fatalf("step %d of %d timers: now %d, Next is %d, earliest deadline %d", i, n, w.now(), next, exact)
+			t.Fatalf("step %d with %d timers: now %d, Next is %d, earliest deadline %d", i, n, w.now(), next, exact)
 		}
 		if err := w.wheel.check(); err != nil {
-			t.Fatalf("step %d of %d timers: %v", i, n, err)
+			t.Fatalf("step %d with %d timers: %v", i, n, err)
 		}
 	}
 }
@@ -319,13 +319,15 @@ func (w *Wheel) check() error {
 }
 
 func TestWheelEqualsSortedList(t *testing.T) {
-	steps := 100_000
+	runs := 12 // each starts at time 0, because far deadlines soon carry the clock years away
 	if testing.Short() {
-		steps = 10_000
+		runs = 2
 	}
-	for seed, n := range []int{1, 3, 10, 17, 20, 40, 40, 100, 100, 300} {
-		t.Run(fmt.Sprintf("seed=%d/timers=%d", seed, n), func(t *testing.T) {
-			compare(t, n, steps, func() func() uint64 { return rand.NewPCG(uint64(seed), 1).Uint64 })
+	for _, n := range []int{1, 3, 17, 20, 40, 100, 300} {
+		t.Run(fmt.Sprintf("timers=%d", n), func(t *testing.T) {
+			for seed := range runs {
+				compare(t, n, 20_000, func() func() uint64 { return rand.NewPCG(uint64(seed), uint64(n)).Uint64 })
+			}
 		})
 	}
 }
