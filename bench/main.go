@@ -47,7 +47,7 @@ func realMain(args []string) error {
 	}
 	if *list {
 		for _, b := range benchmarks() {
-			fmt.Printf("%-14s %-15s %s\n", b.Name, b.Unit, b.Help)
+			fmt.Printf("%-18s %-14s %s\n", b.Name, b.Unit, b.Help)
 		}
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/link/pipe"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
@@ -23,11 +22,11 @@ func gvisorPath(hops int) (send, recv net.Conn, err error) {
 	}
 	const left, right = 1, 2 // device numbers, by where they point
 	for i := range hops + 1 {
-		la, lb := pipe.New("\x02\x00\x00\x00\x00\x01", "\x02\x00\x00\x00\x00\x02", mtu)
-		if err := gvisorNIC(stacks[i], right, la, fmt.Sprintf("10.0.%d.1/24", i)); err != nil {
+		la, lb, _ := gvisorPipe()
+		if err := gvisorNIC(stacks[i], right, la, nil, fmt.Sprintf("10.0.%d.1/24", i)); err != nil {
 			return nil, nil, err
 		}
-		if err := gvisorNIC(stacks[i+1], left, lb, fmt.Sprintf("10.0.%d.2/24", i)); err != nil {
+		if err := gvisorNIC(stacks[i+1], left, lb, nil, fmt.Sprintf("10.0.%d.2/24", i)); err != nil {
 			return nil, nil, err
 		}
 	}

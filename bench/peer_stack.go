@@ -7,7 +7,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-	"gvisor.dev/gvisor/pkg/tcpip/link/pipe"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -34,9 +33,10 @@ func newGVisor() *stack.Stack {
 	})
 }
 
-// gvisorNIC adds a device with addresses such as "10.0.0.1/24", and routes to their subnets.
-func gvisorNIC(s *stack.Stack, id tcpip.NICID, link stack.LinkEndpoint, addresses ...string) error {
-	if err := check(s.CreateNIC(id, link), "create device %d", id); err != nil {
+// gvisorNIC adds a device with addresses such as "10.0.0.1/24", and routes to their subnets. A nil qdisc is none.
+func gvisorNIC(s *stack.Stack, id tcpip.NICID, link stack.LinkEndpoint, qdisc stack.QueueingDiscipline, addresses ...string) error {
+	err := check(s.CreateNICWithOptions(id, link, stack.NICOptions{QDisc: qdisc}), "create device %d", id)
+	if err != nil {
 		return err
 	}
 	for _, a := range addresses {
@@ -71,13 +71,20 @@ func gvisorAddress(cidr string) (tcpip.ProtocolAddress, error) {
 }
 
 // gvisorPair makes two stacks joined by a link, 10.0.0.1 and fd00::1 on one side, .2 and ::2 on the other.
-func gvisorPair() (a, b *stack.Stack, err error) {
+func gvisorPair(link gvisorLink, settings ...func(*stack.Stack) error) (a, b *stack.Stack, err error) {
 	a, b = newGVisor(), newGVisor()
-	la, lb := pipe.New("\x02\x00\x00\x00\x00\x01", "\x02\x00\x00\x00\x00\x02", mtu)
-	if err := gvisorNIC(a, 1, la, "10.0.0.1/24", "fd00::1/64"); err != nil {
+	for _, set := range settings {
+		for _, s := range []*stack.Stack{a, b} {
+			if err := set(s); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	la, lb, qdisc := link()
+	if err := gvisorNIC(a, 1, la, qdisc(la), "10.0.0.1/24", "fd00::1/64"); err != nil {
 		return nil, nil, err
 	}
-	return a, b, gvisorNIC(b, 1, lb, "10.0.0.2/24", "fd00::2/64")
+	return a, b, gvisorNIC(b, 1, lb, qdisc(lb), "10.0.0.2/24", "fd00::2/64")
 }
 
 func gvisorAddr(ip string, port uint16) tcpip.FullAddress {
@@ -103,8 +110,8 @@ func gvisorDialer(a, b *stack.Stack) (func() (client, server net.Conn, err error
 }
 
 // gvisorTCP is one connection between two fresh stacks.
-func gvisorTCP() (client, server net.Conn, err error) {
-	a, b, err := gvisorPair()
+func gvisorTCP(link gvisorLink, settings ...func(*stack.Stack) error) (client, server net.Conn, err error) {
+	a, b, err := gvisorPair(link, settings...)
 	if err != nil {
 		return nil, nil, err
 	}

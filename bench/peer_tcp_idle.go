@@ -1,7 +1,7 @@
 package main
 
 func peerTCPIdle(Budget) (Figure, error) {
-	a, b, err := gvisorPair()
+	a, b, err := gvisorPair(gvisorPipe)
 	if err != nil {
 		return Figure{}, err
 	}

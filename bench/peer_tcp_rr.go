@@ -1,7 +1,7 @@
 package main
 
 func peerTCPRR(b Budget) (Figure, error) {
-	client, server, err := gvisorTCP()
+	client, server, err := gvisorTCP(gvisorPipe)
 	if err != nil {
 		return Figure{}, err
 	}

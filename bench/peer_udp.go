@@ -1,7 +1,7 @@
 package main
 
 func peerUDP(b Budget) (Figure, error) {
-	s1, s2, err := gvisorPair()
+	s1, s2, err := gvisorPair(gvisorPipe)
 	if err != nil {
 		return Figure{}, err
 	}

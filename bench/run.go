@@ -15,7 +15,7 @@ import (
 )
 
 // gogc is the collector's setting in every child, the same for both sides. See README.md for why it is what it is.
-const gogc = "100"
+const gogc = "400"
 
 // childTimeout ends a child that hangs; a child needs a second or two of CPU, on a machine that may be busy.
 const childTimeout = 2 * time.Minute

@@ -57,6 +57,11 @@ func benchmarks() []Benchmark {
 			Peer: peerTCPBulk,
 		},
 		{
+			Name: "tcp-bulk-1500-pipe", Unit: "ns/byte", PeerName: gvisorModule,
+			Help: "the same, the peer over its own in-memory link as it comes, without the offloads of its other links",
+			Peer: peerTCPBulkPipe,
+		},
+		{
 			Name: "tcp-rr", Unit: "us/roundtrip", PeerName: gvisorModule,
 			Help: "CPU per request and response of 1 byte, a goroutine blocked in net.Conn.Read on either side",
 			Peer: peerTCPRR,
