@@ -250,8 +250,8 @@ func (ar *Arena) unmapFree() (freed int64, err error) {
 	return freed, err
 }
 
-// Close gives all memory back to the system. While pools still hold some of it nothing that
-// they hold is touched, and the error says how much; Close may then be called again.
+// Close gives all memory back to the system and ends lending. While pools still hold some of
+// it nothing that they hold is touched, and the error says how much; Close may be repeated then.
 func (ar *Arena) Close() error {
 	ar.mu.Lock()
 	defer ar.mu.Unlock()

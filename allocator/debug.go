@@ -1,6 +1,7 @@
 package allocator
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -153,7 +154,6 @@ type poolDebug struct {
 type pageTrack struct {
 	mem              []byte // with red zones
 	alloc, ref, free site
-	damaged          bool // reported
 }
 
 func newPoolDebug(q int) *poolDebug {
@@ -191,7 +191,6 @@ func (d *poolDebug) alloc(pc *pageCache) *Page {
 	t := d.tracks[pg]
 	t.alloc.note()
 	t.ref = site{}
-	t.damaged = false
 	fillBytes(pg.Data, poisonNew)
 	return pg
 }
@@ -207,14 +206,11 @@ func (d *poolDebug) freed(pc *pageCache, pg *Page) {
 
 func (d *poolDebug) noteRef(pg *Page) { d.tracks[pg].ref.note() }
 
+// checkFree repairs what it reports, so that damage is reported once.
 func (d *poolDebug) checkFree(pc *pageCache, pg *Page) {
 	t := d.tracks[pg]
-	if t.damaged {
-		return
-	}
 	body := t.mem[redZone : len(t.mem)-redZone]
 	if off, n := damage(body, poisonFree); n > 0 {
-		t.damaged = true
 		d.report(pc, pg, UseAfterFree, fmt.Sprintf("%d bytes of a free page written, the first at offset %d (%#02x)", n, off, body[off]))
 		fillBytes(body, poisonFree)
 	}
@@ -524,20 +520,20 @@ func (c *Cache[T]) check() {
 }
 
 func fillBytes(b []byte, v byte) {
-	for i := range b {
-		b[i] = v
+	if len(b) == 0 {
+		return
+	}
+	b[0] = v
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
 	}
 }
 
 // damage counts the bytes of b that are not v, and finds the first.
 func damage(b []byte, v byte) (first, n int) {
-	for i, x := range b {
-		if x != v {
-			if n == 0 {
-				first = i
-			}
-			n++
-		}
+	n = len(b) - bytes.Count(b, []byte{v})
+	for n > 0 && b[first] == v {
+		first++
 	}
 	return first, n
 }

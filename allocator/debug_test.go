@@ -141,6 +141,10 @@ func TestDebugQuarantineDelaysReuse(t *testing.T) {
 	expect(t, buggy(t, func(p *Pool) {
 		c := NewCache[plainThing](p, "quarantined", CacheOptions{})
 		pg, x := mustPage(t, p, Page64K, nil), c.Alloc(nil)
+		var rest []*plainThing // of the chunk
+		for len(c.dbg.unused) > 0 {
+			rest = append(rest, c.Alloc(nil))
+		}
 		pg.Unref(nil)
 		c.Free(nil, x)
 		for range 4 {
@@ -150,6 +154,11 @@ func TestDebugQuarantineDelaysReuse(t *testing.T) {
 			}
 			pg2.Unref(nil)
 			c.Free(nil, y)
+		}
+		c.FreeBatch(nil, rest)
+		p.Shrink()
+		if len(p.dbg.tracks) != 0 || len(c.dbg.bases) != 0 {
+			t.Error("the history of what is gone is kept")
 		}
 	}))
 }

@@ -192,7 +192,7 @@ func runModel(t *testing.T, seed int64, debug bool) {
 		}
 		held := int64(0)
 		for _, ci := range p.SlabInfo() {
-			if ci.ActiveObjs != active[ci.Name] || ci.NumObjs < ci.ActiveObjs || ci.ActiveSlabs > ci.NumSlabs {
+			if ci.ActiveObjs != active[ci.Name] || ci.NumObjs < ci.ActiveObjs || ci.ActiveSlabs > ci.NumSlabs || int64(ci.NumObjs*ci.ObjSize) > ci.Bytes {
 				t.Fatalf("step %d: %+v, model %d active", step, ci, active[ci.Name])
 			}
 			held += ci.Bytes

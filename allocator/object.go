@@ -50,7 +50,7 @@ type chunk struct {
 	base  unsafe.Pointer // nil: shrunk away
 	n     int32
 	bytes int64
-	loan  loan // off-heap caches
+	loan  *loan // off-heap caches
 }
 
 // Cache is a slab cache of objects of one type in one Pool.
@@ -308,7 +308,7 @@ func (c *Cache[T]) newChunk(n int) (chunk, bool) {
 			n = min(n, int(c.limit-c.total))
 		}
 		clear(l.mem)
-		return chunk{base: unsafe.Pointer(unsafe.SliceData(l.mem)), n: int32(n), bytes: int64(len(l.mem)), loan: l}, true
+		return chunk{base: unsafe.Pointer(unsafe.SliceData(l.mem)), n: int32(n), bytes: int64(len(l.mem)), loan: &l}, true
 	}
 	bytes := int64(n) * int64(c.stride)
 	if !c.pool.arena.reserve(bytes) {
@@ -399,7 +399,7 @@ func (c *Cache[T]) shrink() (freed int64) {
 		ch := &c.chunks[num]
 		c.total -= ch.n
 		if c.off {
-			c.pool.arena.giveBack(ch.loan)
+			c.pool.arena.giveBack(*ch.loan)
 		} else {
 			c.pool.arena.release(ch.bytes)
 		}

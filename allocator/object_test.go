@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime"
 	"testing"
+	"unsafe"
 )
 
 // thing has pointers among plain words, as a socket has.
@@ -99,6 +100,17 @@ func TestOffHeapRefusesPointers(t *testing.T) {
 }
 
 func TestPointersAreFoundInTypes(t *testing.T) {
+	const word = unsafe.Sizeof(uintptr(0))
+	type pair struct {
+		n uintptr
+		p *int
+	}
+	type kinds struct {
+		a func()
+		b map[int]int
+		c chan int
+		d []byte
+	}
 	for _, tc := range []struct {
 		t        reflect.Type
 		pointers []uintptr
@@ -109,23 +121,15 @@ func TestPointersAreFoundInTypes(t *testing.T) {
 		{reflect.TypeFor[[0]*int](), nil},
 		{reflect.TypeFor[uintptr](), nil},
 		{reflect.TypeFor[*int](), []uintptr{0}},
-		{reflect.TypeFor[[2]struct {
-			n int
-			p *int
-		}](), []uintptr{8, 24}},
-		{reflect.TypeFor[thing](), []uintptr{8, 16, 56, 64}},
-		{reflect.TypeFor[struct {
-			a func()
-			b map[int]int
-			c chan int
-			d []byte
-		}](), []uintptr{0, 8, 16, 24}},
+		{reflect.TypeFor[[2]pair](), []uintptr{word, 3 * word}},
+		{reflect.TypeFor[thing](), []uintptr{unsafe.Offsetof(thing{}.next), unsafe.Offsetof(thing{}.name), unsafe.Offsetof(thing{}.any), unsafe.Offsetof(thing{}.any) + word}},
+		{reflect.TypeFor[kinds](), []uintptr{0, word, 2 * word, 3 * word}},
 	} {
 		plain, pointers := plainRanges(tc.t)
 		if !reflect.DeepEqual(pointers, tc.pointers) || hasPointers(tc.t) != (tc.pointers != nil) {
 			t.Errorf("%v: pointers at %v, want %v", tc.t, pointers, tc.pointers)
 		}
-		n := uintptr(len(pointers)) * 8
+		n := uintptr(len(pointers)) * word
 		for _, r := range plain {
 			n += r.end - r.off
 		}

@@ -240,9 +240,62 @@ func TestChargeWithACrowdOfHolders(t *testing.T) {
 				t.Fatalf("%d holders: one that left pays", n)
 			}
 		}
-		if pg.Refs() != 0 {
-			t.Fatalf("%d holders: %d references left", n, pg.Refs())
+		if pg.Refs() != 0 || p.shared != 0 {
+			t.Fatalf("%d holders: %d references left, %d records in use", n, pg.Refs(), p.shared)
 		}
+		for s := p.shares; s != nil; s = s.next {
+			for _, h := range s.list[:cap(s.list)] {
+				if h.account != nil {
+					t.Fatalf("%d holders: an unused record keeps an account", n)
+				}
+			}
+		}
+	}
+}
+
+// Holders that come and go behind others that stay do not make the record grow.
+func TestACrowdThatChangesStaysBounded(t *testing.T) {
+	p := newTestPool(t, ArenaOptions{}, PoolOptions{})
+	maker, stay, pass := new(Account), make([]Account, 2*crowd), make([]Account, 5000)
+	pg := mustPage(t, p, Page256, maker)
+	for i := range stay {
+		pg.Ref(&stay[i])
+	}
+	const window = 10
+	for i := range pass {
+		pg.Ref(&pass[i])
+		if i >= window {
+			pg.Unref(&pass[i-window])
+		}
+	}
+	if n := len(pg.shared.list); n > 4*len(stay) {
+		t.Errorf("%d entries for %d holders", n, pg.shared.live)
+	}
+	for i := range stay {
+		pg.Unref(&stay[i])
+	}
+	for i := range pass[:window] {
+		pg.Unref(&pass[len(pass)-window+i])
+	}
+	pg.Unref(maker)
+	if pg.Refs() != 0 || maker.Pages() != 0 {
+		t.Errorf("%d references, maker charged %d pages", pg.Refs(), maker.Pages())
+	}
+}
+
+func TestTheArenaLimitIsUsedUp(t *testing.T) {
+	for _, tc := range []struct {
+		limit int64
+		class Class
+		want  int
+	}{{300 << 10, Page4K, 75}, {300 << 10, Page2K, 150}, {4096, Page256, 16}, {4095, Page256, 0}, {60 << 10, Page64K, 0}, {64 << 10, Page64K, 1}} {
+		p := newTestPool(t, ArenaOptions{Limit: tc.limit}, PoolOptions{})
+		pages := make([]*Page, 200)
+		n := p.Pages(tc.class, nil, pages)
+		if n != tc.want {
+			t.Errorf("%d %v pages of %d bytes, want %d", n, tc.class, tc.limit, tc.want)
+		}
+		UnrefPages(pages[:n], nil)
 	}
 }
 
@@ -322,8 +375,17 @@ func TestCloseListsLeaksAndCanBeRepeated(t *testing.T) {
 	if err := ar.Close(); err != nil {
 		t.Error(err)
 	}
-	if p.Page(Page2K, nil) != nil || c.Alloc(nil) != nil {
-		t.Error("memory from a closed pool")
+}
+
+func TestAClosedPoolGivesNothing(t *testing.T) {
+	p := newTestPool(t, ArenaOptions{}, PoolOptions{})
+	c := NewCache[int](p, "ints", CacheOptions{})
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var a Account
+	if p.Page(Page2K, &a) != nil || c.Alloc(&a) != nil || a.Failures() != 2 {
+		t.Errorf("memory from a closed pool, or not counted: %+v", a)
 	}
 }
 

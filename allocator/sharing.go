@@ -35,9 +35,11 @@ func (s *sharing) find(a *Account) int {
 }
 
 func (s *sharing) add(a *Account) {
-	if i := s.find(a); i >= 0 {
-		s.list[i].n++
-		return
+	if s.live > 0 {
+		if i := s.find(a); i >= 0 {
+			s.list[i].n++
+			return
+		}
 	}
 	s.list = append(s.list, holder{a, 1})
 	s.live++
@@ -64,9 +66,12 @@ func (s *sharing) drop(a *Account) bool {
 func (s *sharing) remove(i int) {
 	s.live--
 	if s.index == nil {
-		copy(s.list[i:], s.list[i+1:])
-		s.list[len(s.list)-1] = holder{}
-		s.list = s.list[:len(s.list)-1]
+		last := len(s.list) - 1
+		if i != last {
+			copy(s.list[i:], s.list[i+1:])
+		}
+		s.list[last].account = nil
+		s.list = s.list[:last]
 		return
 	}
 	delete(s.index, s.list[i].account)
