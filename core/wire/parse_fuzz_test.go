@@ -176,3 +176,16 @@ func TestReadingAndWritingHeadersAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestAppendSummaryAllocatesNothing(t *testing.T) {
+	p := ipv4Packet(nil, make([]byte, UDPSize))
+	UDP(p.Payload()).Encode(1, 2, UDPSize)
+	buf := make([]byte, 0, 200)
+	var line []byte
+	if n := testing.AllocsPerRun(100, func() { line = AppendSummary(buf, p, LinkRaw) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if string(line) != "IP 10.0.0.1.1 > 10.0.0.2.2: UDP, length 0" {
+		t.Errorf("%s", line)
+	}
+}
