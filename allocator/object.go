@@ -256,6 +256,25 @@ func (c *Cache[T]) FreeBatch(a *Account, list []*T) {
 	}
 }
 
+// Transfer charges an object to another account from now on, for one that goes along with a frame.
+func (c *Cache[T]) Transfer(x *T, from, to *Account) {
+	if from == to {
+		return
+	}
+	if from != nil {
+		from.bytes -= int64(unsafe.Sizeof(slot[T]{}))
+		from.objects--
+	}
+	if to != nil {
+		to.bytes += int64(unsafe.Sizeof(slot[T]{}))
+		to.objects++
+		to.peak = max(to.peak, to.bytes)
+	}
+	if c.dbg != nil {
+		c.dbg.track((*slot[T])(unsafe.Pointer(x)).id, c.shift).account = to
+	}
+}
+
 // Index is an object's number in this cache: four bytes to keep instead of a pointer, which
 // the garbage collector does not follow. It is good until the object is freed.
 func (c *Cache[T]) Index(x *T) uint32 { return (*slot[T])(unsafe.Pointer(x)).id }

@@ -1,0 +1,67 @@
+package core
+
+import "github.com/libos-go/libos/core/wire"
+
+// Device is one link. It is driven by its Interface, which is the only caller
+// of Send. Input goes to [Interface.Deliver] (frames from outside the Domain)
+// or [Interface.Receive] (packets of the same Domain).
+type Device interface {
+	// Properties are read once, when the interface is created.
+	Properties() Properties
+	// Attach hands the device its interface before the first Send.
+	Attach(ifc *Interface)
+	// Send takes ownership of the first accepted packets of batch and never
+	// blocks. What it does not accept stays queued until [Interface.Resume].
+	// It runs inside an entry of the Domain.
+	Send(batch []*Packet) (accepted int)
+	// Close ends the device. It runs outside of an entry and may wait for the
+	// device's own goroutines. No input comes after it returns.
+	Close() error
+}
+
+// Link is the kind of link layer.
+type Link uint8
+
+const (
+	LinkRaw      Link = iota // IP packets without a link header (ARPHRD_NONE)
+	LinkEthernet             // ARPHRD_ETHER
+	LinkLoopback             // ARPHRD_LOOPBACK; raw IP packets here
+)
+
+// InterfaceFlags are Linux's IFF_ flags that have a meaning here.
+type InterfaceFlags uint32
+
+const (
+	FlagUp           InterfaceFlags = 1 << 0
+	FlagBroadcast    InterfaceFlags = 1 << 1
+	FlagIsLoopback   InterfaceFlags = 1 << 3
+	FlagPointToPoint InterfaceFlags = 1 << 4
+	FlagRunning      InterfaceFlags = 1 << 6
+	FlagNoARP        InterfaceFlags = 1 << 7
+	FlagPromiscuous  InterfaceFlags = 1 << 8
+	FlagAllMulticast InterfaceFlags = 1 << 9
+	FlagMulticast    InterfaceFlags = 1 << 12
+)
+
+// Offloads are what a device does in the stack's place.
+type Offloads uint32
+
+const (
+	OffloadTxChecksum   Offloads = 1 << iota // completes ChecksumPartial
+	OffloadRxVerified                        // both ends are the same memory: nothing to verify
+	OffloadSegmentation                      // takes packets with SegmentSize set (TSO, USO)
+	OffloadScatter                           // takes packets with fragments
+)
+
+// Properties describe a device.
+type Properties struct {
+	Kind     string // driver name: "loopback", "pipe", "tun", …
+	Name     string // default interface name, "" lets the instance choose KINDn
+	Link     Link
+	MTU      int // bytes of network packet, without link header
+	MaxMTU   int // largest settable MTU, 0 means 65535
+	HWAddr   wire.HWAddr
+	Flags    InterfaceFlags
+	Offloads Offloads
+	QueueLen int // packets kept when the device does not accept more, 0 means 1000
+}

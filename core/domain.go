@@ -1,0 +1,257 @@
+package core
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core/timer"
+)
+
+// frameBudget is how many frames one entry carries through the Domain's
+// instances before it hands the rest to the host, so that no caller pays for
+// a whole network.
+const frameBudget = 256
+
+// Domain is one state machine: instances that never run concurrently, with
+// their common lock, slabs, timing wheel and run queue.
+//
+// There are three doors: frames from a device, an expired timer, and a socket
+// (or administrative) call. Each takes the mutex, runs to completion, gathers
+// frames to send and waiters to wake, and leaves. A frame for another instance
+// of the Domain is queued and run after the entry that sent it.
+type Domain struct {
+	mu      sync.Mutex
+	host    Host
+	now     Time
+	wheel   timer.Wheel
+	armed   Time
+	pool    *allocator.Pool
+	packets *allocator.Cache[Packet]
+	caches  map[string]any
+
+	run   runQueue
+	dirty *Interface // interfaces with frames to send, linked by nextDirty
+	done  *Interface // last of that list
+	wakes []*Waiter
+	free  []*Waiter // idle waiters
+
+	inbox     inbox
+	timersDue atomic.Bool // RunTimers found the lock busy
+	instances []*Instance
+	nextOrder uint32
+
+	// HostState belongs to the host that drives this Domain.
+	HostState any
+}
+
+// DomainOptions are the choices made when a Domain is created.
+type DomainOptions struct {
+	Arena *allocator.Arena // where slabs come from; nil makes a private one
+	Debug bool             // red zones, poison, owners (CONFIG_SLAB_DEBUG)
+}
+
+// NewDomain makes an empty Domain that is driven by host.
+func NewDomain(host Host, o DomainOptions) *Domain {
+	if o.Arena == nil {
+		o.Arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug})
+	}
+	d := &Domain{host: host, armed: Never}
+	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug})
+	d.packets = allocator.NewCache[Packet](d.pool, "packet", allocator.CacheOptions{KeepContents: true})
+	return d
+}
+
+// Host is the host that drives this Domain.
+func (d *Domain) Host() Host { return d.host }
+
+// Pool is the Domain's slab pool. It may be used only inside an entry.
+func (d *Domain) Pool() *allocator.Pool { return d.pool }
+
+// Now is the instant of the running entry: read once per entry, or the
+// expired timer's own instant.
+func (d *Domain) Now() Time { return d.now }
+
+// SetTimer arms t at when; owner.Expire runs inside an entry. Timers of one
+// instant run in the order of their instances.
+func (in *Instance) SetTimer(t *timer.Timer, when Time, owner timer.Expirer) {
+	in.domain.wheel.Set(t, when, owner, in.order)
+}
+
+// CancelTimer disarms t. It may be called for a timer that is not armed.
+func (in *Instance) CancelTimer(t *timer.Timer) { in.domain.wheel.Cancel(t) }
+
+// Do runs f as one entry of the Domain: with its lock held, after which frames
+// that f queued are sent and waiters woken. f must not block nor call Do.
+func (d *Domain) Do(f func()) {
+	d.enter()
+	f()
+	d.leave()
+}
+
+// enter takes the lock, reads the clock and runs the timers that are due.
+func (d *Domain) enter() {
+	d.mu.Lock()
+	d.begin()
+}
+
+func (d *Domain) begin() {
+	now := d.host.Now()
+	if now > d.now {
+		d.now = now
+	}
+	if d.wheel.Next() <= now {
+		d.advance(now)
+	}
+}
+
+// advance fires the timers due at or before now. While one fires, Now is its
+// instant on the host's clock, not the time at which it should have fired.
+func (d *Domain) advance(now Time) {
+	d.timersDue.Store(false)
+	d.wheel.Advance(now)
+}
+
+// leave sends what was queued, delivers frames inside the Domain, arms the
+// host, unlocks, wakes, and takes over work that others left meanwhile.
+func (d *Domain) leave() {
+	for {
+		d.flush()
+		d.arm()
+		var buf [16]*Waiter
+		wakes := append(buf[:0], d.wakes...)
+		clear(d.wakes)
+		d.wakes = d.wakes[:0]
+		d.mu.Unlock()
+		for _, w := range wakes {
+			d.host.Wake(w)
+		}
+		if !d.inbox.waiting() && !d.timersDue.Load() {
+			return
+		}
+		if !d.mu.TryLock() {
+			return // the new holder takes it
+		}
+		d.begin()
+		d.takeInbox()
+	}
+}
+
+// flush carries frames until none is queued or the budget is spent.
+func (d *Domain) flush() {
+	budget := frameBudget
+	for {
+		d.send()
+		if d.run.empty() {
+			return
+		}
+		if budget <= 0 {
+			d.host.Defer(d)
+			return
+		}
+		budget -= d.runOne(budget)
+	}
+}
+
+// runOne delivers the oldest group of frames and tells how many they were.
+func (d *Domain) runOne(most int) int {
+	ifc, list, n := d.run.pop(most)
+	ifc.receive(list)
+	return n
+}
+
+// send gives the queued frames of each interface to its device.
+func (d *Domain) send() {
+	for d.dirty != nil {
+		ifc := d.dirty
+		d.dirty = ifc.nextDirty
+		ifc.nextDirty, ifc.isDirty = nil, false
+		if d.dirty == nil {
+			d.done = nil
+		}
+		ifc.flush()
+	}
+}
+
+func (d *Domain) markDirty(ifc *Interface) {
+	if ifc.isDirty {
+		return
+	}
+	ifc.isDirty = true
+	if d.done == nil {
+		d.dirty = ifc
+	} else {
+		d.done.nextDirty = ifc
+	}
+	d.done = ifc
+}
+
+// arm tells the host of the next deadline when it moved earlier.
+func (d *Domain) arm() {
+	if next := d.wheel.Next(); next < d.armed {
+		d.armed = next
+		d.host.Arm(d, next)
+	}
+}
+
+// RunTimers is the host's call at an armed deadline. It never waits for the
+// lock: a holder that is inside takes the timers over.
+func (d *Domain) RunTimers() {
+	d.timersDue.Store(true)
+	for d.timersDue.Load() && d.mu.TryLock() {
+		d.armed = Never
+		d.timersDue.Store(false)
+		d.begin()
+		d.takeInbox()
+		d.leave()
+	}
+}
+
+// Run is the host's answer to Defer: carry on with queued frames.
+func (d *Domain) Run() {
+	d.enter()
+	d.takeInbox()
+	d.leave()
+}
+
+// takeInbox brings in a snapshot of what producers left.
+func (d *Domain) takeInbox() {
+	if d.timersDue.Load() {
+		d.armed = Never
+		d.timersDue.Store(false)
+	}
+	d.inbox.drain(d)
+}
+
+// Wake has w woken when the running entry leaves.
+func (d *Domain) wake(w *Waiter) { d.wakes = append(d.wakes, w) }
+
+// Close ends every instance and gives the slabs back. It reports memory that
+// is still held: each such report is a leak.
+func (d *Domain) Close() error {
+	var errs []error
+	for _, in := range append([]*Instance(nil), d.instances...) {
+		errs = append(errs, in.Close())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.run.purge()
+	d.host.Arm(d, Never)
+	errs = append(errs, d.pool.Close())
+	return errors.Join(errs...)
+}
+
+// CacheOf returns the Domain's slab cache of T under name, made on first use:
+// instances of one Domain share it.
+func CacheOf[T any](d *Domain, name string) *allocator.Cache[T] {
+	if c, ok := d.caches[name].(*allocator.Cache[T]); ok {
+		return c
+	}
+	c := allocator.NewCache[T](d.pool, name, allocator.CacheOptions{})
+	if d.caches == nil {
+		d.caches = make(map[string]any)
+	}
+	d.caches[name] = c
+	return c
+}

@@ -1,0 +1,414 @@
+package core
+
+import (
+	"syscall"
+
+	"github.com/libos-go/libos/core/wire"
+)
+
+// InterfaceStats are a network device's counters, as in /proc/net/dev.
+type InterfaceStats struct {
+	RxPackets, RxBytes, RxErrors, RxDropped, Multicast uint64
+	TxPackets, TxBytes, TxErrors, TxDropped            uint64
+	RxUnknown                                          uint64 // ethertype nobody takes
+}
+
+// Interface is a network device of an instance.
+type Interface struct {
+	instance *Instance
+	device   Device
+	name     string
+	index    int
+	link     Link
+	flags    InterfaceFlags
+	offloads Offloads
+	mtu      int
+	maxMTU   int
+	queueLen int
+	hwaddr   wire.HWAddr
+
+	txq       PacketList
+	stalled   bool // the device did not accept all; Resume comes
+	isDirty   bool
+	nextDirty *Interface
+
+	addresses  []*Address
+	multicast  []multicastGroup
+	neighbours *neighbourTable
+	stats      InterfaceStats
+	taps       []Tap
+	sysctls    []any // per-device sysctl blocks, by table
+	closed     bool
+
+	// NetworkState is one value for each network protocol of the wiring, theirs
+	// to use.
+	NetworkState []any
+}
+
+// Tap sees every frame of an interface, complete with link header, before
+// the device or the stack takes it. It must not keep nor change p.
+type Tap interface {
+	Tap(ifc *Interface, p *Packet, out bool)
+}
+
+type multicastGroup struct {
+	addr  wire.Addr
+	users int
+}
+
+// Instance is the stack the interface belongs to.
+func (ifc *Interface) Instance() *Instance { return ifc.instance }
+
+// Device is the driver.
+func (ifc *Interface) Device() Device { return ifc.device }
+
+// Name, Index and MTU are as ip link shows them.
+func (ifc *Interface) Name() string { return ifc.name }
+
+// Index counts from 1 and is not reused.
+func (ifc *Interface) Index() int { return ifc.index }
+
+// MTU is the largest network packet in bytes.
+func (ifc *Interface) MTU() int { return ifc.mtu }
+
+// Link is the kind of link layer.
+func (ifc *Interface) Link() Link { return ifc.link }
+
+// HWAddr is the link-layer address.
+func (ifc *Interface) HWAddr() wire.HWAddr { return ifc.hwaddr }
+
+// Flags are the IFF_ flags now.
+func (ifc *Interface) Flags() InterfaceFlags { return ifc.flags }
+
+// Up tells whether the interface is administratively up.
+func (ifc *Interface) Up() bool { return ifc.flags&FlagUp != 0 }
+
+// Offloads are what the device does.
+func (ifc *Interface) Offloads() Offloads { return ifc.offloads }
+
+// Stats are the counters, to be read or (by the interface's own network
+// protocols) increased inside an entry.
+func (ifc *Interface) Stats() *InterfaceStats { return &ifc.stats }
+
+// AddTap adds t, and returns a function that removes it. Inside an entry.
+func (ifc *Interface) AddTap(t Tap) (remove func()) {
+	ifc.taps = append(ifc.taps, t)
+	return func() {
+		for i, x := range ifc.taps {
+			if x == t {
+				ifc.taps = append(ifc.taps[:i:i], ifc.taps[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// Deliver is the first door, for frames from outside the Domain: a device's
+// goroutine, another Domain. The frames are copied. It does not wait for a busy
+// Domain; it returns how many frames were taken, fewer only when the inbox is
+// full (the caller keeps or drops the rest).
+func (ifc *Interface) Deliver(frames []Frame) int {
+	d := ifc.instance.domain
+	if !d.mu.TryLock() {
+		n := d.inbox.put(ifc, frames)
+		if !d.mu.TryLock() {
+			return n // the holder looks again after unlocking
+		}
+		d.begin()
+		d.takeInbox()
+		d.leave()
+		return n
+	}
+	d.begin()
+	d.takeInbox()
+	for i := range frames {
+		ifc.admit(frames[i])
+	}
+	d.leave()
+	return len(frames)
+}
+
+// admit copies one outside frame into a packet and queues it. Inside an entry.
+func (ifc *Interface) admit(f Frame) {
+	if ifc.closed {
+		return
+	}
+	p := ifc.instance.NewPacket(inputHeadroom, len(f.Data))
+	if p == nil {
+		ifc.stats.RxDropped++
+		return
+	}
+	copy(p.Put(len(f.Data)), f.Data)
+	p.Checksum = f.Meta.Checksum
+	p.ChecksumStart, p.ChecksumField = f.Meta.ChecksumStart, f.Meta.ChecksumField
+	p.SegmentSize = f.Meta.SegmentSize
+	ifc.instance.domain.run.push(ifc, p)
+}
+
+// inputHeadroom lets a received frame be forwarded with a longer link header.
+const inputHeadroom = 32
+
+// Receive is the first door inside the Domain: it queues a packet that starts
+// with the link header and takes ownership. It is called by devices inside an
+// entry (from Send or a timer).
+func (ifc *Interface) Receive(p *Packet) {
+	if ifc.closed || ifc.flags&FlagUp == 0 {
+		ifc.stats.RxDropped++
+		p.Free()
+		return
+	}
+	p.Move(ifc.instance)
+	ifc.instance.domain.run.push(ifc, p)
+}
+
+// receive runs a group of frames through the instance.
+func (ifc *Interface) receive(list PacketList) {
+	in := ifc.instance
+	for p := list.Pop(); p != nil; p = list.Pop() {
+		if ifc.closed || ifc.flags&FlagUp == 0 {
+			ifc.stats.RxDropped++
+			p.Free()
+			continue
+		}
+		for _, t := range ifc.taps {
+			t.Tap(ifc, p, false)
+		}
+		ifc.stats.RxPackets++
+		ifc.stats.RxBytes += uint64(p.Len())
+		p.Interface, p.Route = ifc, nil
+		p.Arrival = in.domain.now
+		ifc.input(p)
+	}
+	in.deliverLocal()
+}
+
+// input strips the link header and gives the packet to its network protocol.
+func (ifc *Interface) input(p *Packet) {
+	switch ifc.link {
+	case LinkEthernet:
+		if p.LinearLen() < wire.EthernetSize && !p.Pullup(wire.EthernetSize) {
+			ifc.stats.RxErrors++
+			p.Free()
+			return
+		}
+		eth := wire.Ethernet(p.Linear())
+		p.EtherType = eth.Type()
+		dst := eth.Dst()
+		switch {
+		case dst == ifc.hwaddr:
+			p.Type = PacketHost
+		case dst.IsBroadcast():
+			p.Type = PacketBroadcast
+		case dst.IsMulticast():
+			p.Type = PacketMulticast
+			ifc.stats.Multicast++
+		default:
+			p.Type = PacketOtherHost
+			p.Free()
+			return
+		}
+		p.Pull(wire.EthernetSize)
+	default:
+		p.Type = PacketHost
+		if p.LinearLen() < 1 && !p.Pullup(1) {
+			ifc.stats.RxErrors++
+			p.Free()
+			return
+		}
+		switch p.Linear()[0] >> 4 {
+		case 4:
+			p.EtherType = wire.EtherTypeIPv4
+		case 6:
+			p.EtherType = wire.EtherTypeIPv6
+		default:
+			ifc.stats.RxErrors++
+			p.Free()
+			return
+		}
+	}
+	if ifc.offloads&OffloadRxVerified != 0 && p.Checksum == ChecksumUnknown {
+		p.Checksum = ChecksumVerified
+	}
+	in := ifc.instance
+	if i := in.wiring.EtherType(p.EtherType); i >= 0 {
+		in.networks[i].Input(p)
+		return
+	}
+	ifc.stats.RxUnknown++
+	p.Free()
+}
+
+// Transmit queues a complete frame (link header in place) and takes ownership.
+// Inside an entry; the frame leaves when the entry does.
+func (ifc *Interface) Transmit(p *Packet) {
+	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.txq.Len() >= ifc.queueLen {
+		ifc.stats.TxDropped++
+		p.Free()
+		return
+	}
+	if p.Checksum == ChecksumPartial && ifc.offloads&OffloadTxChecksum == 0 {
+		p.CompleteChecksum()
+	}
+	ifc.txq.Push(p)
+	ifc.instance.domain.markDirty(ifc)
+}
+
+// TransmitTo puts the Ethernet header in front of p and queues it; on a link
+// without one it queues p as it is. EtherType must be set.
+func (ifc *Interface) TransmitTo(p *Packet, dst wire.HWAddr) {
+	if ifc.link == LinkEthernet {
+		if !p.EnsureHeadroom(wire.EthernetSize) {
+			ifc.stats.TxDropped++
+			p.Free()
+			return
+		}
+		wire.Ethernet(p.Push(wire.EthernetSize)).Encode(dst, ifc.hwaddr, p.EtherType)
+	}
+	ifc.Transmit(p)
+}
+
+// flush offers the queue to the device.
+func (ifc *Interface) flush() {
+	var batch [64]*Packet
+	for !ifc.stalled && ifc.txq.Len() > 0 {
+		n := 0
+		for n < len(batch) {
+			p := ifc.txq.Pop()
+			if p == nil {
+				break
+			}
+			batch[n] = p
+			n++
+		}
+		bytes := 0
+		for _, p := range batch[:n] {
+			for _, t := range ifc.taps {
+				t.Tap(ifc, p, true)
+			}
+			bytes += p.Len()
+		}
+		taken := ifc.device.Send(batch[:n])
+		for i := n - 1; i >= taken; i-- {
+			bytes -= batch[i].Len()
+			ifc.txq.PushFront(batch[i])
+		}
+		ifc.stats.TxPackets += uint64(taken)
+		ifc.stats.TxBytes += uint64(bytes)
+		if taken < n {
+			ifc.stalled = true
+		}
+	}
+}
+
+// Resume tells the interface that its device takes packets again. Any
+// goroutine outside the Domain may call it.
+func (ifc *Interface) Resume() {
+	d := ifc.instance.domain
+	d.enter()
+	ifc.ResumeLocked()
+	d.leave()
+}
+
+// ResumeLocked is Resume for a device that is inside an entry.
+func (ifc *Interface) ResumeLocked() {
+	ifc.stalled = false
+	if ifc.txq.Len() > 0 {
+		ifc.instance.domain.markDirty(ifc)
+	}
+}
+
+// CompleteChecksum computes a transport checksum that was left partial.
+func (p *Packet) CompleteChecksum() {
+	var c wire.Checksum
+	p.Sum(&c, int(p.ChecksumStart))
+	at := int(p.ChecksumStart) + int(p.ChecksumField)
+	lin := p.Linear()
+	sum := c.Field()
+	if sum == 0 && p.Protocol == wire.ProtoUDP {
+		sum = 0xffff
+	}
+	lin[at], lin[at+1] = byte(sum>>8), byte(sum)
+	p.Checksum = ChecksumVerified
+}
+
+// SetUp brings the interface up or down.
+func (ifc *Interface) SetUp(up bool) error {
+	var err error
+	ifc.instance.domain.Do(func() { err = ifc.setUp(up) })
+	return err
+}
+
+func (ifc *Interface) setUp(up bool) error {
+	if ifc.closed {
+		return syscall.ENODEV
+	}
+	if up == ifc.Up() {
+		return nil
+	}
+	if up {
+		ifc.flags |= FlagUp | FlagRunning
+	} else {
+		ifc.flags &^= FlagUp | FlagRunning
+		ifc.txq.Free()
+		ifc.flushNeighbours()
+	}
+	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
+	return nil
+}
+
+// SetMTU changes the MTU. EINVAL outside 68 … the device's largest.
+func (ifc *Interface) SetMTU(mtu int) error {
+	if mtu < 68 || mtu > ifc.maxMTU {
+		return syscall.EINVAL
+	}
+	ifc.instance.domain.Do(func() {
+		ifc.mtu = mtu
+		ifc.instance.invalidateRoutes()
+		ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
+	})
+	return nil
+}
+
+// JoinGroup counts one more user of a multicast group on this link.
+func (ifc *Interface) JoinGroup(a wire.Addr) {
+	for i := range ifc.multicast {
+		if ifc.multicast[i].addr == a {
+			ifc.multicast[i].users++
+			return
+		}
+	}
+	ifc.multicast = append(ifc.multicast, multicastGroup{a, 1})
+	ifc.instance.notify(&Event{Kind: EventJoin, Interface: ifc, Addr: a})
+}
+
+// LeaveGroup counts one user less.
+func (ifc *Interface) LeaveGroup(a wire.Addr) {
+	for i := range ifc.multicast {
+		if g := &ifc.multicast[i]; g.addr == a {
+			if g.users--; g.users == 0 {
+				ifc.multicast = append(ifc.multicast[:i], ifc.multicast[i+1:]...)
+				ifc.instance.notify(&Event{Kind: EventLeave, Interface: ifc, Addr: a})
+			}
+			return
+		}
+	}
+}
+
+// InGroup tells whether the interface takes packets to the group.
+func (ifc *Interface) InGroup(a wire.Addr) bool {
+	for i := range ifc.multicast {
+		if ifc.multicast[i].addr == a {
+			return true
+		}
+	}
+	return false
+}
+
+// Groups are the multicast groups with users.
+func (ifc *Interface) Groups() []wire.Addr {
+	out := make([]wire.Addr, len(ifc.multicast))
+	for i := range ifc.multicast {
+		out[i] = ifc.multicast[i].addr
+	}
+	return out
+}

@@ -1,0 +1,109 @@
+package core
+
+import "syscall"
+
+// localQueue gathers packets of one device batch for a transport, so that it is
+// entered once for a run of packets and not once for each.
+type localQueue struct {
+	batch     []*Packet
+	transport int
+}
+
+func (q *localQueue) free() {
+	for _, p := range q.batch {
+		p.Free()
+	}
+	q.batch = nil
+}
+
+// maxLocalBatch bounds how many packets a transport gets at once.
+const maxLocalBatch = 64
+
+// DeliverTransport hands p, which starts at the transport header with Src, Dst,
+// Protocol and Interface set, to the transport that takes its protocol number.
+// It takes ownership if there is one, and returns false otherwise.
+func (in *Instance) DeliverTransport(p *Packet) bool {
+	i := in.wiring.IPProtocol(p.Protocol)
+	if i < 0 {
+		return false
+	}
+	q := &in.local
+	if len(q.batch) > 0 && (q.transport != i || len(q.batch) == maxLocalBatch) {
+		in.deliverLocal()
+	}
+	q.transport = i
+	q.batch = append(q.batch, p)
+	return true
+}
+
+// deliverLocal enters the transport with what was gathered.
+func (in *Instance) deliverLocal() {
+	q := &in.local
+	if len(q.batch) == 0 {
+		return
+	}
+	batch := q.batch
+	q.batch = nil // a transport may send to ourselves and come back here
+	in.transports[q.transport].Input(batch)
+	clear(batch)
+	q.batch = batch[:0]
+}
+
+// DeliverError tells the transport of protocol number e.Protocol that a packet
+// it sent met e.
+func (in *Instance) DeliverError(e *ErrorReport) {
+	if i := in.wiring.IPProtocol(e.Protocol); i >= 0 {
+		in.transports[i].Error(e)
+	}
+}
+
+// Output sends p, which starts at the transport header with Src (or
+// unspecified), Dst and Protocol set, by p.Route or by a look-up. It takes
+// ownership in any case. Errors are those of Route and of [Network.Output].
+func (in *Instance) Output(p *Packet) error {
+	if p.Route == nil || !p.Route.Valid() {
+		q := RouteQuery{Dst: p.Dst, Src: p.Src}
+		if p.Interface != nil {
+			q.Interface = p.Interface.index
+		}
+		r, err := in.Route(q)
+		if err != nil {
+			p.Free()
+			return err
+		}
+		p.Route = r
+		if p.Src.IsUnspecified() {
+			p.Src = r.Src
+		}
+	}
+	n := in.networkOf(p.Dst)
+	if n < 0 {
+		p.Free()
+		return syscall.EAFNOSUPPORT
+	}
+	return in.networks[n].Output(p)
+}
+
+// LoopLocal queues p, complete with its network header, as input of this
+// instance: its destination is one of our own addresses. It comes in by lo, or
+// by the address's interface where there is no lo.
+func (in *Instance) LoopLocal(p *Packet, r *Route) {
+	ifc := in.loopback
+	if ifc == nil {
+		ifc = r.Interface
+	}
+	if !ifc.Up() {
+		ifc.stats.TxDropped++
+		p.Free()
+		return
+	}
+	if ifc.link != LinkEthernet {
+		ifc.Transmit(p) // lo shows it in captures and counters
+		return
+	}
+	p.Flags |= FlagLoopback
+	if p.Checksum == ChecksumPartial {
+		p.CompleteChecksum()
+	}
+	in.domain.run.push(ifc, p)
+}

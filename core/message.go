@@ -1,0 +1,78 @@
+package core
+
+import "github.com/libos-go/libos/core/wire"
+
+// Flags of send and receive calls, with Linux's numbers.
+const (
+	MsgOOB       = 0x1
+	MsgPeek      = 0x2
+	MsgDontRoute = 0x4
+	MsgTrunc     = 0x20
+	MsgDontWait  = 0x40
+	MsgEOR       = 0x80
+	MsgWaitAll   = 0x100
+	MsgErrQueue  = 0x2000
+	MsgNoSignal  = 0x4000
+	MsgMore      = 0x8000
+)
+
+// Arguments of shutdown.
+const (
+	ShutRead  = 0
+	ShutWrite = 1
+	ShutBoth  = 2
+)
+
+// PacketInfo is the local side of a datagram (IP_PKTINFO, IPV6_PKTINFO).
+type PacketInfo struct {
+	Addr      wire.Addr
+	Interface int
+}
+
+// Message is one call of sendmsg(2) or recvmsg(2). The buffers belong to the
+// caller.
+type Message struct {
+	Data    []byte   // the bytes, or
+	Vector  [][]byte // several pieces after Data
+	Flags   int
+	Addr    SockAddr // destination of a send, source of a received datagram
+	HasAddr bool
+
+	// Ancillary data: chosen for a send by the Has fields, filled on receive.
+	PacketInfo    PacketInfo
+	HasPacketInfo bool
+	TOS           uint8
+	HasTOS        bool
+	HopLimit      uint8
+	HasHopLimit   bool
+	Arrival       Time
+
+	OutFlags int // MsgTrunc, MsgOOB, … on receive
+}
+
+// Len is the size of all buffers.
+func (m *Message) Len() int {
+	n := len(m.Data)
+	for _, v := range m.Vector {
+		n += len(v)
+	}
+	return n
+}
+
+// CopyIn copies the user's bytes into b, which has Len bytes or less.
+func (m *Message) CopyIn(b []byte) {
+	n := copy(b, m.Data)
+	for _, v := range m.Vector {
+		n += copy(b[n:], v)
+	}
+}
+
+// CopyOut copies a datagram into the user's buffers and returns how many bytes
+// fitted.
+func (m *Message) CopyOut(p *Packet) int {
+	n := p.CopyOut(0, m.Data)
+	for _, v := range m.Vector {
+		n += p.CopyOut(n, v)
+	}
+	return n
+}

@@ -1,0 +1,392 @@
+package core
+
+import (
+	"time"
+
+	"github.com/libos-go/libos/core/timer"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// NeighbourState is the state of neighbour unreachability detection (RFC 4861
+// §7.3.2), with Linux's NUD_ numbers.
+type NeighbourState uint8
+
+const (
+	NeighbourNone       NeighbourState = 0x00
+	NeighbourIncomplete NeighbourState = 0x01
+	NeighbourReachable  NeighbourState = 0x02
+	NeighbourStale      NeighbourState = 0x04
+	NeighbourDelay      NeighbourState = 0x08
+	NeighbourProbe      NeighbourState = 0x10
+	NeighbourFailed     NeighbourState = 0x20
+	NeighbourNoARP      NeighbourState = 0x40
+	NeighbourPermanent  NeighbourState = 0x80
+
+	neighbourValid = NeighbourReachable | NeighbourStale | NeighbourDelay | NeighbourProbe | NeighbourNoARP | NeighbourPermanent
+)
+
+// NeighbourParams are the sysctls of net.ipv4.neigh.{dev} and
+// net.ipv6.neigh.{dev}.
+type NeighbourParams struct {
+	BaseReachable   time.Duration // 30 s
+	DelayFirstProbe time.Duration // 5 s
+	Retransmit      time.Duration // 1 s
+	GCStale         time.Duration // 60 s
+	MulticastProbes int           // 3
+	UnicastProbes   int           // 3
+	QueueLen        int           // packets that wait for resolution, 101
+}
+
+// DefaultNeighbourParams are Linux's.
+var defaultNeighbourParams = NeighbourParams{
+	BaseReachable: 30 * time.Second, DelayFirstProbe: 5 * time.Second, Retransmit: time.Second,
+	GCStale: 60 * time.Second, MulticastProbes: 3, UnicastProbes: 3, QueueLen: 101,
+}
+
+// neighbourLimit bounds the entries of one interface (gc_thresh3).
+const neighbourLimit = 1024
+
+// Neighbour is one entry of an interface's neighbour cache.
+type Neighbour struct {
+	Addr      wire.Addr
+	HWAddr    wire.HWAddr
+	State     NeighbourState
+	Router    bool // IPv6
+	Interface *Interface
+	probes    int
+	used      Time // last time a packet went to it
+	confirmed Time // last proof of two-way reachability
+	updated   Time
+	waiting   PacketList
+	timer     timer.Timer
+}
+
+type neighbourTable struct {
+	entries map[wire.Addr]*Neighbour
+}
+
+// Waiting is the oldest packet that waits for resolution, still owned by the
+// entry: its source address is used in solicitations.
+func (n *Neighbour) Waiting() *Packet { return n.waiting.Peek() }
+
+// Neighbours are the interface's entries, in no order. Inside an entry.
+func (ifc *Interface) Neighbours() []*Neighbour {
+	if ifc.neighbours == nil {
+		return nil
+	}
+	out := make([]*Neighbour, 0, len(ifc.neighbours.entries))
+	for _, n := range ifc.neighbours.entries {
+		out = append(out, n)
+	}
+	return out
+}
+
+// Neighbour finds an entry, nil if there is none.
+func (ifc *Interface) Neighbour(a wire.Addr) *Neighbour {
+	if ifc.neighbours == nil {
+		return nil
+	}
+	return ifc.neighbours.entries[a]
+}
+
+func (ifc *Interface) addNeighbour(a wire.Addr) *Neighbour {
+	t := ifc.neighbours
+	if t == nil {
+		t = &neighbourTable{entries: make(map[wire.Addr]*Neighbour)}
+		ifc.neighbours = t
+	}
+	if len(t.entries) >= neighbourLimit && !ifc.evictNeighbour() {
+		return nil
+	}
+	n := &Neighbour{Addr: a, Interface: ifc, updated: ifc.instance.domain.now}
+	t.entries[a] = n
+	return n
+}
+
+// evictNeighbour drops the entry that was not used for the longest time, the
+// lowest address first among equals.
+func (ifc *Interface) evictNeighbour() bool {
+	var old *Neighbour
+	for _, n := range ifc.neighbours.entries {
+		if n.State&(NeighbourPermanent|NeighbourNoARP) != 0 {
+			continue
+		}
+		if old == nil || n.used < old.used || n.used == old.used && (n.Addr.Hi < old.Addr.Hi || n.Addr.Hi == old.Addr.Hi && n.Addr.Lo < old.Addr.Lo) {
+			old = n
+		}
+	}
+	if old == nil {
+		return false
+	}
+	old.remove()
+	return true
+}
+
+func (n *Neighbour) remove() {
+	n.Interface.instance.CancelTimer(&n.timer)
+	n.waiting.Free()
+	n.State = NeighbourFailed
+	delete(n.Interface.neighbours.entries, n.Addr)
+	n.Interface.instance.invalidateRoutes() // routes hold the entry
+}
+
+// flushNeighbours drops all entries but permanent ones.
+func (ifc *Interface) flushNeighbours() {
+	for _, n := range ifc.Neighbours() {
+		if n.State != NeighbourPermanent {
+			n.remove()
+		}
+	}
+}
+
+// SetNeighbour makes a permanent entry. Inside an entry of the Domain.
+func (ifc *Interface) SetNeighbour(a wire.Addr, hw wire.HWAddr) {
+	n := ifc.Neighbour(a)
+	if n == nil {
+		if n = ifc.addNeighbour(a); n == nil {
+			return
+		}
+	}
+	n.State, n.HWAddr = NeighbourPermanent, hw
+	ifc.instance.CancelTimer(&n.timer)
+	n.sendWaiting()
+}
+
+// RemoveNeighbour drops an entry and tells whether it was there.
+func (ifc *Interface) RemoveNeighbour(a wire.Addr) bool {
+	if n := ifc.Neighbour(a); n != nil {
+		n.remove()
+		return true
+	}
+	return false
+}
+
+// Send gives p, complete with its network header, to the next hop of r: at once
+// when the link-layer address is known or not needed, after resolution
+// otherwise. It takes ownership.
+func (r *Route) Send(p *Packet) {
+	ifc := r.Interface
+	if ifc.link != LinkEthernet || ifc.flags&FlagNoARP != 0 && r.neighbour == nil {
+		ifc.TransmitTo(p, wire.HWAddr{})
+		return
+	}
+	switch r.Type {
+	case RouteMulticast:
+		ifc.TransmitTo(p, wire.MulticastHWAddr(r.Gateway))
+		return
+	case RouteBroadcast:
+		ifc.TransmitTo(p, wire.HWBroadcast())
+		return
+	}
+	n := r.neighbour
+	if n == nil || n.State == NeighbourFailed {
+		if n = ifc.Neighbour(r.Gateway); n == nil {
+			if n = ifc.addNeighbour(r.Gateway); n == nil {
+				ifc.stats.TxDropped++
+				p.Free()
+				return
+			}
+		}
+		r.neighbour = n
+	}
+	n.send(p)
+}
+
+// params asks the network protocol's sysctls; defaults without.
+func (n *Neighbour) params() *NeighbourParams {
+	in := n.Interface.instance
+	if i := in.networkOf(n.Addr); i >= 0 {
+		if t, ok := in.networks[i].(interface {
+			NeighbourParams(*Interface) *NeighbourParams
+		}); ok {
+			return t.NeighbourParams(n.Interface)
+		}
+	}
+	p := defaultNeighbourParams
+	return &p
+}
+
+func (n *Neighbour) send(p *Packet) {
+	in := n.Interface.instance
+	now := in.domain.now
+	n.used = now
+	switch n.State {
+	case NeighbourReachable, NeighbourPermanent, NeighbourDelay, NeighbourProbe, NeighbourNoARP:
+		n.Interface.TransmitTo(p, n.HWAddr)
+	case NeighbourStale:
+		n.State = NeighbourDelay
+		in.SetTimer(&n.timer, now.Add(n.params().DelayFirstProbe), n)
+		n.Interface.TransmitTo(p, n.HWAddr)
+	case NeighbourIncomplete:
+		n.wait(p)
+	default:
+		n.State, n.probes = NeighbourIncomplete, 0
+		n.wait(p)
+		n.solicit()
+	}
+}
+
+// wait keeps p until the address is known; the oldest gives way.
+func (n *Neighbour) wait(p *Packet) {
+	if n.waiting.Len() >= n.params().QueueLen {
+		n.waiting.Pop().Free()
+		n.Interface.stats.TxDropped++
+	}
+	n.waiting.Push(p)
+}
+
+func (n *Neighbour) solicit() {
+	in := n.Interface.instance
+	n.probes++
+	in.SetTimer(&n.timer, in.domain.now.Add(n.params().Retransmit), n)
+	if i := in.networkOf(n.Addr); i >= 0 {
+		in.networks[i].Solicit(n, n.State == NeighbourProbe)
+	}
+}
+
+// Expire implements timer.Expirer.
+func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
+	pr := n.params()
+	in := n.Interface.instance
+	switch n.State {
+	case NeighbourReachable:
+		if end := n.confirmed.Add(pr.BaseReachable); end > now {
+			in.SetTimer(&n.timer, end, n)
+			return
+		}
+		n.State = NeighbourStale
+		in.SetTimer(&n.timer, now.Add(pr.GCStale), n)
+	case NeighbourStale:
+		if end := n.used.Add(pr.GCStale); end > now {
+			in.SetTimer(&n.timer, end, n)
+			return
+		}
+		n.remove()
+	case NeighbourDelay:
+		n.State, n.probes = NeighbourProbe, 0
+		n.solicit()
+	case NeighbourProbe:
+		if n.probes < pr.UnicastProbes {
+			n.solicit()
+			return
+		}
+		n.fail()
+	case NeighbourIncomplete:
+		if n.probes < pr.MulticastProbes {
+			n.solicit()
+			return
+		}
+		n.fail()
+	}
+}
+
+// fail gives the waiting packets back to the network protocol, which answers
+// them with host unreachable, and forgets the entry.
+func (n *Neighbour) fail() {
+	in := n.Interface.instance
+	n.State = NeighbourFailed
+	list := n.waiting
+	n.waiting = PacketList{}
+	i := in.networkOf(n.Addr)
+	for p := list.Pop(); p != nil; p = list.Pop() {
+		in.networks[i].Failed(n, p)
+	}
+	n.remove()
+}
+
+func (n *Neighbour) sendWaiting() {
+	list := n.waiting
+	n.waiting = PacketList{}
+	for p := list.Pop(); p != nil; p = list.Pop() {
+		n.Interface.TransmitTo(p, n.HWAddr)
+	}
+}
+
+// NeighbourUpdate is what a received message says of a neighbour.
+type NeighbourUpdate struct {
+	HWAddr    wire.HWAddr
+	HasHWAddr bool
+	Solicited bool // proof of reachability: an answer to our question
+	Override  bool // may replace a different address
+	Create    bool // make an entry if there is none
+	IsRouter  bool // IPv6: set the router flag
+	NotRouter bool // IPv6: clear it
+}
+
+// LearnNeighbour applies what was heard of a (RFC 4861 §7.2.5; ARP is treated
+// alike). It returns the entry, nil if there is none.
+func (ifc *Interface) LearnNeighbour(a wire.Addr, u NeighbourUpdate) *Neighbour {
+	n := ifc.Neighbour(a)
+	if n == nil {
+		if !u.Create || !u.HasHWAddr {
+			return nil
+		}
+		if n = ifc.addNeighbour(a); n == nil {
+			return nil
+		}
+	}
+	if n.State&(NeighbourPermanent|NeighbourNoARP) != 0 {
+		return n
+	}
+	if u.IsRouter {
+		n.Router = true
+	}
+	if u.NotRouter {
+		n.Router = false
+	}
+	now := ifc.instance.domain.now
+	if n.State&neighbourValid == 0 {
+		if !u.HasHWAddr {
+			return n
+		}
+		n.HWAddr = u.HWAddr
+		n.enter(u.Solicited, now)
+		n.sendWaiting()
+		return n
+	}
+	changed := u.HasHWAddr && u.HWAddr != n.HWAddr
+	if changed && !u.Override {
+		if n.State == NeighbourReachable {
+			n.State = NeighbourStale
+			ifc.instance.SetTimer(&n.timer, now.Add(n.params().GCStale), n)
+		}
+		return n
+	}
+	if changed {
+		n.HWAddr = u.HWAddr
+	}
+	if u.Solicited || changed {
+		n.enter(u.Solicited, now)
+	}
+	return n
+}
+
+func (n *Neighbour) enter(reachable bool, now Time) {
+	pr := n.params()
+	n.updated = now
+	if n.used == 0 {
+		n.used = now
+	}
+	if reachable {
+		n.State, n.confirmed = NeighbourReachable, now
+		n.Interface.instance.SetTimer(&n.timer, now.Add(pr.BaseReachable), n)
+		return
+	}
+	n.State = NeighbourStale
+	n.Interface.instance.SetTimer(&n.timer, now.Add(pr.GCStale), n)
+}
+
+// Confirm tells that packets to the next hop of r arrive: an upper layer saw
+// progress (RFC 4861 §7.3.1). It is cheap enough for every acknowledgement.
+func (r *Route) Confirm() {
+	n := r.neighbour
+	if n == nil {
+		return
+	}
+	switch n.State {
+	case NeighbourReachable:
+		n.confirmed = n.Interface.instance.domain.now
+	case NeighbourStale, NeighbourDelay, NeighbourProbe:
+		n.enter(true, n.Interface.instance.domain.now)
+	}
+}

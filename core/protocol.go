@@ -1,0 +1,270 @@
+package core
+
+import (
+	"log/slog"
+	"syscall"
+
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Protocol describes a transport protocol: a value that the wiring names, not
+// a registration. Exactly one of New and NewHandler is set.
+type Protocol struct {
+	Name    string
+	Numbers []uint8      // IP protocol numbers it takes
+	Sockets []SocketKind // socket(2) triples it serves
+	// New makes an in-process transport (TCP).
+	New func(*Instance, SysctlView) Transport
+	// NewHandler makes a protocol behind the narrow contract, which can also
+	// live in a process of its own (UDP, SCTP, DCCP).
+	NewHandler func(Env) Handler
+}
+
+// open makes the protocol's part of an instance.
+func (p *Protocol) open(in *Instance, v SysctlView) Transport {
+	if p.New != nil {
+		return p.New(in, v)
+	}
+	return newSeparable(in, p, v)
+}
+
+// SocketKind is a triple of socket(2).
+type SocketKind struct{ Family, Type, Protocol int }
+
+// Transport is a transport protocol of one instance, in process. All methods
+// run inside an entry.
+type Transport interface {
+	// Input takes ownership of the packets, each of which starts at the
+	// transport header; the slice is the caller's again afterwards.
+	Input(batch []*Packet)
+	// Error tells of an ICMP error about a packet that was sent. e is borrowed.
+	Error(e *ErrorReport)
+	// Event tells of addresses, interfaces and sysctls. e is borrowed.
+	Event(e *Event)
+	// NewEndpoint makes the protocol's side of a new socket.
+	NewEndpoint(s *Socket) (Endpoint, error)
+	// Close frees what is left. The sockets are closed already.
+	Close()
+}
+
+// ErrorReport is an ICMP error in values.
+type ErrorReport struct {
+	Protocol uint8         // of the quoted packet
+	Src, Dst wire.Addr     // of the quoted packet: Src is ours
+	Offender wire.Addr     // who sent the error
+	Errno    syscall.Errno // what a socket call would report
+	Hard     bool          // ends a connection attempt at once (RFC 1122 §4.2.3.9)
+	Type     uint8         // ICMP type and code
+	Code     uint8
+	MTU      int    // packet too big: next-hop MTU in bytes
+	Quoted   []byte // the quoted transport header, at least 8 bytes
+}
+
+// Endpoint is what a socket of one protocol does. Calls come inside an entry
+// and never block: EAGAIN means that the caller may wait for readiness and
+// try again, EINPROGRESS that a connect goes on.
+type Endpoint interface {
+	Bind(a SockAddr) error
+	Connect(a SockAddr) error
+	Listen(backlog int) error
+	Accept() (*Socket, error)
+	// Send and Receive move data as sendmsg(2) and recvmsg(2) do and return
+	// the bytes moved.
+	Send(m *Message) (int, error)
+	Receive(m *Message) (int, error)
+	Shutdown(how int) error
+	// Close ends the user's side. The endpoint may live on (FIN-WAIT); it
+	// calls nothing of the socket any more.
+	Close()
+	// Ready is the readiness now, as poll(2) has it.
+	Ready() Ready
+	Local() SockAddr
+	Peer() (SockAddr, bool)
+	SetOption(level, name int, value []byte) error
+	Option(level, name int, buf []byte) (int, error)
+}
+
+// BulkEndpoint is an endpoint whose user bytes are copied outside the lock.
+type BulkEndpoint interface {
+	Endpoint
+	// Reserve takes pages for up to n bytes of a Send and fills r; EAGAIN
+	// when no room is left.
+	Reserve(n int, r *Reservation) error
+	// Commit queues the first n bytes of r and ends it.
+	Commit(r *Reservation, n int) error
+	// Take moves references to up to n received bytes into r; 0 bytes and nil
+	// mean the end of the stream.
+	Take(n int, r *Reservation) error
+	// Done ends r after the bytes were copied out: window and pages return.
+	Done(r *Reservation)
+}
+
+// Reservation is a list of page pieces that are being copied outside the lock.
+type Reservation struct {
+	Pieces [20]Frag
+	N      int
+	Bytes  int
+}
+
+// Ready is a set of poll(2) events.
+type Ready uint16
+
+const (
+	ReadyIn    Ready = 0x001
+	ReadyPri   Ready = 0x002
+	ReadyOut   Ready = 0x004
+	ReadyErr   Ready = 0x008
+	ReadyHup   Ready = 0x010
+	ReadyRdHup Ready = 0x2000
+)
+
+// SockAddr is a socket address.
+type SockAddr struct {
+	Addr  wire.Addr
+	Port  uint16
+	Scope uint32 // interface index of a link-local address
+}
+
+// SocketID names a socket within its instance, in the datagram contract.
+type SocketID uint32
+
+// Env is what the core offers to a protocol behind the narrow contract. Values
+// and packets only: it can be carried to another process. All calls happen
+// inside an entry.
+type Env interface {
+	Now() Time
+	Random() uint64
+	Log() *slog.Logger
+	// NewPacket makes a packet to send, nil when memory is short.
+	NewPacket(headroom, room int) *Packet
+	// Output sends packets that start at the transport header, with Src, Dst
+	// and Protocol set. It owns them. What cannot be sent is counted by the
+	// network protocol.
+	Output(batch []*Packet)
+	// Deliver appends datagrams to a socket's receive queue: they start at the
+	// user's bytes, with Src, SrcPort, Dst and DstPort set. It owns them.
+	// What finds no room is dropped; EventReceiveDropped tells how many.
+	Deliver(s SocketID, batch []*Packet)
+	// Unreachable answers a packet with an ICMP error; it borrows p.
+	Unreachable(p *Packet, why Unreachable)
+	// Notify sets the protocol's own readiness of a socket and, if err is not
+	// 0, its pending error (SO_ERROR), and wakes who waits.
+	Notify(s SocketID, r Ready, err syscall.Errno)
+	// Route asks how dst is reached.
+	Route(q RouteQuery) (RouteInfo, error)
+	// SetTimer has Handler.Timer(token) called at t; Never cancels.
+	SetTimer(token uint64, t Time)
+	// Spawn makes a socket that waits to be accepted on listener; 0 when the
+	// backlog is full.
+	Spawn(listener SocketID, local, peer SockAddr) SocketID
+	// Complete ends an operation that Handler.Control left pending.
+	Complete(op *Op)
+	// Sysctls is the protocol's block of settings now.
+	Sysctls() any
+}
+
+// RouteInfo is a route in values.
+type RouteInfo struct {
+	Src       wire.Addr
+	Interface int
+	MTU       int
+	Local     bool
+	Broadcast bool
+	Multicast bool
+}
+
+// Handler is a protocol behind the narrow contract. All calls happen inside an
+// entry.
+type Handler interface {
+	// Input takes ownership of packets that start at the transport header.
+	Input(batch []*Packet)
+	// Error tells of an ICMP error.
+	Error(e *ErrorReport)
+	// Timer tells that a timer set by Env.SetTimer expired.
+	Timer(token uint64)
+	// Event tells of addresses, interfaces, sysctls and dropped datagrams.
+	Event(e *Event)
+	// Control carries out a socket operation. It sets op.Err and op.Done before
+	// it returns, or calls Env.Complete later.
+	Control(op *Op)
+	// Send takes ownership of datagrams of one socket: each starts at the
+	// user's bytes with room for headers before, Src, SrcPort, Dst, DstPort
+	// and, where known, Route set. It returns what a send call reports.
+	Send(s SocketID, batch []*Packet) error
+	// Counters are the protocol's SNMP counters.
+	Counters() []Counters
+	Close()
+}
+
+// OpKind is a socket operation of the narrow contract.
+type OpKind uint8
+
+const (
+	OpOpen OpKind = iota
+	OpBind
+	OpConnect    // Addr's family unspecified: dissolve the association
+	OpListen     // Value is the backlog
+	OpShutdown   // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
+	OpClose
+	OpSetOption  // Level, Name, Data
+	OpGetOption  // Level, Name, Data is the buffer's size in and the value out
+)
+
+// Op is one socket operation of the narrow contract.
+type Op struct {
+	Kind   OpKind
+	Socket SocketID
+	Family int
+	Type   int
+	Addr   SockAddr // Bind, Connect
+	Flags  OpFlags
+	Device int // bound interface, 0 for any
+	Value  int
+	Level  int
+	Name   int
+	Data   []byte
+
+	// results
+	Local SockAddr
+	Peer  SockAddr
+	Err   error
+	Done  bool
+}
+
+// OpFlags are socket options that a bind needs to know.
+type OpFlags uint8
+
+const (
+	OpReuseAddr OpFlags = 1 << iota
+	OpReusePort
+	OpV6Only
+	OpDissolve
+)
+
+// Counters is one group of SNMP counters, as a line pair of /proc/net/snmp.
+type Counters struct {
+	Group  string // "Udp", "Tcp", "Ip", …
+	Names  []string
+	Values []uint64
+}
+
+// Counted is implemented by networks and transports that keep SNMP counters.
+type Counted interface{ Counters() []Counters }
+
+// Counters are the SNMP counters of all protocols of the instance.
+func (in *Instance) Counters() []Counters {
+	var out []Counters
+	in.domain.Do(func() {
+		for _, n := range in.networks {
+			if c, ok := n.(Counted); ok {
+				out = append(out, c.Counters()...)
+			}
+		}
+		for _, t := range in.transports {
+			if c, ok := t.(Counted); ok {
+				out = append(out, c.Counters()...)
+			}
+		}
+	})
+	return out
+}

@@ -1,0 +1,457 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/libos-go/libos/core/fib"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// RouteType is what happens to a packet that matches, with Linux's RTN_ numbers.
+type RouteType uint8
+
+const (
+	RouteUnicast     RouteType = 1
+	RouteLocal       RouteType = 2
+	RouteBroadcast   RouteType = 3
+	RouteAnycast     RouteType = 4
+	RouteMulticast   RouteType = 5
+	RouteBlackhole   RouteType = 6
+	RouteUnreachable RouteType = 7
+	RouteProhibit    RouteType = 8
+)
+
+// RouteProtocol is who made a route, with Linux's RTPROT_ numbers.
+type RouteProtocol uint8
+
+const (
+	RouteByRedirect RouteProtocol = 1
+	RouteByKernel   RouteProtocol = 2
+	RouteByBoot     RouteProtocol = 3
+	RouteByStatic   RouteProtocol = 4
+	RouteByRA       RouteProtocol = 9
+)
+
+// RouteEntry is one route of the forwarding table.
+type RouteEntry struct {
+	Prefix    wire.Prefix
+	Gateway   wire.Addr // unspecified when the destination is on the link
+	Interface *Interface
+	Source    wire.Addr // preferred source, unspecified to choose
+	Metric    uint32
+	MTU       int // 0: the interface's
+	Type      RouteType
+	Protocol  RouteProtocol
+	Scope     Scope
+	Expires   Time // 0 never
+}
+
+// Route is the result of a look-up, shared and immutable but for its neighbour.
+// It holds until Valid says otherwise.
+type Route struct {
+	Interface *Interface
+	Gateway   wire.Addr // the next hop on the link: the gateway or the destination
+	Src       wire.Addr
+	Dst       wire.Addr
+	MTU       int // path MTU as far as known
+	Type      RouteType
+	neighbour *Neighbour
+	key       routeKey
+	gen       uint32
+}
+
+type routeKey struct {
+	dst, src wire.Addr
+	oif      int32
+}
+
+// Valid tells whether the tables are as they were at the look-up.
+func (r *Route) Valid() bool { return r.gen == r.Interface.instance.routeGen }
+
+// Local tells whether the destination is this instance.
+func (r *Route) Local() bool { return r.Type == RouteLocal }
+
+// RouteQuery asks for a route.
+type RouteQuery struct {
+	Dst       wire.Addr
+	Src       wire.Addr // unspecified to choose
+	Interface int       // index of the interface to use, 0 for any
+}
+
+// routeTable is the forwarding table of an instance with a small cache of
+// results in front.
+type routeTable struct {
+	fib   fib.Table[[]*RouteEntry]
+	cache []*Route // direct mapped, a power of two
+	miss  int
+	pmtu  map[wire.Addr]pathMTU
+}
+
+type pathMTU struct {
+	mtu     int
+	expires Time
+}
+
+const routeCacheMax = 1024
+
+// Route finds the way to q.Dst, by the cache or by the table. Errors as
+// connect(2) reports them: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL
+// (blackhole), EADDRNOTAVAIL (no source address). Inside an entry.
+func (in *Instance) Route(q RouteQuery) (*Route, error) {
+	k := routeKey{q.Dst, q.Src, int32(q.Interface)}
+	t := &in.routes
+	if n := len(t.cache); n > 0 {
+		if r := t.cache[k.hash()&uint32(n-1)]; r != nil && r.key == k && r.gen == in.routeGen {
+			return r, nil
+		}
+	}
+	r, err := in.lookup(q)
+	if err != nil {
+		return nil, err
+	}
+	r.key, r.gen = k, in.routeGen
+	if t.miss++; t.miss > len(t.cache) && len(t.cache) < routeCacheMax {
+		t.cache = make([]*Route, max(2, 2*len(t.cache)))
+		t.miss = 0
+	}
+	t.cache[k.hash()&uint32(len(t.cache)-1)] = r
+	return r, nil
+}
+
+func (k *routeKey) hash() uint32 {
+	h := k.dst.Lo ^ k.dst.Hi*0x9e3779b97f4a7c15 ^ k.src.Lo*0xc2b2ae3d27d4eb4f ^ k.src.Hi ^ uint64(k.oif)
+	h *= 0x9e3779b97f4a7c15
+	return uint32(h >> 32)
+}
+
+func (in *Instance) lookup(q RouteQuery) (*Route, error) {
+	var e *RouteEntry
+	now := in.domain.now
+	in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, list []*RouteEntry) bool {
+		for _, c := range list {
+			if c.Expires != 0 && c.Expires <= now {
+				continue
+			}
+			if c.Interface != nil && !c.Interface.Up() && c.Type != RouteLocal {
+				continue
+			}
+			if q.Interface != 0 && c.Type != RouteLocal && (c.Interface == nil || c.Interface.index != q.Interface) {
+				continue
+			}
+			e = c
+			return true
+		}
+		return false
+	})
+	if e == nil {
+		return in.lookupLink(q)
+	}
+	switch e.Type {
+	case RouteBlackhole:
+		return nil, syscall.EINVAL
+	case RouteUnreachable:
+		return nil, syscall.EHOSTUNREACH
+	case RouteProhibit:
+		return nil, syscall.EACCES
+	}
+	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.mtu}
+	if e.Gateway.IsUnspecified() {
+		r.Gateway = q.Dst
+	}
+	if e.MTU != 0 && e.MTU < r.MTU {
+		r.MTU = e.MTU
+	}
+	if e.Type == RouteLocal {
+		r.MTU = 65535
+		if lo := in.loopback; lo != nil {
+			r.MTU = lo.mtu
+		}
+	}
+	return in.finish(r, e.Source)
+}
+
+// lookupLink finds a way for destinations that need no table: multicast, the
+// limited broadcast, link-local and point-to-point by a named interface.
+func (in *Instance) lookupLink(q RouteQuery) (*Route, error) {
+	typ := RouteUnicast
+	switch {
+	case q.Dst.IsMulticast():
+		typ = RouteMulticast
+	case q.Dst.IsBroadcast():
+		typ = RouteBroadcast
+	case q.Interface == 0:
+		return nil, syscall.ENETUNREACH
+	}
+	for _, ifc := range in.interfaces {
+		if ifc == nil || !ifc.Up() || (q.Interface != 0 && ifc.index != q.Interface) {
+			continue
+		}
+		if q.Interface == 0 && (ifc.flags&FlagIsLoopback != 0 ||
+			typ == RouteMulticast && ifc.flags&FlagMulticast == 0 || typ == RouteBroadcast && ifc.flags&FlagBroadcast == 0) {
+			continue
+		}
+		if q.Interface == 0 && !q.Src.IsUnspecified() && ifc.Address(q.Src) == nil {
+			continue
+		}
+		return in.finish(&Route{Interface: ifc, Gateway: q.Dst, Dst: q.Dst, Src: q.Src, MTU: ifc.mtu, Type: typ}, wire.Addr{})
+	}
+	return nil, syscall.ENETUNREACH
+}
+
+// finish chooses the source address and applies a learnt path MTU.
+func (in *Instance) finish(r *Route, preferred wire.Addr) (*Route, error) {
+	n := in.networkOf(r.Dst)
+	if n < 0 {
+		return nil, syscall.EAFNOSUPPORT
+	}
+	if r.Src.IsUnspecified() {
+		switch {
+		case r.Type == RouteLocal:
+			r.Src = r.Dst
+		case !preferred.IsUnspecified():
+			r.Src = preferred
+		default:
+			src, ok := in.networks[n].Source(r.Interface, r.Dst)
+			if !ok {
+				return nil, syscall.EADDRNOTAVAIL
+			}
+			r.Src = src
+		}
+	}
+	if p, ok := in.routes.pmtu[r.Dst]; ok {
+		if p.expires != 0 && p.expires <= in.domain.now {
+			delete(in.routes.pmtu, r.Dst)
+		} else if p.mtu < r.MTU {
+			r.MTU = p.mtu
+		}
+	}
+	return r, nil
+}
+
+// SetPathMTU remembers a path MTU learnt by ICMP until expires (0: until
+// forgotten). It keeps at most 4096 destinations.
+func (in *Instance) SetPathMTU(dst wire.Addr, mtu int, expires Time) {
+	if in.routes.pmtu == nil {
+		in.routes.pmtu = make(map[wire.Addr]pathMTU)
+	}
+	if len(in.routes.pmtu) >= 4096 {
+		clear(in.routes.pmtu)
+	}
+	in.routes.pmtu[dst] = pathMTU{mtu, expires}
+	in.invalidateRoutes()
+}
+
+// invalidateRoutes makes every cached route be looked up again.
+func (in *Instance) invalidateRoutes() {
+	in.routeGen++
+	clear(in.routes.cache)
+}
+
+// AddRoute adds a route. EEXIST if one with the same prefix and metric is
+// there, ENETUNREACH if the gateway is on no link, EINVAL if it makes no sense.
+func (in *Instance) AddRoute(e RouteEntry) error {
+	var err error
+	in.domain.Do(func() { err = in.AddRouteLocked(&e) })
+	return err
+}
+
+// AddRouteLocked is AddRoute inside an entry; the table keeps e.
+func (in *Instance) AddRouteLocked(e *RouteEntry) error {
+	if e.Type == 0 {
+		e.Type = RouteUnicast
+	}
+	is4 := e.Prefix.Addr.Is4()
+	if is4 && e.Prefix.Bits > 32 || e.Prefix.Bits > 128 || e.Prefix.Masked() != e.Prefix {
+		return syscall.EINVAL
+	}
+	if in.networkOf(e.Prefix.Addr) < 0 {
+		return syscall.EAFNOSUPPORT
+	}
+	if e.Type == RouteUnicast {
+		if !e.Gateway.IsUnspecified() && e.Gateway.Is4() != is4 {
+			return syscall.EINVAL
+		}
+		if e.Interface == nil {
+			if e.Gateway.IsUnspecified() {
+				return syscall.ENODEV
+			}
+			r, err := in.lookup(RouteQuery{Dst: e.Gateway})
+			if err != nil || r.Type != RouteUnicast || r.Gateway != e.Gateway {
+				return syscall.ENETUNREACH
+			}
+			e.Interface = r.Interface
+		}
+	}
+	list, _ := in.routes.fib.Exact(e.Prefix)
+	at := len(list)
+	for i, x := range list {
+		if x.Metric == e.Metric && (x.Type == e.Type || is4) && (x.Interface == e.Interface || is4 && x.Type != RouteLocal && x.Type != RouteBroadcast) {
+			return syscall.EEXIST
+		}
+		if before(e, x) && at == len(list) {
+			at = i
+		}
+	}
+	next := make([]*RouteEntry, 0, len(list)+1)
+	next = append(append(append(next, list[:at]...), e), list[at:]...)
+	in.routes.fib.Insert(e.Prefix, next)
+	in.routesChanged()
+	return nil
+}
+
+// before orders routes of one prefix: local before the rest (Linux's local
+// table is asked first), then by metric.
+func before(a, b *RouteEntry) bool {
+	la := a.Type == RouteLocal || a.Type == RouteBroadcast
+	lb := b.Type == RouteLocal || b.Type == RouteBroadcast
+	if la != lb {
+		return la
+	}
+	return a.Metric < b.Metric
+}
+
+// RemoveRoute removes the first route that has the prefix and, where they are
+// given, the gateway, interface, metric and type. ESRCH if there is none.
+func (in *Instance) RemoveRoute(like RouteEntry) error {
+	var err error
+	in.domain.Do(func() { err = in.RemoveRouteLocked(&like) })
+	return err
+}
+
+// RemoveRouteLocked is RemoveRoute inside an entry.
+func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
+	list, _ := in.routes.fib.Exact(like.Prefix)
+	for i, x := range list {
+		if like.Type != 0 && like.Type != x.Type || like.Type == 0 && (x.Type == RouteLocal || x.Type == RouteBroadcast) ||
+			like.Interface != nil && like.Interface != x.Interface ||
+			!like.Gateway.IsUnspecified() && like.Gateway != x.Gateway || like.Metric != 0 && like.Metric != x.Metric {
+			continue
+		}
+		in.dropRoute(like.Prefix, list, i)
+		in.routesChanged()
+		return nil
+	}
+	return syscall.ESRCH
+}
+
+func (in *Instance) dropRoute(p wire.Prefix, list []*RouteEntry, i int) {
+	if len(list) == 1 {
+		in.routes.fib.Delete(p)
+		return
+	}
+	in.routes.fib.Insert(p, append(list[:i:i], list[i+1:]...))
+}
+
+// Routes are all routes in address order.
+func (in *Instance) Routes() []RouteEntry {
+	var out []RouteEntry
+	in.domain.Do(func() { out = in.RoutesLocked() })
+	return out
+}
+
+// RoutesLocked is Routes inside an entry.
+func (in *Instance) RoutesLocked() []RouteEntry {
+	var out []RouteEntry
+	in.routes.fib.Walk(func(_ wire.Prefix, list []*RouteEntry) bool {
+		for _, e := range list {
+			out = append(out, *e)
+		}
+		return true
+	})
+	return out
+}
+
+func (in *Instance) routesChanged() {
+	in.invalidateRoutes()
+	in.notify(&Event{Kind: EventRoute})
+}
+
+// addressRoutes adds or removes the routes that come with an address.
+func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
+	p := a.Prefix
+	full := uint8(128)
+	if p.Addr.Is4() {
+		full = 32
+	}
+	var routes []*RouteEntry
+	routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
+		Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
+	if p.Addr.IsLoopback() && p.Addr.Is4() && p.Bits < full {
+		routes = append(routes, &RouteEntry{Prefix: p.Masked(), Interface: ifc, Source: p.Addr,
+			Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
+	} else if p.Bits < full && a.Flags&(AddressSecondary|AddressNoPrefix) == 0 {
+		e := &RouteEntry{Prefix: p.Masked(), Interface: ifc, Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink}
+		if full == 32 {
+			e.Source = p.Addr
+		} else {
+			e.Metric = 256
+		}
+		routes = append(routes, e)
+	}
+	if !a.Peer.IsUnspecified() && a.Peer != p.Addr {
+		routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
+			Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink})
+	}
+	if full == 32 && !a.Broadcast.IsUnspecified() {
+		routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: a.Broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
+			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
+	}
+	for _, e := range routes {
+		if add {
+			_ = in.AddRouteLocked(e) // an equal route may be there already
+			continue
+		}
+		if e.Metric == 0 {
+			_ = in.RemoveRouteLocked(e)
+			continue
+		}
+		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
+	}
+	in.invalidateRoutes()
+}
+
+// removeRoutesOf removes every route by way of ifc.
+func (in *Instance) removeRoutesOf(ifc *Interface) {
+	for _, e := range in.RoutesLocked() {
+		if e.Interface == ifc {
+			_ = in.RemoveRouteLocked(&e)
+		}
+	}
+}
+
+// String is the route as ip route prints it.
+func (e RouteEntry) String() string {
+	var b strings.Builder
+	switch e.Type {
+	case RouteLocal:
+		b.WriteString("local ")
+	case RouteBroadcast:
+		b.WriteString("broadcast ")
+	case RouteBlackhole:
+		b.WriteString("blackhole ")
+	case RouteUnreachable:
+		b.WriteString("unreachable ")
+	case RouteProhibit:
+		b.WriteString("prohibit ")
+	}
+	if e.Prefix.Bits == 0 {
+		b.WriteString("default")
+	} else {
+		b.WriteString(e.Prefix.String())
+	}
+	if !e.Gateway.IsUnspecified() {
+		fmt.Fprintf(&b, " via %v", e.Gateway)
+	}
+	if e.Interface != nil {
+		fmt.Fprintf(&b, " dev %s", e.Interface.name)
+	}
+	if !e.Source.IsUnspecified() {
+		fmt.Fprintf(&b, " src %v", e.Source)
+	}
+	if e.Metric != 0 {
+		fmt.Fprintf(&b, " metric %d", e.Metric)
+	}
+	return b.String()
+}

@@ -1,0 +1,824 @@
+package core
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core/timer"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Address families and socket types with Linux's numbers, whatever the system
+// this runs on.
+const (
+	afUnspec = 0
+	afInet   = 2
+	afInet6  = 10
+
+	AFInet  = afInet
+	AFInet6 = afInet6
+
+	SockStream    = 1
+	SockDgram     = 2
+	SockRaw       = 3
+	SockSeqPacket = 5
+)
+
+// Socket is one open socket of an instance. Its methods are the POSIX calls:
+// they block unless the socket is non-blocking, and fail with the errno that
+// Linux documents. They may be called from any goroutine in real time, from
+// tasks in virtual time.
+type Socket struct {
+	instance *Instance
+	endpoint Endpoint
+	options  SocketOptions
+	waiters  *waitNode
+	limits   *deadlines
+	id       SocketID
+	family   int
+	typ      int
+	protocol int
+	err      syscall.Errno // SO_ERROR
+	nonblock bool
+	closed   bool
+	sending  bool // a writer is between Reserve and the end of its call
+	reading  bool
+}
+
+// waitNode is one waiter on a socket's queue.
+type waitNode struct {
+	next   *waitNode
+	waiter *Waiter
+	mask   Ready
+	notify func(Ready) // instead of waiter: readiness callback (poll, epoll), inside the entry
+}
+
+// deadlines are the limits set by SetReadDeadline and SetWriteDeadline.
+type deadlines struct {
+	socket      *Socket
+	read, write timer.Timer
+	readPast    bool
+	writePast   bool
+}
+
+// Socket opens a socket. EAFNOSUPPORT, EPROTONOSUPPORT or ESOCKTNOSUPPORT when
+// the instance has no such kind, ENOBUFS when memory is short.
+func (in *Instance) Socket(family, typ, protocol int) (*Socket, error) {
+	var s *Socket
+	var err error
+	in.domain.Do(func() { s, err = in.SocketLocked(family, typ, protocol) })
+	return s, err
+}
+
+// SocketLocked is Socket inside an entry.
+func (in *Instance) SocketLocked(family, typ, protocol int) (*Socket, error) {
+	if in.closed {
+		return nil, syscall.ENETDOWN
+	}
+	i := in.wiring.SocketKind(family, typ, protocol)
+	if i < 0 {
+		return nil, in.whyNoSocket(family, typ)
+	}
+	if (family == afInet || family == afInet6) && in.networkFamily(family) < 0 {
+		return nil, syscall.EAFNOSUPPORT
+	}
+	s := newSocket(in, family, typ, protocol)
+	ep, err := in.transports[i].NewEndpoint(s)
+	if err != nil {
+		in.sockets.drop(s)
+		return nil, err
+	}
+	s.endpoint = ep
+	return s, nil
+}
+
+func (in *Instance) networkFamily(family int) int {
+	for i := range in.wiring.Networks {
+		if in.wiring.Networks[i].Network.Family == family {
+			return i
+		}
+	}
+	return -1
+}
+
+func (in *Instance) whyNoSocket(family, typ int) error {
+	if in.networkFamily(family) < 0 {
+		return syscall.EAFNOSUPPORT
+	}
+	for i := range in.wiring.Protocols {
+		for _, k := range in.wiring.Protocols[i].Protocol.Sockets {
+			if k.Family == family && k.Type == typ {
+				return syscall.EPROTONOSUPPORT
+			}
+		}
+	}
+	return syscall.ESOCKTNOSUPPORT
+}
+
+func newSocket(in *Instance, family, typ, protocol int) *Socket {
+	s := &Socket{instance: in, family: family, typ: typ, protocol: protocol, options: defaultSocketOptions}
+	in.sockets.add(s)
+	return s
+}
+
+// NewChild makes the socket of a connection that was accepted on s; the
+// transport gives its endpoint. Inside an entry.
+func (s *Socket) NewChild(ep Endpoint) *Socket {
+	c := newSocket(s.instance, s.family, s.typ, s.protocol)
+	c.options = s.options
+	c.endpoint = ep
+	return c
+}
+
+// Instance is the stack the socket belongs to.
+func (s *Socket) Instance() *Instance { return s.instance }
+
+// ID names the socket in its instance.
+func (s *Socket) ID() SocketID { return s.id }
+
+// Kind is the triple the socket was opened with.
+func (s *Socket) Kind() (family, typ, protocol int) { return s.family, s.typ, s.protocol }
+
+// Endpoint is the protocol's side, inside an entry.
+func (s *Socket) Endpoint() Endpoint { return s.endpoint }
+
+// Options are the socket's options; the protocol reads them inside an entry.
+func (s *Socket) Options() *SocketOptions { return &s.options }
+
+// SetNonblock makes calls fail with EAGAIN (or EINPROGRESS) instead of waiting.
+func (s *Socket) SetNonblock(on bool) {
+	s.instance.domain.Do(func() { s.nonblock = on })
+}
+
+// Wake wakes those who wait for any of r, and for errors and hang-ups in any
+// case. It is called by protocols inside an entry, and is cheap when nobody
+// waits.
+func (s *Socket) Wake(r Ready) {
+	for n := s.waiters; n != nil; {
+		next := n.next
+		if n.mask&(r|ReadyErr|ReadyHup) != 0 && r&(n.mask|ReadyErr|ReadyHup) != 0 {
+			if n.notify != nil {
+				n.notify(r)
+			} else {
+				s.instance.domain.wake(n.waiter)
+			}
+		}
+		n = next
+	}
+}
+
+// SetError sets the pending error (SO_ERROR) and wakes everybody.
+func (s *Socket) SetError(err syscall.Errno) {
+	s.err = err
+	s.Wake(ReadyErr)
+}
+
+// takeError returns and clears the pending error.
+func (s *Socket) takeError() error {
+	if s.err == 0 {
+		return nil
+	}
+	err := s.err
+	s.err = 0
+	return err
+}
+
+// TakeError is the pending error for a protocol that reports it.
+func (s *Socket) TakeError() error { return s.takeError() }
+
+// wait blocks until any of mask may have come, with the lock given up
+// meanwhile. EAGAIN for a non-blocking call; ErrDeadline past the deadline;
+// EBADF when the socket was closed.
+func (s *Socket) wait(mask Ready, flags int) error {
+	if s.nonblock || flags&MsgDontWait != 0 {
+		return syscall.EAGAIN
+	}
+	if err := s.expired(mask); err != nil {
+		return err
+	}
+	d := s.instance.domain
+	w := d.takeWaiter()
+	node := waitNode{waiter: w, mask: mask, next: s.waiters}
+	s.waiters = &node
+	d.leave()
+	err := d.host.Park(w)
+	d.enter()
+	s.unwait(&node)
+	d.giveWaiter(w)
+	if err != nil {
+		return err
+	}
+	if s.closed {
+		return syscall.EBADF
+	}
+	return s.expired(mask)
+}
+
+func (s *Socket) unwait(node *waitNode) {
+	for p := &s.waiters; *p != nil; p = &(*p).next {
+		if *p == node {
+			*p = node.next
+			return
+		}
+	}
+}
+
+// OnReady has f called inside the Domain's entry whenever any of mask may have
+// come, until stop is called. It is the building block of poll and epoll.
+func (s *Socket) OnReady(mask Ready, f func(Ready)) (stop func()) {
+	node := &waitNode{mask: mask, notify: f}
+	s.instance.domain.Do(func() {
+		node.next = s.waiters
+		s.waiters = node
+	})
+	return func() { s.instance.domain.Do(func() { s.unwait(node) }) }
+}
+
+// Ready is the readiness now, as poll(2) reports it.
+func (s *Socket) Ready() Ready {
+	var r Ready
+	s.instance.domain.Do(func() { r = s.readyLocked() })
+	return r
+}
+
+func (s *Socket) readyLocked() Ready {
+	if s.closed {
+		return ReadyErr | ReadyHup
+	}
+	r := s.endpoint.Ready()
+	if s.err != 0 {
+		r |= ReadyErr | ReadyIn | ReadyOut
+	}
+	return r
+}
+
+// takeWaiter takes an idle waiter of the Domain or makes one.
+func (d *Domain) takeWaiter() *Waiter {
+	if n := len(d.free); n > 0 {
+		w := d.free[n-1]
+		d.free = d.free[:n-1]
+		return w
+	}
+	return &Waiter{Token: make(chan struct{}, 1)}
+}
+
+// giveWaiter puts w back. A late wake finds it idle or makes its next user
+// look once more in vain: both are harmless.
+func (d *Domain) giveWaiter(w *Waiter) {
+	w.Task = nil
+	if len(d.free) < 64 {
+		d.free = append(d.free, w)
+	}
+}
+
+// enterSocket starts a socket call.
+func (s *Socket) enter() error {
+	s.instance.domain.enter()
+	if s.closed {
+		return syscall.EBADF
+	}
+	return nil
+}
+
+func (s *Socket) leave() { s.instance.domain.leave() }
+
+// Bind gives the socket a local address; port 0 chooses one.
+func (s *Socket) Bind(a SockAddr) error {
+	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Bind(a) })
+}
+
+// call runs a control operation that may end later.
+func (s *Socket) call(mask Ready, f func() error) error {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return err
+	}
+	for {
+		err := f()
+		if err != syscall.EAGAIN {
+			return err
+		}
+		if err := s.waitAlways(mask); err != nil {
+			return err
+		}
+	}
+}
+
+// waitAlways waits also on a non-blocking socket: for the end of an operation
+// that is only under way to another process.
+func (s *Socket) waitAlways(mask Ready) error {
+	nb := s.nonblock
+	s.nonblock = false
+	err := s.wait(mask, 0)
+	s.nonblock = nb
+	return err
+}
+
+// Connect connects the socket to a. On a stream it waits until the connection
+// stands or failed; a non-blocking socket gives EINPROGRESS instead, and
+// SO_ERROR when it is writable.
+func (s *Socket) Connect(a SockAddr) error {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return err
+	}
+	if err := s.checkPeer(a); err != nil {
+		return err
+	}
+	err := s.endpoint.Connect(a)
+	for err == syscall.EAGAIN {
+		if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
+			err = s.endpoint.Connect(a)
+		}
+	}
+	if err != syscall.EINPROGRESS {
+		return err
+	}
+	for {
+		if err := s.wait(ReadyOut|ReadyErr|ReadyHup, 0); err != nil {
+			if err == syscall.EAGAIN {
+				return syscall.EINPROGRESS
+			}
+			return err
+		}
+		r := s.endpoint.Ready()
+		if err := s.takeError(); err != nil {
+			return err
+		}
+		if r&(ReadyOut|ReadyHup|ReadyErr) != 0 {
+			return nil
+		}
+	}
+}
+
+// Listen makes the socket accept connections.
+func (s *Socket) Listen(backlog int) error {
+	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Listen(backlog) })
+}
+
+// Accept takes the oldest connection that waits.
+func (s *Socket) Accept() (*Socket, SockAddr, error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return nil, SockAddr{}, err
+	}
+	for {
+		if err := s.expired(ReadyIn); err != nil {
+			return nil, SockAddr{}, err
+		}
+		c, err := s.endpoint.Accept()
+		if err == nil {
+			peer, _ := c.endpoint.Peer()
+			return c, peer, nil
+		}
+		if err != syscall.EAGAIN {
+			return nil, SockAddr{}, err
+		}
+		if err := s.wait(ReadyIn, 0); err != nil {
+			return nil, SockAddr{}, err
+		}
+	}
+}
+
+// bulkCopy is the size from which user bytes are copied outside the lock.
+const bulkCopy = 4096
+
+// Send sends m as sendmsg(2) does and returns the bytes taken.
+func (s *Socket) Send(m *Message) (int, error) {
+	if s.typ == SockStream {
+		return s.sendStream(m)
+	}
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	for {
+		if err := s.expired(ReadyOut); err != nil {
+			return 0, err
+		}
+		n, err := s.endpoint.Send(m)
+		if err != syscall.EAGAIN {
+			return n, err
+		}
+		if err := s.wait(ReadyOut, m.Flags); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// sendStream sends all of m, waiting for room as it goes. One writer at a time
+// holds the stream, so that concurrent writes do not interleave.
+func (s *Socket) sendStream(m *Message) (sent int, err error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	for s.sending {
+		if err := s.wait(ReadyOut, m.Flags); err != nil {
+			return 0, err
+		}
+	}
+	s.sending = true
+	defer func() {
+		s.sending = false
+		s.Wake(ReadyOut)
+	}()
+	part := *m
+	for i := -1; i < len(m.Vector); i++ {
+		b := m.Data
+		if i >= 0 {
+			b = m.Vector[i]
+		}
+		part.Vector = nil
+		for first := true; len(b) > 0 || first && i < 0 && m.Len() == 0; first = false {
+			if err := s.expired(ReadyOut); err != nil {
+				return sent, err
+			}
+			part.Data = b
+			n, err := s.sendSome(&part)
+			sent += n
+			b = b[n:]
+			if err == syscall.EAGAIN {
+				err = s.wait(ReadyOut, m.Flags)
+			}
+			if err != nil {
+				if sent > 0 && err == syscall.EAGAIN {
+					return sent, nil
+				}
+				return sent, err
+			}
+			if len(b) == 0 {
+				break
+			}
+		}
+	}
+	return sent, nil
+}
+
+func (s *Socket) sendSome(m *Message) (int, error) {
+	bulk, ok := s.endpoint.(BulkEndpoint)
+	if !ok || len(m.Data) <= bulkCopy || m.Flags&MsgOOB != 0 {
+		return s.endpoint.Send(m)
+	}
+	var r Reservation
+	if err := bulk.Reserve(len(m.Data), &r); err != nil {
+		return 0, err
+	}
+	d := s.instance.domain
+	d.leave()
+	n := 0
+	for i := range r.Pieces[:r.N] {
+		f := &r.Pieces[i]
+		n += copy(f.Page.Data[f.Off:f.Off+f.Len], m.Data[n:])
+	}
+	d.enter()
+	return n, bulk.Commit(&r, n)
+}
+
+// Receive receives into m as recvmsg(2) does and returns the bytes; 0 on a
+// stream is its end.
+func (s *Socket) Receive(m *Message) (int, error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	got := 0
+	for s.reading {
+		if err := s.wait(ReadyIn, m.Flags); err != nil {
+			return 0, err
+		}
+	}
+	for {
+		if err := s.expired(ReadyIn); err != nil {
+			return got, err
+		}
+		n, err := s.receiveSome(m)
+		if err == nil {
+			got += n
+			if m.Flags&MsgWaitAll == 0 || s.typ != SockStream || n == 0 || m.Flags&MsgPeek != 0 || n >= m.Len() {
+				return got, nil
+			}
+			m.Data = m.Data[n:]
+			continue
+		}
+		if err != syscall.EAGAIN {
+			if got > 0 {
+				return got, nil
+			}
+			return 0, err
+		}
+		if err := s.wait(ReadyIn, m.Flags); err != nil {
+			if got > 0 {
+				return got, nil
+			}
+			return 0, err
+		}
+	}
+}
+
+func (s *Socket) receiveSome(m *Message) (int, error) {
+	bulk, ok := s.endpoint.(BulkEndpoint)
+	if !ok || len(m.Data) <= bulkCopy || m.Flags&(MsgOOB|MsgPeek|MsgTrunc) != 0 || len(m.Vector) > 0 {
+		return s.endpoint.Receive(m)
+	}
+	var r Reservation
+	if err := bulk.Take(len(m.Data), &r); err != nil || r.Bytes == 0 {
+		return 0, err
+	}
+	s.reading = true
+	d := s.instance.domain
+	d.leave()
+	n := 0
+	for i := range r.Pieces[:r.N] {
+		n += copy(m.Data[n:], r.Pieces[i].Bytes())
+	}
+	d.enter()
+	s.reading = false
+	bulk.Done(&r)
+	if s.waiters != nil {
+		s.Wake(ReadyIn)
+	}
+	return n, nil
+}
+
+// Shutdown ends one or both directions.
+func (s *Socket) Shutdown(how int) error {
+	if how < ShutRead || how > ShutBoth {
+		return syscall.EINVAL
+	}
+	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Shutdown(how) })
+}
+
+// Close closes the socket; every call that waits on it fails with EBADF. With
+// SO_LINGER and a positive time on a blocking stream it waits until the data
+// is acknowledged or the time is over.
+func (s *Socket) Close() error {
+	d := s.instance.domain
+	d.enter()
+	defer d.leave()
+	if s.closed {
+		return syscall.EBADF
+	}
+	if l, ok := s.endpoint.(interface{ Lingering() bool }); ok && s.options.Linger > 0 && !s.nonblock {
+		if s.endpoint.Shutdown(ShutWrite) == nil && l.Lingering() {
+			s.setLimitLocked(&s.deadlines().write, &s.limits.writePast, d.now.Add(s.options.Linger))
+			for l.Lingering() {
+				if s.wait(ReadyOut|ReadyErr|ReadyHup, 0) != nil {
+					break
+				}
+			}
+		}
+	}
+	if !s.closed {
+		s.closeLocked()
+	}
+	return nil
+}
+
+// closeLocked closes inside an entry.
+func (s *Socket) closeLocked() {
+	s.closed = true
+	s.Wake(ReadyIn | ReadyOut | ReadyErr | ReadyHup)
+	s.stopLimits()
+	s.endpoint.Close()
+	s.instance.sockets.drop(s)
+}
+
+// CloseLocked is Close without lingering, for protocols inside an entry.
+func (s *Socket) CloseLocked() {
+	if !s.closed {
+		s.closeLocked()
+	}
+}
+
+// LocalAddr is the address the socket is bound to (getsockname).
+func (s *Socket) LocalAddr() SockAddr {
+	var a SockAddr
+	s.instance.domain.Do(func() { a = s.endpoint.Local() })
+	return a
+}
+
+// PeerAddr is the address the socket is connected to (getpeername), or ENOTCONN.
+func (s *Socket) PeerAddr() (SockAddr, error) {
+	var a SockAddr
+	var ok bool
+	s.instance.domain.Do(func() { a, ok = s.endpoint.Peer() })
+	if !ok {
+		return a, syscall.ENOTCONN
+	}
+	return a, nil
+}
+
+// checkLocal tells whether the socket may bind to a: an own address, a group, a
+// broadcast address or the unspecified one.
+func (s *Socket) checkLocal(a SockAddr) error {
+	if err := s.checkFamily(a.Addr); err != nil {
+		return err
+	}
+	if a.Addr.IsUnspecified() || a.Addr.IsMulticast() || a.Addr.IsBroadcast() || s.options.FreeBind {
+		return nil
+	}
+	r, err := s.instance.Route(RouteQuery{Dst: a.Addr, Src: a.Addr})
+	if err != nil || r.Type != RouteLocal && r.Type != RouteBroadcast {
+		return syscall.EADDRNOTAVAIL
+	}
+	return nil
+}
+
+// CheckLocal is checkLocal for transports.
+func (s *Socket) CheckLocal(a SockAddr) error { return s.checkLocal(a) }
+
+func (s *Socket) checkPeer(a SockAddr) error { return s.checkFamily(a.Addr) }
+
+// checkFamily refuses IPv6 addresses on an AF_INET socket and IPv4 ones on an
+// AF_INET6 socket that is for IPv6 only.
+func (s *Socket) checkFamily(a wire.Addr) error {
+	switch {
+	case s.family == afInet && !a.Is4():
+		return syscall.EAFNOSUPPORT
+	case s.family == afInet6 && a.Is4() && s.options.V6Only:
+		return syscall.ENETUNREACH
+	}
+	return nil
+}
+
+// outInterface is the interface that a datagram to a must use, 0 for any.
+func (s *Socket) outInterface(a SockAddr) int {
+	if s.options.Device != 0 {
+		return int(s.options.Device)
+	}
+	if a.Scope != 0 && !a.Addr.Is4() && (a.Addr.IsLinkLocalUnicast() || a.Addr.IsMulticast()) {
+		return int(a.Scope)
+	}
+	return 0
+}
+
+// OutInterface is outInterface for transports.
+func (s *Socket) OutInterface(a SockAddr) int { return s.outInterface(a) }
+
+// socketTable finds sockets by their number.
+type socketTable struct {
+	byID   map[SocketID]*Socket
+	groups map[SocketID][]membership // multicast groups joined
+	next   SocketID
+}
+
+func (t *socketTable) add(s *Socket) {
+	if t.byID == nil {
+		t.byID = make(map[SocketID]*Socket)
+	}
+	for {
+		t.next++
+		if _, used := t.byID[t.next]; !used && t.next != 0 {
+			break
+		}
+	}
+	s.id = t.next
+	t.byID[s.id] = s
+}
+
+func (t *socketTable) get(id SocketID) *Socket { return t.byID[id] }
+
+func (t *socketTable) drop(s *Socket) {
+	delete(t.byID, s.id)
+	for _, m := range t.groups[s.id] {
+		m.ifc.LeaveGroup(m.group)
+	}
+	delete(t.groups, s.id)
+}
+
+// closeAll closes every socket in the order in which they were opened.
+func (t *socketTable) closeAll(*Instance) {
+	for len(t.byID) > 0 {
+		var first *Socket
+		for _, s := range t.byID {
+			if first == nil || s.id < first.id {
+				first = s
+			}
+		}
+		first.closeLocked()
+	}
+	t.byID = nil
+}
+
+// Sockets are the open sockets in the order of their numbers. Inside an entry.
+func (in *Instance) Sockets() []*Socket {
+	out := make([]*Socket, 0, len(in.sockets.byID))
+	for id := SocketID(0); len(out) < len(in.sockets.byID) && id <= in.sockets.next; id++ {
+		if s := in.sockets.byID[id]; s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// SetReadDeadline and SetWriteDeadline bound the calls that wait, on the host's
+// clock; 0 takes the bound away. They take effect on calls that wait already.
+func (s *Socket) SetReadDeadline(t Time) { s.setLimit(t, true) }
+
+// SetWriteDeadline is SetReadDeadline for sends and connects.
+func (s *Socket) SetWriteDeadline(t Time) { s.setLimit(t, false) }
+
+func (s *Socket) deadlines() *deadlines {
+	if s.limits == nil {
+		s.limits = &deadlines{socket: s}
+	}
+	return s.limits
+}
+
+func (s *Socket) setLimit(t Time, read bool) {
+	s.instance.domain.Do(func() {
+		if s.closed {
+			return
+		}
+		l := s.deadlines()
+		if read {
+			s.setLimitLocked(&l.read, &l.readPast, t)
+		} else {
+			s.setLimitLocked(&l.write, &l.writePast, t)
+		}
+	})
+}
+
+func (s *Socket) setLimitLocked(tm *timer.Timer, past *bool, t Time) {
+	in := s.instance
+	in.CancelTimer(tm)
+	*past = t != 0 && t <= in.domain.now
+	if t != 0 && !*past {
+		in.SetTimer(tm, t, s.limits)
+	}
+	s.Wake(ReadyIn | ReadyOut) // waiting calls look again
+}
+
+// Expire implements timer.Expirer.
+func (l *deadlines) Expire(t *timer.Timer, _ Time) {
+	if t == &l.read {
+		l.readPast = true
+		l.socket.Wake(ReadyIn)
+		return
+	}
+	l.writePast = true
+	l.socket.Wake(ReadyOut)
+}
+
+func (s *Socket) stopLimits() {
+	if s.limits != nil {
+		s.instance.CancelTimer(&s.limits.read)
+		s.instance.CancelTimer(&s.limits.write)
+	}
+}
+
+// expired reports a deadline that has passed for calls that wait for mask.
+func (s *Socket) expired(mask Ready) error {
+	l := s.limits
+	if l == nil {
+		return nil
+	}
+	if mask&ReadyIn != 0 && l.readPast || mask&ReadyOut != 0 && mask&ReadyIn == 0 && l.writePast {
+		return ErrDeadline
+	}
+	return nil
+}
+
+// ErrDeadline is returned by a socket call whose deadline has passed. The net
+// doors turn it into os.ErrDeadlineExceeded.
+const ErrDeadline = deadlineError(0)
+
+type deadlineError int
+
+func (deadlineError) Error() string   { return "deadline exceeded" }
+func (deadlineError) Timeout() bool   { return true }
+func (deadlineError) Temporary() bool { return true }
+
+// Sleep blocks the calling task for d on the host's clock.
+func (in *Instance) Sleep(d time.Duration) error {
+	dm := in.domain
+	dm.enter()
+	defer dm.leave()
+	sl := sleeper{domain: dm, waiter: dm.takeWaiter()}
+	in.SetTimer(&sl.timer, dm.now.Add(d), &sl)
+	for !sl.over {
+		dm.leave()
+		err := dm.host.Park(sl.waiter)
+		dm.enter()
+		if err != nil {
+			in.CancelTimer(&sl.timer)
+			return err
+		}
+	}
+	dm.giveWaiter(sl.waiter)
+	return nil
+}
+
+type sleeper struct {
+	timer  timer.Timer
+	domain *Domain
+	waiter *Waiter
+	over   bool
+}
+
+// Expire implements timer.Expirer.
+func (s *sleeper) Expire(*timer.Timer, Time) {
+	s.over = true
+	s.domain.wake(s.waiter)
+}

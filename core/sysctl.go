@@ -1,0 +1,235 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/libos-go/libos/core/sysctl"
+)
+
+// sysctlState is an instance's view of its settings: for each table the shared
+// default block until the first write, a copy of its own after.
+type sysctlState struct {
+	tables []*sysctl.Table // networks, protocols, others, then device tables of networks
+	blocks []any           // by table; for a device table the "all" block
+	fresh  []any           // device tables: the "default" block; nil elsewhere
+	device int             // tables from here on are of devices
+}
+
+func (in *Instance) initSysctls() {
+	w, s := in.wiring, &in.sysctls
+	n := 2*len(w.Networks) + len(w.Protocols) + len(w.Sysctls)
+	s.tables = make([]*sysctl.Table, 0, n)
+	for i := range w.Networks {
+		s.tables = append(s.tables, w.Networks[i].Sysctls)
+	}
+	for i := range w.Protocols {
+		s.tables = append(s.tables, w.Protocols[i].Sysctls)
+	}
+	s.tables = append(s.tables, w.Sysctls...)
+	s.device = len(s.tables)
+	for i := range w.Networks {
+		s.tables = append(s.tables, w.Networks[i].Devices)
+	}
+	s.blocks = make([]any, len(s.tables))
+	s.fresh = make([]any, len(w.Networks))
+	for i, t := range s.tables {
+		if t == nil {
+			continue
+		}
+		s.blocks[i] = t.Default
+		if i >= s.device {
+			s.fresh[i-s.device] = t.Default
+		}
+	}
+}
+
+// SysctlView is a protocol's access to its own settings.
+type SysctlView struct {
+	in    *Instance
+	table int
+}
+
+// Block is the protocol's struct of settings, to be read only. It is another
+// one after EventSysctl.
+func (v SysctlView) Block() any { return v.in.sysctls.blocks[v.table] }
+
+// Device is the struct of an interface's settings (network protocols).
+func (v SysctlView) Device(ifc *Interface) any {
+	if v.table < len(ifc.sysctls) && ifc.sysctls[v.table] != nil {
+		return ifc.sysctls[v.table]
+	}
+	return v.in.sysctls.fresh[v.table]
+}
+
+// All is the struct of the settings under the name "all".
+func (v SysctlView) All() any { return v.in.sysctls.blocks[v.in.sysctls.device+v.table] }
+
+// find resolves a name (dots or slashes) to a table, an entry and, for a
+// device's name, "all", "default" or an interface.
+func (in *Instance) findSysctl(name string) (table int, e *sysctl.Entry, dev string, err error) {
+	name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
+	for ti, t := range in.sysctls.tables {
+		if t == nil {
+			continue
+		}
+		for ei := range t.Entries {
+			x := &t.Entries[ei]
+			if x.Name == name {
+				return ti, x, "", nil
+			}
+			if pre, post, ok := strings.Cut(x.Name, "{dev}"); ok && strings.HasPrefix(name, pre) && strings.HasSuffix(name, post) && len(name) > len(pre)+len(post) {
+				return ti, x, name[len(pre) : len(name)-len(post)], nil
+			}
+		}
+	}
+	return 0, nil, "", fmt.Errorf("sysctl %s: there is no such setting in this configuration: %w", name, syscall.ENOENT)
+}
+
+func (in *Instance) sysctlBlock(table int, dev string) (any, *Interface, error) {
+	s := &in.sysctls
+	switch dev {
+	case "", "all":
+		return s.blocks[table], nil, nil
+	case "default":
+		return s.fresh[table-s.device], nil, nil
+	}
+	ifc := in.interfaceByName(dev)
+	if ifc == nil {
+		return nil, nil, fmt.Errorf("sysctl: no interface %s: %w", dev, syscall.ENOENT)
+	}
+	return SysctlView{in, table - s.device}.Device(ifc), ifc, nil
+}
+
+// Sysctl reads a setting by its dotted name.
+func (in *Instance) Sysctl(name string) (string, error) {
+	var out string
+	var err error
+	in.domain.Do(func() {
+		var table int
+		var e *sysctl.Entry
+		var dev string
+		if table, e, dev, err = in.findSysctl(name); err != nil {
+			return
+		}
+		var block any
+		if block, _, err = in.sysctlBlock(table, dev); err == nil {
+			out = e.Get(block)
+		}
+	})
+	return out, err
+}
+
+// SetSysctl writes a setting. ENOENT for an unknown name, EINVAL for a value
+// out of range. A setting of "default" holds for interfaces made later, one of
+// "all" as its table says.
+func (in *Instance) SetSysctl(name, value string) error {
+	var err error
+	in.domain.Do(func() { err = in.setSysctl(name, value) })
+	return err
+}
+
+func (in *Instance) setSysctl(name, value string) error {
+	table, e, dev, err := in.findSysctl(name)
+	if err != nil {
+		return err
+	}
+	s := &in.sysctls
+	block, ifc, err := in.sysctlBlock(table, dev)
+	if err != nil {
+		return err
+	}
+	t := s.tables[table]
+	own := t.Clone(block)
+	if err := e.Set(own, value); err != nil {
+		return err
+	}
+	switch {
+	case table < s.device:
+		s.blocks[table] = own
+		in.sysctlChanged(table, own, nil)
+		return nil
+	case dev == "all":
+		s.blocks[table] = own
+		if e.All == "set" {
+			def := t.Clone(s.fresh[table-s.device])
+			_ = e.Set(def, value)
+			old := s.fresh[table-s.device]
+			s.fresh[table-s.device] = def
+			for _, x := range in.Interfaces() {
+				cur := in.deviceBlock(x, table-s.device, old)
+				c := t.Clone(cur)
+				_ = e.Set(c, value)
+				in.setDeviceBlock(x, table-s.device, c)
+			}
+		}
+	case dev == "default":
+		// interfaces that follow the old default by sharing it keep its values
+		old := s.fresh[table-s.device]
+		for _, x := range in.Interfaces() {
+			in.setDeviceBlock(x, table-s.device, in.deviceBlock(x, table-s.device, old))
+		}
+		s.fresh[table-s.device] = own
+	default:
+		in.setDeviceBlock(ifc, table-s.device, own)
+	}
+	in.invalidateRoutes()
+	in.sysctlChanged(table, own, ifc)
+	return nil
+}
+
+func (in *Instance) deviceBlock(ifc *Interface, network int, def any) any {
+	if network < len(ifc.sysctls) && ifc.sysctls[network] != nil {
+		return ifc.sysctls[network]
+	}
+	return def
+}
+
+func (in *Instance) setDeviceBlock(ifc *Interface, network int, block any) {
+	if ifc.sysctls == nil {
+		ifc.sysctls = make([]any, len(in.wiring.Networks))
+	}
+	ifc.sysctls[network] = block
+}
+
+// sysctlChanged tells the owner of a table.
+func (in *Instance) sysctlChanged(table int, block any, ifc *Interface) {
+	e := &Event{Kind: EventSysctl, Sysctls: block, Interface: ifc}
+	n, p := len(in.wiring.Networks), len(in.wiring.Protocols)
+	switch {
+	case table < n:
+		in.networks[table].Event(e)
+	case table < n+p:
+		in.transports[table-n].Event(e)
+	case table >= in.sysctls.device:
+		in.networks[table-in.sysctls.device].Event(e)
+	}
+}
+
+// SysctlNames are all names of the instance, sorted as the tables have them,
+// with each interface's own.
+func (in *Instance) SysctlNames() []string {
+	var out []string
+	in.domain.Do(func() {
+		for _, t := range in.sysctls.tables {
+			if t == nil {
+				continue
+			}
+			for i := range t.Entries {
+				e := &t.Entries[i]
+				if !e.PerDevice() {
+					out = append(out, e.Name)
+					continue
+				}
+				for _, dev := range []string{"all", "default"} {
+					out = append(out, strings.Replace(e.Name, "{dev}", dev, 1))
+				}
+				for _, ifc := range in.Interfaces() {
+					out = append(out, strings.Replace(e.Name, "{dev}", ifc.name, 1))
+				}
+			}
+		}
+	})
+	return out
+}

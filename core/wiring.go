@@ -1,0 +1,117 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Wiring says what an instance is made of: protocols, devices, tables. The
+// generator emits one for each build; a test or a program may write one by
+// hand. It is immutable once an instance uses it and may be shared by any
+// number of instances.
+type Wiring struct {
+	// Name of the configuration it came from.
+	Name string
+	// Networks and Protocols in the order of their tables.
+	Networks  []NetworkEntry
+	Protocols []ProtocolEntry
+	// Devices are the device kinds that can be made by name.
+	Devices []DeviceKind
+	// Sysctls are tables that belong to no protocol (net.core).
+	Sysctls []*sysctl.Table
+	// EtherType, IPProtocol and SocketKind are the dispatch tables: indices
+	// into Networks and Protocols, or -1. Nil is replaced by a search.
+	EtherType  func(wire.EtherType) int
+	IPProtocol func(uint8) int
+	SocketKind func(family, typ, protocol int) int
+	// Config is the .config that the wiring was generated from.
+	Config string
+	// Loopback makes the device lo, nil where the configuration has none.
+	Loopback func() Device
+}
+
+// NetworkEntry is a network protocol with its sysctl tables.
+type NetworkEntry struct {
+	Network NetworkProtocol
+	Sysctls *sysctl.Table // of the instance
+	Devices *sysctl.Table // of each interface ({dev} names)
+}
+
+// ProtocolEntry is a transport protocol with its sysctl table.
+type ProtocolEntry struct {
+	Protocol Protocol
+	Sysctls  *sysctl.Table
+}
+
+// DeviceKind makes devices of one kind by parameters, as a host file names them.
+type DeviceKind struct {
+	Kind string
+	// Parameters with their meaning, for messages and help.
+	Parameters map[string]string
+	// Open makes a device. An error names the parameter and the cure.
+	Open func(parameters map[string]string) (Device, error)
+}
+
+// check completes missing tables and finds contradictions.
+func (w *Wiring) check() error {
+	if w == nil {
+		return errors.New("core: an instance needs a wiring")
+	}
+	if w.EtherType == nil {
+		w.EtherType = w.searchEtherType
+	}
+	if w.IPProtocol == nil {
+		w.IPProtocol = w.searchIPProtocol
+	}
+	if w.SocketKind == nil {
+		w.SocketKind = w.searchSocketKind
+	}
+	for i := range w.Networks {
+		if w.Networks[i].Network.New == nil {
+			return fmt.Errorf("core: wiring %q: network protocol %q has no constructor", w.Name, w.Networks[i].Network.Name)
+		}
+	}
+	for i := range w.Protocols {
+		p := &w.Protocols[i].Protocol
+		if (p.New == nil) == (p.NewHandler == nil) {
+			return fmt.Errorf("core: wiring %q: protocol %q needs one of New and NewHandler", w.Name, p.Name)
+		}
+	}
+	return nil
+}
+
+func (w *Wiring) searchEtherType(t wire.EtherType) int {
+	for i := range w.Networks {
+		for _, x := range w.Networks[i].Network.EtherTypes {
+			if x == t {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func (w *Wiring) searchIPProtocol(n uint8) int {
+	for i := range w.Protocols {
+		for _, x := range w.Protocols[i].Protocol.Numbers {
+			if x == n {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func (w *Wiring) searchSocketKind(family, typ, protocol int) int {
+	for i := range w.Protocols {
+		for _, k := range w.Protocols[i].Protocol.Sockets {
+			if k.Family == family && k.Type == typ && (k.Protocol == protocol || protocol == 0) {
+				return i
+			}
+		}
+	}
+	return -1
+}
