@@ -58,29 +58,23 @@ func (p *pool[T]) alloc(c int) uint32 {
 		return i
 	}
 	n := classLen(c)
+	if len(p.chunks) == 0 {
+		p.chunks = append(p.chunks, make([]T, firstChunk))
+	}
 	last := len(p.chunks) - 1
-	switch {
-	case last < 0:
-		p.chunks = append(p.chunks, make([]T, max(firstChunk, n)))
-		last = 0
-	case int(p.used)+n <= len(p.chunks[last]):
-	case len(p.chunks[last]) < chunkLen:
-		size := len(p.chunks[last])
-		for int(p.used)+n > size {
-			size *= 2
-		}
-		grown := make([]T, min(size, chunkLen))
-		copy(grown, p.chunks[last])
-		p.chunks[last] = grown
-		if int(p.used)+n <= len(grown) {
-			break
-		}
-		fallthrough
-	default:
+	size := len(p.chunks[last])
+	if need := int(p.used) + n; need > chunkLen {
 		p.giveRest()
 		p.chunks = append(p.chunks, make([]T, chunkLen))
 		p.used = 0
 		last++
+	} else if need > size {
+		for need > size {
+			size *= 2
+		}
+		grown := make([]T, size)
+		copy(grown, p.chunks[last])
+		p.chunks[last] = grown
 	}
 	i := uint32(last)<<chunkShift | p.used
 	p.used += uint32(n)

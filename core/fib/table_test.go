@@ -181,6 +181,7 @@ func TestDeletedRoutesGiveTheirMemoryToOthers(t *testing.T) {
 	if now := size(); now > first*5/4+1 {
 		t.Errorf("%d chunks at first, %d after churn", first, now)
 	}
+	tab.trie.check(t)
 	used := 0
 	for _, chunk := range tab.trie.values.chunks {
 		for _, v := range chunk {
@@ -213,6 +214,57 @@ func TestChurnAtOneNodeIsBounded(t *testing.T) {
 	}
 	if n := len(tab.trie.nodes.chunks[0]); len(tab.trie.nodes.chunks) > 1 || n > 256 {
 		t.Errorf("%d chunks, the first of %d nodes, for 48 routes", len(tab.trie.nodes.chunks), n)
+	}
+}
+
+// A node that shrinks may need a run of a size that is not free, for which the
+// first chunk, with the node in it, moves.
+func TestDeleteSurvivesAMovingChunk(t *testing.T) {
+	tab := &Table[uint32]{trie: new(trie[uint32])}
+	route := func(node, i uint32) wire.Prefix {
+		return wire.Prefix{Addr: wire.FromV4(node<<24 | i<<7), Bits: 30}
+	}
+	for i := range uint32(64) {
+		tab.Insert(route(1, i), i)
+	}
+	for i := range uint32(48) {
+		tab.Insert(route(2, i), i)
+	}
+	before := len(tab.trie.nodes.chunks[0])
+	for i := range uint32(20) {
+		tab.Delete(route(1, i))
+	}
+	if after := len(tab.trie.nodes.chunks[0]); after <= before {
+		t.Fatalf("the chunk did not move: %d nodes, then %d", before, after)
+	}
+	for i := range uint32(64) {
+		if v, found := tab.Exact(route(1, i)); found != (i >= 20) || found && v != i {
+			t.Errorf("%v: %v %v", route(1, i), v, found)
+		}
+	}
+	tab.trie.check(t)
+}
+
+// The usual lengths end where a node can hold many of them.
+func TestUsualLengthsShareNodes(t *testing.T) {
+	v4, v6 := &Table[uint32]{trie: new(trie[uint32])}, &Table[uint32]{trie: new(trie[uint32])}
+	for i := range uint32(32) {
+		v4.Insert(wire.Prefix{Addr: wire.FromV4(10<<24 | i<<8), Bits: 24}, i)
+		v6.Insert(wire.Prefix{Addr: wire.Addr{Hi: 0x20010db8<<32 | uint64(i)}, Bits: 64}, i)
+	}
+	for _, tab := range []*Table[uint32]{v4, v6} {
+		if n := tab.trie.nodes.taken() - tab.trie.nodes.idle(); n > 1 {
+			t.Errorf("32 neighbours take %d nodes below the root", n)
+		}
+	}
+}
+
+func TestAnEmptiedListKeepsNoMemory(t *testing.T) {
+	var tab Table[uint32]
+	tab.Insert(pfx("10.0.0.0/8"), 1)
+	tab.Delete(pfx("10.0.0.0/8"))
+	if cap(tab.few) != 0 {
+		t.Error("the list is kept")
 	}
 }
 

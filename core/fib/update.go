@@ -82,7 +82,6 @@ func (t *trie[V]) split(n node, skip uint) node {
 	top := node{path: makePath(key{hi: n.path}, skip)}
 	c := n.path << skip >> (64 - digit)
 	n.path = n.path&^pathBits<<(skip+digit) | uint64(n.skip()-skip-digit)
-	t.compress(&n)
 	top.branches = 1 << c
 	top.children = t.nodes.insert(0, 0, 0, n)
 	return top
