@@ -30,6 +30,13 @@ func BenchmarkPagePair(b *testing.B) {
 			p.Page(Page2K, &a).Unref(&a)
 		}
 	})
+	b.Run("ours-debug", func(b *testing.B) {
+		p := NewPool(NewArena(ArenaOptions{}), PoolOptions{Debug: true})
+		var a Account
+		for b.Loop() {
+			p.Page(Page2K, &a).Unref(&a)
+		}
+	})
 	b.Run("syncpool", func(b *testing.B) {
 		sp := sync.Pool{New: func() any { return new(page2k) }}
 		for b.Loop() {
@@ -140,6 +147,14 @@ func BenchmarkPageTouched(b *testing.B) {
 func BenchmarkObjectPair(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		p := NewPool(NewArena(ArenaOptions{}), PoolOptions{})
+		c := NewCache[benchThing](p, "things", CacheOptions{})
+		var a Account
+		for b.Loop() {
+			c.Free(&a, c.Alloc(&a))
+		}
+	})
+	b.Run("ours-debug", func(b *testing.B) {
+		p := NewPool(NewArena(ArenaOptions{}), PoolOptions{Debug: true})
 		c := NewCache[benchThing](p, "things", CacheOptions{})
 		var a Account
 		for b.Loop() {
