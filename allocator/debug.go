@@ -37,13 +37,20 @@ const (
 	WrongAccount                          // freed to an account it was not charged to
 )
 
-var violationNames = [...]string{"", "double free", "use after free", "red zone overwritten", "foreign object freed", "freed to another account"}
-
 func (k ViolationKind) String() string {
-	if int(k) >= len(violationNames) {
-		return "violation"
+	switch k {
+	case DoubleFree:
+		return "double free"
+	case UseAfterFree:
+		return "use after free"
+	case RedZone:
+		return "red zone overwritten"
+	case ForeignFree:
+		return "foreign object freed"
+	case WrongAccount:
+		return "freed to another account"
 	}
-	return violationNames[k]
+	return "violation"
 }
 
 // Violation is a misuse that was found. Places are file:line, empty when unknown.

@@ -14,25 +14,42 @@ const (
 	NumClasses = 6
 )
 
-var (
-	classSizes = [NumClasses]int{256, 512, 2048, 4096, 16384, 65536}
-	classNames = [NumClasses]string{"page-256", "page-512", "page-2k", "page-4k", "page-16k", "page-64k"}
-)
-
 // Size of the class's pages in bytes; 0 for a value that is no class.
 func (c Class) Size() int {
-	if c >= NumClasses {
-		return 0
+	switch c {
+	case Page256:
+		return 256
+	case Page512:
+		return 512
+	case Page2K:
+		return 2048
+	case Page4K:
+		return 4096
+	case Page16K:
+		return 16384
+	case Page64K:
+		return 65536
 	}
-	return classSizes[c]
+	return 0
 }
 
 // String is the class's name in slabinfo.
 func (c Class) String() string {
-	if c >= NumClasses {
-		return "page-?"
+	switch c {
+	case Page256:
+		return "page-256"
+	case Page512:
+		return "page-512"
+	case Page2K:
+		return "page-2k"
+	case Page4K:
+		return "page-4k"
+	case Page16K:
+		return "page-16k"
+	case Page64K:
+		return "page-64k"
 	}
-	return classNames[c]
+	return "page-?"
 }
 
 // ClassFor is the smallest class whose pages hold n bytes, the largest class if none does.

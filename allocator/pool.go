@@ -50,7 +50,7 @@ func NewPool(ar *Arena, o PoolOptions) *Pool {
 		p.dbg = newPoolDebug(o.Quarantine)
 	}
 	for c := range p.pages {
-		p.pages[c] = pageCache{pool: p, class: Class(c), size: int64(classSizes[c]), debug: p.dbg != nil}
+		p.pages[c] = pageCache{pool: p, class: Class(c), size: int64(Class(c).Size()), debug: p.dbg != nil}
 	}
 	return p
 }
