@@ -1,12 +1,16 @@
 package contracts
 
 import (
+	"errors"
 	"go/ast"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
+
+	"github.com/libos-go/libos/gen/kconfig"
 )
 
 // Layers holds the import directions of the house.
@@ -47,12 +51,6 @@ var privateTrees = map[string][]string{
 	"bench":    {"bench"},
 }
 
-// protocolDependencies names, for a protocol, the protocols that its Kconfig
-// entry depends on. The Kconfig entries are the authority, this follows them.
-var protocolDependencies = map[string][]string{
-	"mptcp": {"tcp"},
-}
-
 func runLayers(pass *analysis.Pass) (any, error) {
 	self, ok := relative(pass.Pkg.Path())
 	if !ok {
@@ -74,16 +72,16 @@ func runLayers(pass *analysis.Pass) (any, error) {
 }
 
 func layerOfImport(pass *analysis.Pass, self string, spec *ast.ImportSpec) {
-	path, err := strconv.Unquote(spec.Path.Value)
+	importPath, err := strconv.Unquote(spec.Path.Value)
 	if err != nil {
 		return
 	}
-	target, ok := relative(path)
+	target, ok := relative(importPath)
 	if !ok {
 		return
 	}
 	from, _ := tree(pass.Pkg.Path())
-	to, _ := tree(path)
+	to, _ := tree(importPath)
 	test := isTest(pass, spec.Pos())
 	if users, private := privateTrees[to]; private && !slices.Contains(users, from) && (!test || to == "cmd") {
 		pass.Reportf(spec.Pos(), "%s imports %s: only %s may", name(self), target, strings.Join(users, " and "))
@@ -93,7 +91,14 @@ func layerOfImport(pass *analysis.Pass, self string, spec *ast.ImportSpec) {
 		return
 	}
 	if from == "protocols" && to == "protocols" {
-		if a, b := protocolOf(self), protocolOf(target); a != b && !slices.Contains(protocolDependencies[a], b) {
+		a, b := protocolOf(self), protocolOf(target)
+		if a == b {
+			return
+		}
+		root := strings.TrimSuffix(path.Dir(fileAt(pass, spec.Pos())), "/"+self)
+		if depends, err := protocolDepends(root, a, b); err != nil {
+			pass.Reportf(spec.Pos(), "protocol %s imports protocol %s, and whether it depends on it is not to be read: %v", a, b, err)
+		} else if !depends {
 			pass.Reportf(spec.Pos(), "protocol %s imports protocol %s, but its Kconfig entry does not depend on it", a, b)
 		}
 		return
@@ -119,4 +124,29 @@ func protocolOf(rel string) string {
 	rel = strings.TrimPrefix(rel, "protocols/")
 	rel, _, _ = strings.Cut(rel, "/")
 	return strings.TrimSuffix(rel, "_test")
+}
+
+// protocolDepends asks the Kconfig.toml at the module's root whether a symbol
+// that brings in protocol a depends on one that brings in protocol b.
+func protocolDepends(root, a, b string) (bool, error) {
+	t, messages := kconfig.Load(root, nil)
+	if messages.Errors() {
+		return false, errors.New(messages.String())
+	}
+	for _, s := range t.Symbols() {
+		if !bringsIn(s, a) {
+			continue
+		}
+		for _, needed := range s.Requires() {
+			if bringsIn(needed, b) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// bringsIn reports whether s names a package of a protocol.
+func bringsIn(s *kconfig.Symbol, protocol string) bool {
+	return strings.HasPrefix(s.Package+"/", "protocols/"+protocol+"/")
 }
