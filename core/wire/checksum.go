@@ -12,25 +12,64 @@ import (
 // Every b but the last must be of even length when a sum is chained; Checksum does without that rule.
 func Sum(b []byte, initial uint32) uint32 {
 	// One's complement sums commute with byte swapping (RFC 1071 §2(B)), so words are read in the order that is cheap
-	// and the result is swapped once. Each block feeds two add-with-carry chains that do not wait for each other.
+	// and the result is swapped once. Each block feeds two add-with-carry chains that do not wait for each other. After a
+	// chain s is all ones only if no carry is left, so adding the carry cannot overflow.
 	s0, s1 := uint64(bits.ReverseBytes16(Fold(initial))), uint64(0)
 	var c uint64
-	for len(b) >= 64 {
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(b[0:8]), 0)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(b[8:16]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(b[16:24]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(b[24:32]), c)
+	for len(b) >= 128 {
+		p := (*[128]byte)(b)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[0:8]), 0)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[8:16]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[16:24]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[24:32]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[32:40]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[40:48]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[48:56]), c)
+		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[56:64]), c)
 		s0 += c
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(b[32:40]), 0)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(b[40:48]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(b[48:56]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(b[56:64]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[64:72]), 0)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[72:80]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[80:88]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[88:96]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[96:104]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[104:112]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[112:120]), c)
+		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[120:128]), c)
 		s1 += c
+		b = b[128:]
+	}
+	s0, c = bits.Add64(s0, s1, 0)
+	return uint32(bits.ReverseBytes16(fold64(sumTail(b, s0+c))))
+}
+
+// sumTail adds the less than 128 bytes left of a sum.
+func sumTail(b []byte, s uint64) uint64 {
+	var c uint64
+	if len(b) >= 64 {
+		p := (*[64]byte)(b)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[0:8]), 0)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[8:16]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[16:24]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[24:32]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[32:40]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[40:48]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[48:56]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[56:64]), c)
+		s += c
 		b = b[64:]
 	}
+	if len(b) >= 32 {
+		p := (*[32]byte)(b)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[0:8]), 0)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[8:16]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[16:24]), c)
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[24:32]), c)
+		s += c
+		b = b[32:]
+	}
 	for len(b) >= 8 {
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(b), 0)
-		s0 += c
+		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), 0)
+		s += c
 		b = b[8:]
 	}
 	var tail uint64
@@ -45,10 +84,8 @@ func Sum(b []byte, initial uint32) uint32 {
 	if len(b) > 0 {
 		tail += uint64(b[0])
 	}
-	s0, c = bits.Add64(s0, s1, 0)
-	s0, c = bits.Add64(s0, tail, c)
-	s0 += c
-	return uint32(bits.ReverseBytes16(fold64(s0)))
+	s, c = bits.Add64(s, tail, 0)
+	return s + c
 }
 
 // sum20 is Sum of exactly the 20 bytes of an IPv4 header without options.

@@ -54,11 +54,11 @@ func FuzzSum(f *testing.F) {
 }
 
 func TestSumOfEveryLengthAndAlignment(t *testing.T) {
-	buf := make([]byte, 300)
+	buf := make([]byte, 640)
 	for i := range buf {
 		buf[i] = byte(i*i + 7*i + 13)
 	}
-	for n := range 280 {
+	for n := range 600 {
 		for off := range 9 {
 			if got, want := Sum(buf[off:off+n], 0x1fffe), uint32(naiveSum(buf[off:off+n], 0x1fffe)); got != want {
 				t.Fatalf("%d bytes at %d: %#x, want %#x", n, off, got, want)
@@ -157,5 +157,17 @@ func BenchmarkSum(b *testing.B) {
 				s += Sum(buf, 17)
 			}
 		})
+	}
+}
+
+func TestSumOfAllOnesCarriesEverywhere(t *testing.T) {
+	buf := make([]byte, 600)
+	for i := range buf {
+		buf[i] = 0xff
+	}
+	for n := 2; n < 600; n++ {
+		if got, want := Sum(buf[:n], 0xffffffff), uint32(naiveSum(buf[:n], 0xffffffff)); got != want {
+			t.Fatalf("%d bytes of ff: %#x, want %#x", n, got, want)
+		}
 	}
 }
