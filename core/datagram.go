@@ -10,20 +10,20 @@ import (
 // narrow contract: addresses, receive queue and route are kept here, so that
 // neither receiving nor getsockname crosses to the protocol.
 type datagramEndpoint struct {
-	socket    *Socket
-	sep       *separable
-	local     SockAddr
-	peer      SockAddr
-	bound     bool
-	connected bool
-	shutRead  bool
-	shutWrite bool
-	ready     Ready // the protocol's own
-	route     *Route
-	queue     PacketList
-	queued    int // truesize of the queue
-	pending   *Op // an operation that the protocol has not ended yet
-	backlog   []*Socket
+	socket     *Socket
+	sep        *separable
+	local      SockAddr
+	peer       SockAddr
+	bound      bool
+	connected  bool
+	shutRead   bool
+	shutWrite  bool
+	ready      Ready // the protocol's own
+	route      *Route
+	queue      PacketList
+	queued     int // truesize of the queue
+	pending    *Op // an operation that the protocol has not ended yet
+	backlog    []*Socket
 	backlogMax int
 }
 

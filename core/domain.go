@@ -97,20 +97,17 @@ func (d *Domain) enter() {
 }
 
 func (d *Domain) begin() {
+	if d.timersDue.Load() { // the host's timer has gone off: arm it anew
+		d.timersDue.Store(false)
+		d.armed = Never
+	}
 	now := d.host.Now()
 	if now > d.now {
 		d.now = now
 	}
 	if d.wheel.Next() <= now {
-		d.advance(now)
+		d.wheel.Advance(now)
 	}
-}
-
-// advance fires the timers due at or before now. While one fires, Now is its
-// instant on the host's clock, not the time at which it should have fired.
-func (d *Domain) advance(now Time) {
-	d.timersDue.Store(false)
-	d.wheel.Advance(now)
 }
 
 // leave sends what was queued, delivers frames inside the Domain, arms the
@@ -200,8 +197,6 @@ func (d *Domain) arm() {
 func (d *Domain) RunTimers() {
 	d.timersDue.Store(true)
 	for d.timersDue.Load() && d.mu.TryLock() {
-		d.armed = Never
-		d.timersDue.Store(false)
 		d.begin()
 		d.takeInbox()
 		d.leave()
@@ -216,15 +211,9 @@ func (d *Domain) Run() {
 }
 
 // takeInbox brings in a snapshot of what producers left.
-func (d *Domain) takeInbox() {
-	if d.timersDue.Load() {
-		d.armed = Never
-		d.timersDue.Store(false)
-	}
-	d.inbox.drain(d)
-}
+func (d *Domain) takeInbox() { d.inbox.drain(d) }
 
-// Wake has w woken when the running entry leaves.
+// wake has w woken when the running entry leaves.
 func (d *Domain) wake(w *Waiter) { d.wakes = append(d.wakes, w) }
 
 // Close ends every instance and gives the slabs back. It reports memory that

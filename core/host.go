@@ -23,6 +23,9 @@ type Host interface {
 	Now() Time
 	// WallNow is the civil time of Now.
 	WallNow() time.Time
+	// Time is the instant of Now's clock for a civil time (a deadline); 0 for
+	// the zero time, at least 1 otherwise.
+	Time(time.Time) Time
 	// Arm asks that d.RunTimers be called at t or soon after. It replaces the
 	// deadline given for d before; Never cancels. It is called only when the
 	// next deadline moves earlier, or with d's lock held from RunTimers.
@@ -60,7 +63,4 @@ type Waiter struct {
 	Woken bool
 	// Task is the parked task (virtual-time host).
 	Task any
-	// Cancelled is set by the host when the wait must end at once with an
-	// error (the host is closing).
-	Cancelled bool
 }

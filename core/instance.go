@@ -68,7 +68,6 @@ func New(o Options) (*Instance, error) {
 		if in.name == "" {
 			in.name = "host" + strconv.Itoa(int(in.order))
 		}
-		in.random = d.host.Random("instance/" + in.name)
 		in.initSysctls()
 		w := in.wiring
 		in.networks = make([]Network, len(w.Networks))
@@ -114,7 +113,12 @@ func (in *Instance) Wiring() *Wiring { return in.wiring }
 func (in *Instance) Account() *allocator.Account { return &in.account }
 
 // Random is the instance's own stream of random numbers. Inside an entry.
-func (in *Instance) Random() Source { return in.random }
+func (in *Instance) Random() Source {
+	if in.random == nil {
+		in.random = in.domain.host.Random("instance/" + in.name)
+	}
+	return in.random
+}
 
 // Now is the instant of the running entry.
 func (in *Instance) Now() Time { return in.domain.now }

@@ -8,7 +8,7 @@ import (
 // wiring names, not a registration.
 type NetworkProtocol struct {
 	Name       string
-	Family     int      // AF_INET or AF_INET6
+	Family     int              // AF_INET or AF_INET6
 	EtherTypes []wire.EtherType // first its own, then companions (ARP)
 	New        func(*Instance, SysctlView) Network
 }
@@ -60,16 +60,16 @@ const (
 type EventKind uint8
 
 const (
-	EventInterface       EventKind = iota // up, down, MTU, created
-	EventInterfaceGone                    // about to be removed
-	EventAddress                          // Addr was added to Interface
-	EventAddressGone                      // Addr was removed
-	EventRoute                            // routes changed
-	EventJoin                             // first user of a multicast group
-	EventLeave                            // last user gone
-	EventSysctl                           // Sysctls is the protocol's block now
-	EventReceiveDropped                   // Count datagrams for Socket met a full buffer
-	EventNeighbour                        // a neighbour's state changed
+	EventInterface      EventKind = iota // up, down, MTU, created
+	EventInterfaceGone                   // about to be removed
+	EventAddress                         // Addr was added to Interface
+	EventAddressGone                     // Addr was removed
+	EventRoute                           // routes changed
+	EventJoin                            // first user of a multicast group
+	EventLeave                           // last user gone
+	EventSysctl                          // Sysctls is the protocol's block now
+	EventReceiveDropped                  // Count datagrams for Socket met a full buffer
+	EventNeighbour                       // a neighbour's state changed
 )
 
 // Event is news for network and transport protocols.

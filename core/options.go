@@ -51,19 +51,19 @@ const (
 	IPAddMembership  = 35
 	IPDropMembership = 36
 
-	IPv6UnicastHops    = 16
-	IPv6MulticastIF    = 17
-	IPv6MulticastHops  = 18
-	IPv6MulticastLoop  = 19
-	IPv6JoinGroup      = 20
-	IPv6LeaveGroup     = 21
-	IPv6MTUDiscover    = 23
-	IPv6MTU            = 24
-	IPv6V6Only         = 26
-	IPv6RecvPktInfo    = 49
-	IPv6RecvHopLimit   = 51
-	IPv6RecvTClass     = 66
-	IPv6TClass         = 67
+	IPv6UnicastHops   = 16
+	IPv6MulticastIF   = 17
+	IPv6MulticastHops = 18
+	IPv6MulticastLoop = 19
+	IPv6JoinGroup     = 20
+	IPv6LeaveGroup    = 21
+	IPv6MTUDiscover   = 23
+	IPv6MTU           = 24
+	IPv6V6Only        = 26
+	IPv6RecvPktInfo   = 49
+	IPv6RecvHopLimit  = 51
+	IPv6RecvTClass    = 66
+	IPv6TClass        = 67
 )
 
 // Path MTU discovery modes of IP_MTU_DISCOVER.

@@ -91,10 +91,10 @@ const (
 	FlagDontFragment PacketFlags = 1 << iota // IPv4 DF; IPv6 sources never fragment past the path MTU when set
 	FlagForwarded                            // is being forwarded, not made here
 	FlagReassembled
-	FlagLoopback     // comes back from this instance's own output
-	FlagHeader       // the network header is already in place (HDRINCL)
-	FlagRouterAlert  // a router alert option was present
-	FlagOwnAddress   // Src was chosen by the caller and is not to be replaced
+	FlagLoopback    // comes back from this instance's own output
+	FlagHeader      // the network header is already in place (HDRINCL)
+	FlagRouterAlert // a router alert option was present
+	FlagOwnAddress  // Src was chosen by the caller and is not to be replaced
 )
 
 // NewPacket returns a packet with an empty linear part that has headroom bytes

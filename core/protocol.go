@@ -202,12 +202,12 @@ type OpKind uint8
 const (
 	OpOpen OpKind = iota
 	OpBind
-	OpConnect    // Addr's family unspecified: dissolve the association
-	OpListen     // Value is the backlog
-	OpShutdown   // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
+	OpConnect  // Addr's family unspecified: dissolve the association
+	OpListen   // Value is the backlog
+	OpShutdown // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
 	OpClose
-	OpSetOption  // Level, Name, Data
-	OpGetOption  // Level, Name, Data is the buffer's size in and the value out
+	OpSetOption // Level, Name, Data
+	OpGetOption // Level, Name, Data is the buffer's size in and the value out
 )
 
 // Op is one socket operation of the narrow contract.

@@ -62,7 +62,7 @@ func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
 // Env side.
 
 func (s *separable) Now() Time                            { return s.in.domain.now }
-func (s *separable) Random() uint64                       { return s.in.random.Uint64() }
+func (s *separable) Random() uint64                       { return s.in.Random().Uint64() }
 func (s *separable) Log() *slog.Logger                    { return s.in.domain.host.Log() }
 func (s *separable) NewPacket(headroom, room int) *Packet { return s.in.NewPacket(headroom, room) }
 func (s *separable) Sysctls() any                         { return s.view.Block() }
