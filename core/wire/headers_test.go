@@ -127,6 +127,7 @@ func TestIPv4Malformed(t *testing.T) {
 		{"total length below IHL", func(p IPv4) []byte { p.SetTotalLen(19); return p }, ErrLength},
 		{"total length beyond the bytes", func(p IPv4) []byte { p.SetTotalLen(25); return p }, ErrTruncated},
 		{"as long as its header", func(p IPv4) []byte { p.SetTotalLen(20); return p }, nil},
+		{"nothing but a header", func(p IPv4) []byte { p.SetTotalLen(20); return p[:20] }, nil},
 	} {
 		if _, err := ParseIPv4(tc.edit(ipv4Packet(nil, []byte("data")))); err != tc.want && (err != nil || tc.want != nil) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
@@ -264,6 +265,9 @@ func TestTCPFlagNames(t *testing.T) {
 	}
 	if s := (TCPSyn | TCPAck).String(); s != "S." {
 		t.Errorf("SYN ACK is %q", s)
+	}
+	if f, ok := ParseTCPFlags("WEU.PRSF"); !ok || f != 0xff {
+		t.Errorf("all flags in another order read %#x", f)
 	}
 	if _, ok := ParseTCPFlags("SX"); ok {
 		t.Error("unknown flag letter taken")

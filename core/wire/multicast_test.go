@@ -145,6 +145,16 @@ func TestMLDLayoutAndValidity(t *testing.T) {
 	if query.QueryVersion() != 2 || query.MaxResponse() != 10000 || query.Sources().At(0) != hostA6 || query.Robustness() != 2 || query.Suppress() || query.QueryInterval() != 125 {
 		t.Errorf("query reads %x", []byte(query))
 	}
+	for _, tc := range []struct {
+		size int
+		want uint32
+	}{{MLDSize, 0x8001}, {MLDv2QuerySize, 0x1001 << 3}} { // only version 2 has floating point
+		m := MLD(make([]byte, tc.size))
+		m.Encode(ICMPv6MLDQuery, 0x8001, group6)
+		if m.MaxResponse() != tc.want {
+			t.Errorf("query of %d bytes: max response %d, want %d", tc.size, m.MaxResponse(), tc.want)
+		}
+	}
 	w := report.Records()
 	if r, ok := w.Next(); !ok || r.Group != group6 || r.Type != RecordModeIsInclude || r.Sources.Len() != 1 || r.Sources.At(0) != hostA6 {
 		t.Errorf("record %+v", r)

@@ -221,6 +221,14 @@ func TestPrefixRouteAndServerOptions(t *testing.T) {
 	}
 }
 
+func TestOptionsInAnyOrderAndTheFirstOfAKindCounts(t *testing.T) {
+	var o NDOptions
+	err := ParseNDOptions(unhexBytes(t, mtu+tgtLL+srcLL+"0101 020000000009 0201 020000000009 0501 0000 00000009"), &o)
+	if want := (NDOptions{NDHasMTU | NDHasSourceLL | NDHasTargetLL, macA, macB, 1500}); err != nil || o != want {
+		t.Errorf("got %+v, %v, want %+v", o, err, want)
+	}
+}
+
 func TestMisshapenOptionsAreIgnored(t *testing.T) {
 	if _, ok := ParsePrefixInfo(append([]byte{3, 4, 129}, make([]byte, 29)...)); ok {
 		t.Error("prefix of 129 bits")

@@ -89,6 +89,20 @@ func TestSACKBlocksGiveWayToTimestamps(t *testing.T) {
 	}
 }
 
+func TestSACKBlocksGiveWayToTheOptionsOfASYN(t *testing.T) {
+	for _, tc := range []struct {
+		has    TCPOptionSet
+		blocks int
+	}{{TCPHasMSS, 4}, {TCPHasMSS | TCPHasWindowScale, 3}, {TCPHasMSS | TCPHasTimestamp, 2}, {TCPHasMSS | TCPHasWindowScale | TCPHasTimestamp, 2}} {
+		o := TCPOptions{Has: tc.has, MSS: 1, NumSACK: 4}
+		b := make([]byte, 40)
+		var back TCPOptions
+		if ParseTCPOptions(b[:o.Put(b)], &back); int(back.NumSACK) != tc.blocks || back.Has != tc.has {
+			t.Errorf("options %#x: %d blocks, want %d", tc.has, back.NumSACK, tc.blocks)
+		}
+	}
+}
+
 func TestTCPOptionWalker(t *testing.T) {
 	w := TCPOptionWalker(unhexBytes(t, "0101 1e0400aa 020405b4 fd02 00 1e02"))
 	want := []struct {

@@ -73,6 +73,32 @@ func TestWhatIsBuiltChecksAndSumsUp(t *testing.T) {
 	}
 }
 
+func TestSummaryOfWhatIsBrokenOrUnknown(t *testing.T) {
+	udp := IPv4(a, b).UDP(Ports(1, 2)).PayloadLen(8)
+	for _, tc := range []struct {
+		frame []byte
+		line  string
+	}{
+		{nil, "ethernet [malformed: truncated], length 0"},
+		{Ethernet(ma, mb, Type(0x88cc)).Payload("lldp").Bytes(), "02:00:00:00:00:01 > 02:00:00:00:00:02, ethertype 0x88cc, length 18"},
+		{Ethernet(ma, mb).ARP().Bytes()[:20], "ARP, [malformed: truncated], length 6"},
+		{udp.Bytes()[:30], "IP [malformed: truncated], length 30"},
+		{IPv4(a, b, Length(19)).Bytes(), "IP [malformed: bad length], length 20"},
+		{IPv6(a6, b6, Length(1)).Bytes(), "IP6 [malformed: truncated], length 40"},
+		{IPv4(a, b).UDP(Length(9)).Bytes(), "IP 10.0.0.1.0 > 10.0.0.2.0: UDP [malformed: truncated], length 8"},
+		{IPv4(a, b, MF(true)).UDP(Length(100)).Bytes(), "IP 10.0.0.1.0 > 10.0.0.2.0: UDP, length 92 (frag 0:8@0+)"},
+		{IPv6(a6, b6).Fragment(1, 0, true).UDP(Length(100)).Bytes(), "IP6 2001:db8::1.0 > 2001:db8::2.0: UDP, length 92 (frag 0x1:8@0+)"},
+		{IPv4(a, b, Proto(wire.ProtoTCP)).Payload("xyz").Bytes(), "IP 10.0.0.1 > 10.0.0.2: TCP [malformed: truncated], length 3"},
+		{IPv4(a, b, Proto(wire.ProtoICMP)).Payload("xyz").Bytes(), "IP 10.0.0.1 > 10.0.0.2: ICMP [malformed: truncated], length 3"},
+		{IPv6(a6, b6, Proto(wire.ProtoICMPv6)).Payload("xyz").Bytes(), "IP6 2001:db8::1 > 2001:db8::2: ICMP6 [malformed: truncated], length 3"},
+		{IPv6(a6, b6, Proto(wire.ProtoRouting)).Payload("xyz").Bytes(), "IP6 2001:db8::1 > 2001:db8::2: RT [malformed: truncated], length 43"},
+	} {
+		if got := wire.Summary(tc.frame, link(tc.frame)); got != tc.line {
+			t.Errorf("got  %s\nwant %s", got, tc.line)
+		}
+	}
+}
+
 // fakeT notes what Check says.
 type fakeT struct{ said string }
 
