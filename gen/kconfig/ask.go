@@ -40,14 +40,19 @@ func (s *Session) ask(all bool) error {
 		a.entry(t.Root)
 		a.all = false
 	}
+	a.news()
+	return s.save(t)
+}
+
+// news asks about new symbols until answers bring up no further ones.
+func (a *asker) news() {
 	for {
 		a.asked = 0
-		a.findNew(t.Root)
+		a.findNew(a.t.Root)
 		if a.asked == 0 {
-			break
+			return
 		}
 	}
-	return s.save(t)
 }
 
 // findNew goes through the menu of every symbol that has no value yet.

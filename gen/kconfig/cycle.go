@@ -44,7 +44,14 @@ func (f *cycleFinder) visit(s *Symbol) {
 		return
 	}
 	s.checkState = open
+	seen := map[[2]*Symbol]bool{}
 	s.links(func(l link) {
+		// One way from a symbol to another is enough to show.
+		if pair := [2]*Symbol{l.from, l.to}; seen[pair] {
+			return
+		} else {
+			seen[pair] = true
+		}
 		f.path = append(f.path, l)
 		if to := l.to.node(); to.checkState == open {
 			f.report(to)

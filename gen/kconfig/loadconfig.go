@@ -35,6 +35,9 @@ func (l *loader) config(it *item, m *Menu, kind, name string) {
 	} else if _, ok := it.vals["prompt_if"]; ok {
 		l.errorf(it.at("prompt_if"), "prompt_if without a prompt: add prompt = \"…\"")
 	}
+	if kind == "menuconfig" && m.prompt == nil {
+		l.warnf(m.Pos, "menuconfig %s has no prompt, so there is no menu to open: add one, or make it a config", name)
+	}
 	m.dep = l.condition(it, "depends")
 	l.defaults(it, m, "def_bool", Bool)
 	l.defaults(it, m, "def_tristate", TristateType)
