@@ -35,7 +35,7 @@ type Domain struct {
 	dirty *Interface // interfaces with frames to send, linked by nextDirty
 	done  *Interface // last of that list
 	wakes []*Waiter
-	free  []*Waiter // idle waiters
+	free  []*waitNode // idle ones, each with its waiter
 
 	inbox     inbox
 	timersDue atomic.Bool // RunTimers found the lock busy

@@ -156,7 +156,7 @@ func (s *Socket) SetNonblock(on bool) {
 func (s *Socket) Wake(r Ready) {
 	for n := s.waiters; n != nil; {
 		next := n.next
-		if n.mask&(r|ReadyErr|ReadyHup) != 0 && r&(n.mask|ReadyErr|ReadyHup) != 0 {
+		if r&(n.mask|ReadyErr|ReadyHup) != 0 {
 			if n.notify != nil {
 				n.notify(r)
 			} else {
@@ -197,14 +197,14 @@ func (s *Socket) wait(mask Ready, flags int) error {
 		return err
 	}
 	d := s.instance.domain
-	w := d.takeWaiter()
-	node := waitNode{waiter: w, mask: mask, next: s.waiters}
-	s.waiters = &node
+	node := d.takeNode()
+	node.mask, node.next = mask, s.waiters
+	s.waiters = node
 	d.leave()
-	err := d.host.Park(w)
+	err := d.host.Park(node.waiter)
 	d.enter()
-	s.unwait(&node)
-	d.giveWaiter(w)
+	s.unwait(node)
+	d.giveNode(node)
 	if err != nil {
 		return err
 	}
@@ -252,26 +252,26 @@ func (s *Socket) readyLocked() Ready {
 	return r
 }
 
-// takeWaiter takes an idle waiter of the Domain or makes one.
-func (d *Domain) takeWaiter() *Waiter {
+// takeNode takes an idle wait node with its waiter or makes one.
+func (d *Domain) takeNode() *waitNode {
 	if n := len(d.free); n > 0 {
 		w := d.free[n-1]
 		d.free = d.free[:n-1]
 		return w
 	}
-	return &Waiter{Token: make(chan struct{}, 1)}
+	return &waitNode{waiter: &Waiter{Token: make(chan struct{}, 1)}}
 }
 
-// giveWaiter puts w back. A late wake finds it idle or makes its next user
-// look once more in vain: both are harmless.
-func (d *Domain) giveWaiter(w *Waiter) {
-	w.Task = nil
+// giveNode puts n back. A late wake finds it idle or makes its next user look
+// once more in vain: both are harmless.
+func (d *Domain) giveNode(n *waitNode) {
+	n.next, n.waiter.Task = nil, nil
 	if len(d.free) < 64 {
-		d.free = append(d.free, w)
+		d.free = append(d.free, n)
 	}
 }
 
-// enterSocket starts a socket call.
+// enter starts a socket call.
 func (s *Socket) enter() error {
 	s.instance.domain.enter()
 	if s.closed {
@@ -795,30 +795,30 @@ func (in *Instance) Sleep(d time.Duration) error {
 	dm := in.domain
 	dm.enter()
 	defer dm.leave()
-	sl := sleeper{domain: dm, waiter: dm.takeWaiter()}
+	sl := sleeper{domain: dm, node: dm.takeNode()}
 	in.SetTimer(&sl.timer, dm.now.Add(d), &sl)
 	for !sl.over {
 		dm.leave()
-		err := dm.host.Park(sl.waiter)
+		err := dm.host.Park(sl.node.waiter)
 		dm.enter()
 		if err != nil {
 			in.CancelTimer(&sl.timer)
 			return err
 		}
 	}
-	dm.giveWaiter(sl.waiter)
+	dm.giveNode(sl.node)
 	return nil
 }
 
 type sleeper struct {
 	timer  timer.Timer
 	domain *Domain
-	waiter *Waiter
+	node   *waitNode
 	over   bool
 }
 
 // Expire implements timer.Expirer.
 func (s *sleeper) Expire(*timer.Timer, Time) {
 	s.over = true
-	s.domain.wake(s.waiter)
+	s.domain.wake(s.node.waiter)
 }
