@@ -1,0 +1,152 @@
+package coretest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Rig is one Domain with the instances of one test. When the test ends they are
+// closed, and the test fails if anything is left in their slabs, or if packets
+// were sent or received by an instance that never held a slab.
+type Rig struct {
+	T      testing.TB
+	Host   core.Host
+	Domain *core.Domain
+
+	instances []*core.Instance
+}
+
+// Option changes how a Rig is made.
+type Option func(*options)
+
+type options struct{ release bool }
+
+// Release makes the Domain without red zones, poison and owners, as a user has
+// it: for benchmarks and for tests that count allocations.
+func Release() Option { return func(o *options) { o.release = true } }
+
+// New makes the surroundings of test t, driven by h: host.NewVirtual(seed) in
+// most tests. Slabs are checked as CONFIG_SLAB_DEBUG does.
+func New(t testing.TB, h core.Host, choices ...Option) *Rig {
+	t.Helper()
+	var o options
+	for _, f := range choices {
+		f(&o)
+	}
+	r := &Rig{T: t, Host: h, Domain: core.NewDomain(h, core.DomainOptions{Debug: !o.release})}
+	t.Cleanup(r.close)
+	return r
+}
+
+// Instance makes an instance in the Rig's Domain.
+func (r *Rig) Instance(name string, w *core.Wiring) *core.Instance {
+	r.T.Helper()
+	in, err := core.New(core.Options{Name: name, Wiring: w, Domain: r.Domain})
+	if err != nil {
+		r.T.Fatalf("coretest: instance %s: %v", name, err)
+	}
+	r.instances = append(r.instances, in)
+	return in
+}
+
+// Attach gives in a device, up and with addresses as text ("10.0.0.1/24").
+// IPv6 addresses are usable at once (no duplicate address detection).
+func (r *Rig) Attach(in *core.Instance, dev core.Device, name string, addresses ...string) *core.Interface {
+	r.T.Helper()
+	ifc, err := in.AddDevice(dev, name)
+	if err != nil {
+		r.T.Fatalf("coretest: device %s: %v", name, err)
+	}
+	for _, text := range addresses {
+		p, err := wire.ParsePrefix(text)
+		if err != nil {
+			r.T.Fatalf("coretest: %v", err)
+		}
+		r.Domain.Do(func() {
+			err = ifc.AddAddressLocked(&core.Address{Prefix: p, Flags: core.AddressPermanent | core.AddressNoDAD})
+		})
+		if err != nil {
+			r.T.Fatalf("coretest: address %s on %s: %v", text, name, err)
+		}
+	}
+	if err := ifc.SetUp(true); err != nil {
+		r.T.Fatalf("coretest: device %s: %v", name, err)
+	}
+	return ifc
+}
+
+// Do runs f as a task in virtual time, in which socket calls may block, until
+// it returns. The test fails if nothing is left to happen before that.
+func (r *Rig) Do(f func()) {
+	r.T.Helper()
+	h, ok := r.Host.(interface{ Do(func()) error })
+	if !ok {
+		f()
+		return
+	}
+	if err := h.Do(f); err != nil {
+		r.T.Fatal(err)
+	}
+}
+
+// Go starts f as a task that runs beside the test.
+func (r *Rig) Go(name string, f func()) { r.Host.Start(name, f) }
+
+// Advance lets d of virtual time pass; 0 runs what is due now.
+func (r *Rig) Advance(d time.Duration) {
+	r.T.Helper()
+	h, ok := r.Host.(interface{ RunFor(time.Duration) })
+	if !ok {
+		r.T.Fatal("coretest: Advance needs a host in virtual time")
+	}
+	h.RunFor(d)
+}
+
+// Counter reads an SNMP counter by group and name ("Udp", "InDatagrams"). The
+// test fails if there is none of that name.
+func (r *Rig) Counter(in *core.Instance, group, name string) uint64 {
+	r.T.Helper()
+	for _, c := range in.Counters() {
+		if c.Group != group {
+			continue
+		}
+		for i, n := range c.Names {
+			if n == name {
+				return c.Values[i]
+			}
+		}
+	}
+	r.T.Fatalf("coretest: no counter %s of group %s", name, group)
+	return 0
+}
+
+func (r *Rig) close() {
+	r.T.Helper()
+	for _, in := range r.instances {
+		packets := uint64(0)
+		var peak int64
+		r.Domain.Do(func() {
+			for _, ifc := range in.Interfaces() {
+				packets += ifc.Stats().TxPackets + ifc.Stats().RxPackets
+			}
+			peak = in.Account().Peak()
+		})
+		if packets > 0 && peak == 0 {
+			r.T.Errorf("coretest: %s moved %d packets but its slabs were never used", in.Name(), packets)
+		}
+		if err := in.Close(); err != nil {
+			r.T.Error(err)
+		}
+	}
+	if err := r.Domain.Close(); err != nil {
+		r.T.Error(err)
+	}
+	if h, ok := r.Host.(interface{ Close() error }); ok {
+		if err := h.Close(); err != nil {
+			r.T.Error(err)
+		}
+	}
+}
