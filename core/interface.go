@@ -139,6 +139,7 @@ func (ifc *Interface) admit(f Frame) {
 		return
 	}
 	copy(p.Put(len(f.Data)), f.Data)
+	p.SetTransportHeader() // what ChecksumStart counts from
 	p.Checksum = f.Meta.Checksum
 	p.ChecksumStart, p.ChecksumField = f.Meta.ChecksumStart, f.Meta.ChecksumField
 	p.SegmentSize = f.Meta.SegmentSize
@@ -176,6 +177,7 @@ func (ifc *Interface) receive(list PacketList) {
 		ifc.stats.RxPackets++
 		ifc.stats.RxBytes += uint64(p.Len())
 		p.Interface, p.Route = ifc, nil
+		p.Flags &= FlagLoopback // the rest was of the sender
 		p.Arrival = in.domain.now
 		ifc.input(p)
 	}
@@ -184,7 +186,11 @@ func (ifc *Interface) receive(list PacketList) {
 
 // input strips the link header and gives the packet to its network protocol.
 func (ifc *Interface) input(p *Packet) {
-	switch ifc.link {
+	link, typ := ifc.link, PacketHost
+	if p.Flags&FlagLoopback != 0 { // no link header was made
+		link, typ = LinkLoopback, p.Type
+	}
+	switch link {
 	case LinkEthernet:
 		if p.LinearLen() < wire.EthernetSize && !p.Pullup(wire.EthernetSize) {
 			ifc.stats.RxErrors++
@@ -209,7 +215,7 @@ func (ifc *Interface) input(p *Packet) {
 		}
 		p.Pull(wire.EthernetSize)
 	default:
-		p.Type = PacketHost
+		p.Type = typ
 		if p.LinearLen() < 1 && !p.Pullup(1) {
 			ifc.stats.RxErrors++
 			p.Free()
@@ -320,15 +326,19 @@ func (ifc *Interface) ResumeLocked() {
 // CompleteChecksum computes a transport checksum that was left partial.
 func (p *Packet) CompleteChecksum() {
 	var c wire.Checksum
-	p.Sum(&c, int(p.ChecksumStart))
-	at := int(p.ChecksumStart) + int(p.ChecksumField)
+	start := p.ChecksumOffset()
+	at := start + int(p.ChecksumField)
 	lin := p.Linear()
+	if start < 0 || at+2 > len(lin) {
+		return // a device said nonsense: the receiver's check will find it
+	}
+	p.Sum(&c, start)
 	sum := c.Field()
 	if sum == 0 && p.Protocol == wire.ProtoUDP {
 		sum = 0xffff
 	}
 	lin[at], lin[at+1] = byte(sum>>8), byte(sum)
-	p.Checksum = ChecksumVerified
+	p.Checksum = ChecksumUnknown
 }
 
 // SetUp brings the interface up or down.

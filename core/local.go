@@ -101,9 +101,17 @@ func (in *Instance) LoopLocal(p *Packet, r *Route) {
 		ifc.Transmit(p) // lo shows it in captures and counters
 		return
 	}
+	in.LoopTo(ifc, p, PacketHost)
+}
+
+// LoopTo queues p, complete with its network header, as input of ifc without
+// passing its device: a copy for ourselves of what was sent to a group or to
+// everybody. It takes ownership.
+func (in *Instance) LoopTo(ifc *Interface, p *Packet, typ PacketType) {
 	p.Flags |= FlagLoopback
+	p.Type = typ
 	if p.Checksum == ChecksumPartial {
-		p.CompleteChecksum()
+		p.Checksum = ChecksumVerified // it never leaves this memory
 	}
 	in.domain.run.push(ifc, p)
 }

@@ -124,8 +124,14 @@ func (o *SocketOptions) stamp(p *Packet, r *Route) {
 	if r.Type == RouteMulticast {
 		p.HopLimit = o.MulticastHops
 	}
-	if o.PMTUDiscover >= PMTUDo {
+	switch {
+	case o.PMTUDiscover >= PMTUDo:
 		p.Flags |= FlagDontFragment
+	case o.PMTUDiscover == PMTUDont:
+		p.Flags |= FlagMayFragment
+	}
+	if !o.MulticastLoop {
+		p.Flags |= FlagNoLoop
 	}
 }
 

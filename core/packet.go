@@ -19,7 +19,7 @@ type ChecksumState uint8
 const (
 	ChecksumUnknown  ChecksumState = iota // in: verify it. out: it is complete
 	ChecksumVerified                      // in: a device or a memory link vouches for it
-	ChecksumPartial                       // the field holds the pseudo-header sum only; sum from ChecksumStart and store it
+	ChecksumPartial                       // the field holds the pseudo-header sum only; sum from ChecksumOffset and store it
 )
 
 // PacketType tells how the link layer addressed a received frame.
@@ -73,7 +73,7 @@ type Packet struct {
 	Type             PacketType
 	Checksum         ChecksumState
 	Flags            PacketFlags
-	ChecksumStart    uint16 // from the start of the linear part
+	ChecksumStart    uint16 // from the transport header (see ChecksumOffset)
 	ChecksumField    uint16 // from ChecksumStart
 	SegmentSize      uint16 // payload of each segment of a super-segment, 0 otherwise
 	FlowLabel        uint32
@@ -95,6 +95,8 @@ const (
 	FlagHeader      // the network header is already in place (HDRINCL)
 	FlagRouterAlert // a router alert option was present
 	FlagOwnAddress  // Src was chosen by the caller and is not to be replaced
+	FlagMayFragment // path MTU discovery is off for this packet: IPv4 sends it without DF
+	FlagNoLoop      // no copy of a multicast packet for ourselves (IP_MULTICAST_LOOP off)
 )
 
 // NewPacket returns a packet with an empty linear part that has headroom bytes
@@ -187,6 +189,13 @@ func (p *Packet) SetNetworkHeader() { p.network = p.start }
 
 // SetTransportHeader remembers that the transport header starts here.
 func (p *Packet) SetTransportHeader() { p.transport = p.start }
+
+// ChecksumOffset is where summing starts for a partial checksum, from the start
+// of the linear part: at the transport header, or for frames of a device where
+// it said.
+func (p *Packet) ChecksumOffset() int {
+	return int(max(p.transport, 0)-p.start) + int(p.ChecksumStart)
+}
 
 // NetworkHeader is the linear part from the network header on, also after it
 // was pulled; nil if none was set.

@@ -56,6 +56,7 @@ type Route struct {
 	Src       wire.Addr
 	Dst       wire.Addr
 	MTU       int // path MTU as far as known
+	LinkMTU   int // without what ICMP told: for packets of others
 	Type      RouteType
 	neighbour *Neighbour
 	key       routeKey
@@ -219,6 +220,10 @@ func (in *Instance) finish(r *Route, preferred wire.Addr) (*Route, error) {
 			}
 			r.Src = src
 		}
+	}
+	r.LinkMTU = r.MTU
+	if len(in.routes.pmtu) == 0 {
+		return r, nil
 	}
 	if p, ok := in.routes.pmtu[r.Dst]; ok {
 		if p.expires != 0 && p.expires <= in.domain.now {
