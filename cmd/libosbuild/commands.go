@@ -8,5 +8,6 @@ func commands() []func(*app) []*cobra.Command {
 	return []func(*app) []*cobra.Command{
 		configCommands,
 		scriptCommands,
+		menuconfigCommand,
 	}
 }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/libos-go/libos/gen/kconfig"
+	"github.com/libos-go/libos/gen/menuconfig"
+	"github.com/spf13/cobra"
+)
+
+// menuconfigCommand is the full-screen menu.
+func menuconfigCommand(a *app) []*cobra.Command {
+	return []*cobra.Command{{
+		Use:     "menuconfig",
+		Short:   "Edit the configuration in a full-screen menu",
+		Example: "  libosbuild menuconfig",
+		Args:    cobra.NoArgs,
+		RunE:    func(*cobra.Command, []string) error { return a.menuconfig() },
+	}}
+}
+
+func (a *app) menuconfig() error {
+	tree, err := a.session().LoadConfigured()
+	if err != nil {
+		return err
+	}
+	files := menuconfig.Files{
+		Path: tree.ConfigPath(),
+		Load: func(path string) (string, error) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return "", err
+			}
+			tree.Reset()
+			return tree.ParseConfig(path, data).String(), nil
+		},
+		Save: func(path string) error {
+			_, err := tree.WriteConfig(path)
+			return err
+		},
+	}
+	model := menuconfig.New(tree, files)
+	if _, err := tea.NewProgram(model, tea.WithInput(a.stdin), tea.WithOutput(a.stdout)).Run(); err != nil {
+		if errors.Is(err, tea.ErrInterrupted) {
+			return kconfig.ErrFailed
+		}
+		return fmt.Errorf("menuconfig needs a terminal: %w (config and set work without one)", err)
+	}
+	switch r := model.Result(); {
+	case r.Discarded:
+		fmt.Fprintf(a.stdout, "\nYour changes were not saved.\n\n")
+	case r.Saved:
+		fmt.Fprintf(a.stdout, "\nThe configuration is in %s. Now run make.\n\n", files.Path)
+	default:
+		fmt.Fprintf(a.stdout, "\nNothing was changed in %s.\n\n", files.Path)
+	}
+	return nil
+}

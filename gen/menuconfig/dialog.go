@@ -1,0 +1,201 @@
+package menuconfig
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"charm.land/bubbles/v2/textinput"
+	"charm.land/bubbles/v2/viewport"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/libos-go/libos/gen/kconfig"
+)
+
+// show covers the menu with a text to read.
+func (m *Model) show(title, text string) {
+	m.screen, m.title, m.jumps, m.status, m.escaped = onText, title, nil, "", false
+	m.text = viewport.New()
+	m.fit()
+	m.text.SetContent(lipgloss.Wrap(text, max(20, m.width-6), " "))
+}
+
+// fit gives the text screen the size of the window.
+func (m *Model) fit() {
+	m.text.SetWidth(max(20, m.width-6))
+	m.text.SetHeight(max(3, m.height-7))
+	m.clamp()
+}
+
+// help shows what is known of the row under the cursor.
+func (m *Model) help() {
+	r, ok := m.current()
+	if !ok {
+		m.show("Help", intro)
+		return
+	}
+	text := strings.TrimSpace(r.menu.HelpText())
+	switch s := r.menu.Sym; {
+	case text == "":
+		text = fmt.Sprintf("There is no help for this entry.\n\nDefined at %s", r.menu.Pos)
+	case s != nil && s.Package != "":
+		text += "\nPackage: " + s.Package
+	}
+	m.show(r.menu.Text(), text)
+}
+
+const intro = `Arrows, PgUp, PgDn, Home and End move. Enter opens a submenu (--->) or the
+button chosen with the left and right arrow. Space goes through the values of
+an option, Y builds it in, M makes it a module, N leaves it out. ? shows help,
+/ searches, Z shows hidden options too, S saves, L loads, Esc Esc leaves.
+
+[ ] bool   < > tristate   { } can be module or built in   - - set by another option`
+
+// ask covers the menu with a line to edit.
+func (m *Model) ask(title, hint, value string, accept func(*Model, string)) {
+	m.screen, m.title, m.accept, m.status, m.escaped = onInput, title, accept, hint, false
+	m.input = textinput.New()
+	styles := textinput.DefaultStyles(m.dark)
+	styles.Cursor.Blink = false
+	m.input.SetStyles(styles)
+	m.input.SetWidth(max(20, m.width-12))
+	m.input.SetValue(value)
+	m.input.CursorEnd()
+	m.input.Focus()
+}
+
+func (m *Model) askSave() {
+	m.ask("Save", "File to write the configuration to", m.files.Path, func(m *Model, path string) {
+		if err := m.files.Save(path); err != nil {
+			m.status = err.Error()
+			return
+		}
+		m.result.Saved = m.result.Saved || path == m.files.Path
+		m.screen, m.status = onMenu, "Saved to "+path
+	})
+}
+
+func (m *Model) askLoad() {
+	m.ask("Load", "File to read the configuration from", m.files.Path, func(m *Model, path string) {
+		messages, err := m.files.Load(path)
+		if err != nil {
+			m.status = err.Error()
+			return
+		}
+		m.screen, m.status = onMenu, "Loaded "+path
+		if messages != "" {
+			m.show("Messages on "+path, messages)
+		}
+	})
+}
+
+// search lists the symbols whose name or prompt matches.
+func (m *Model) search(text string) {
+	text = strings.TrimPrefix(text, "CONFIG_")
+	re, err := regexp.Compile("(?i)" + text)
+	if err != nil {
+		m.status = "Not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		return
+	}
+	found := m.tree.Search(re.MatchString)
+	var b strings.Builder
+	var jumps []*kconfig.Menu
+	for _, s := range found {
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		for _, at := range s.Menus {
+			if at.Text() != "" && len(jumps) < 9 {
+				jumps = append(jumps, at)
+				fmt.Fprintf(&b, "(%d) ", len(jumps))
+				break
+			}
+		}
+		b.WriteString(s.Facts())
+	}
+	if len(found) == 0 {
+		b.WriteString("No symbol matches.\n")
+	}
+	m.show("Search results for "+text, b.String())
+	m.jumps = jumps
+}
+
+// textKey handles a key on a text screen.
+func (m *Model) textKey(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	switch name {
+	case "enter", "q", "x", "e", "alt+esc":
+		m.screen = onMenu
+		return nil
+	case "esc":
+		if m.escaped {
+			m.screen = onMenu
+		}
+		m.escaped = !m.escaped
+		return nil
+	case "home":
+		m.text.GotoTop()
+	case "end":
+		m.text.GotoBottom()
+	}
+	m.escaped = false
+	if len(name) == 1 && name[0] >= '1' && int(name[0]-'1') < len(m.jumps) {
+		m.jump(m.jumps[name[0]-'1'])
+		return nil
+	}
+	var cmd tea.Cmd
+	m.text, cmd = m.text.Update(k)
+	return cmd
+}
+
+// inputKey handles a key on an input screen.
+func (m *Model) inputKey(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "enter":
+		m.accept(m, m.input.Value())
+		return nil
+	case "esc", "alt+esc":
+		m.screen, m.status, m.escaped = onMenu, "", false
+		return nil
+	}
+	var cmd tea.Cmd
+	m.input, cmd = m.input.Update(k)
+	return cmd
+}
+
+// confirmKey handles a key on the question whether to save.
+func (m *Model) confirmKey(name string) tea.Cmd {
+	switch name {
+	case "left", "right", "tab", "shift+tab":
+		m.yes = !m.yes
+	case "y", "Y":
+		m.yes = true
+		return m.decide()
+	case "n", "N":
+		m.yes = false
+		return m.decide()
+	case "enter", "space", " ":
+		return m.decide()
+	case "esc":
+		if m.escaped {
+			m.screen = onMenu
+		}
+		m.escaped = !m.escaped
+	case "alt+esc":
+		m.screen = onMenu
+	}
+	return nil
+}
+
+func (m *Model) decide() tea.Cmd {
+	if !m.yes {
+		m.result.Discarded = true
+		return tea.Quit
+	}
+	if err := m.files.Save(m.files.Path); err != nil {
+		m.screen, m.status = onMenu, err.Error()
+		return nil
+	}
+	m.result.Saved = true
+	return tea.Quit
+}
