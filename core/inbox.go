@@ -31,6 +31,7 @@ type inbox struct {
 	items []inboxItem
 	bytes int
 	spare []inboxItem
+	calls []func()
 }
 
 type inboxItem struct {
@@ -57,6 +58,20 @@ func (b *inbox) put(ifc *Interface, frames []Frame) int {
 	return len(frames)
 }
 
+// Post has f run soon as an entry of the Domain. It never blocks, and may be
+// called from any goroutine, also inside an entry of this or another Domain:
+// it is how a device reaches the Domain of its other end.
+func (d *Domain) Post(f func()) {
+	d.inbox.mu.Lock()
+	d.inbox.calls = append(d.inbox.calls, f)
+	d.inbox.work.Store(true)
+	d.inbox.mu.Unlock()
+	if d.mu.TryLock() { // a holder looks again after unlocking
+		d.host.Defer(d)
+		d.mu.Unlock()
+	}
+}
+
 // drain moves a snapshot of the inbox into the run queue, with d held.
 func (b *inbox) drain(d *Domain) {
 	if !b.work.Load() {
@@ -65,8 +80,13 @@ func (b *inbox) drain(d *Domain) {
 	b.mu.Lock()
 	items := b.items
 	b.items, b.spare, b.bytes = b.spare[:0], nil, 0
+	calls := b.calls
+	b.calls = nil
 	b.work.Store(false)
 	b.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
 	for i := range items {
 		it := &items[i]
 		it.ifc.admit(Frame{it.data, it.meta})

@@ -3,6 +3,7 @@ package core
 import (
 	"syscall"
 
+	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -39,6 +40,7 @@ type Interface struct {
 	taps       []Tap
 	sysctls    []any // per-device sysctl blocks, by table
 	closed     bool
+	noCarrier  bool // the device has no link to the other side
 
 	// NetworkState is one value for each network protocol of the wiring, theirs
 	// to use.
@@ -133,18 +135,48 @@ func (ifc *Interface) admit(f Frame) {
 	if ifc.closed {
 		return
 	}
-	p := ifc.instance.NewPacket(inputHeadroom, len(f.Data))
+	p := ifc.instance.NewInput(f)
 	if p == nil {
 		ifc.stats.RxDropped++
 		return
 	}
-	copy(p.Put(len(f.Data)), f.Data)
+	ifc.instance.domain.run.push(ifc, p)
+}
+
+// NewInput copies a frame of at most 64 KiB and a link header from outside into a packet, for
+// [Interface.Receive]; nil when memory is short. Inside an entry.
+func (in *Instance) NewInput(f Frame) *Packet {
+	linear := len(f.Data)
+	if linear > allocator.Page64K.Size()-inputHeadroom {
+		linear = inputLinear
+	}
+	p := in.NewPacket(inputHeadroom, linear)
+	if p == nil {
+		return nil
+	}
+	copy(p.Put(linear), f.Data)
+	if rest := f.Data[linear:]; len(rest) > 0 {
+		page := in.domain.pool.Page(allocator.ClassFor(len(rest)), &in.account)
+		if page == nil || len(page.Data) < len(rest) {
+			if page != nil {
+				page.Unref(&in.account)
+			}
+			p.Free()
+			return nil
+		}
+		copy(page.Data, rest)
+		p.AppendFrag(page, 0, len(rest))
+		page.Unref(&in.account)
+	}
 	p.SetTransportHeader() // what ChecksumStart counts from
 	p.Checksum = f.Meta.Checksum
 	p.ChecksumStart, p.ChecksumField = f.Meta.ChecksumStart, f.Meta.ChecksumField
 	p.SegmentSize = f.Meta.SegmentSize
-	ifc.instance.domain.run.push(ifc, p)
+	return p
 }
+
+// inputLinear is how much of a frame that no page holds is linear: all headers.
+const inputLinear = 2048 - inputHeadroom
 
 // inputHeadroom lets a received frame be forwarded with a longer link header.
 const inputHeadroom = 32
@@ -356,7 +388,10 @@ func (ifc *Interface) setUp(up bool) error {
 		return nil
 	}
 	if up {
-		ifc.flags |= FlagUp | FlagRunning
+		ifc.flags |= FlagUp
+		if !ifc.noCarrier {
+			ifc.flags |= FlagRunning
+		}
 	} else {
 		ifc.flags &^= FlagUp | FlagRunning
 		ifc.txq.Free()
@@ -364,6 +399,21 @@ func (ifc *Interface) setUp(up bool) error {
 	}
 	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
 	return nil
+}
+
+// SetCarrier tells whether the device has a link to the other side: FlagRunning
+// is set while it has one and the interface is up. It is called by the device,
+// inside an entry; a new interface has its carrier.
+func (ifc *Interface) SetCarrier(on bool) {
+	if ifc.closed || ifc.noCarrier == !on {
+		return
+	}
+	ifc.noCarrier = !on
+	if !ifc.Up() {
+		return
+	}
+	ifc.flags ^= FlagRunning
+	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
 }
 
 // SetMTU changes the MTU. EINVAL outside 68 … the device's largest.

@@ -1,0 +1,136 @@
+package pipe
+
+import (
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Config describes a pipe. The zero value is an ideal Ethernet cable with an
+// MTU of 1500.
+type Config struct {
+	// Name tells pipes apart: hardware addresses and random streams are derived
+	// from it. Two pipes with hardware addresses of one name must not meet on one
+	// link.
+	Name string
+	// Link is core.LinkEthernet, or core.LinkRaw for IP packets without a link
+	// header; see Raw.
+	Raw bool
+	// MTU in bytes of network packet; 0 is 1500.
+	MTU int
+	// HWAddr of the ends; zero derives one from Name and the end.
+	HWAddr [2]wire.HWAddr
+	// Both holds for the two directions, AToB and BToA replace it for one where
+	// they are set.
+	Wire
+	AToB, BToA *Wire
+	// Offload passes super-segments whole and leaves checksums out: both ends are
+	// the same memory. It holds on an ideal pipe only; a wire has real segments
+	// with complete checksums.
+	Offload bool
+	// Source of the dice, one for both directions, used under the senders' locks:
+	// set it only where both ends are in one Domain. Nil derives a stream for
+	// each direction from the sending end's host.
+	Source core.Source
+}
+
+// Wire is what one direction does to frames. The zero value is ideal. Every
+// probability is between 0 and 1, of one frame, independent of the others.
+type Wire struct {
+	// Rate in bits per second of frame bytes, 0 for no limit.
+	Rate int64
+	// Delay from the departure of a frame's last bit to its arrival.
+	Delay time.Duration
+	// Jitter adds a uniformly random delay of 0…Jitter to each frame.
+	Jitter time.Duration
+	// Loss is the probability that a frame does not arrive.
+	Loss float64
+	// Duplicate is the probability that a frame arrives twice.
+	Duplicate float64
+	// Corrupt is the probability that one random bit of a frame is flipped.
+	Corrupt float64
+	// Reorder is the probability that a frame is held back by ReorderDelay (0 is
+	// 1 ms), so that later ones overtake it.
+	Reorder      float64
+	ReorderDelay time.Duration
+	// QueueLen is how many frames wait for their departure where Rate is set;
+	// more are dropped. 0 is 1000.
+	QueueLen int
+}
+
+// ideal tells whether frames simply cross.
+func (w *Wire) ideal() bool { return *w == Wire{} || *w == Wire{QueueLen: w.QueueLen} }
+
+// Check finds values out of range and contradictions.
+func (c *Config) Check() error {
+	if c.MTU != 0 && (c.MTU < 68 || c.MTU > 65535) {
+		return fmt.Errorf("pipe %q: MTU %d is not in 68..65535", c.Name, c.MTU)
+	}
+	for _, d := range []struct {
+		name string
+		w    *Wire
+	}{{"", &c.Wire}, {"a to b: ", c.AToB}, {"b to a: ", c.BToA}} {
+		if d.w == nil {
+			continue
+		}
+		if err := d.w.check(); err != nil {
+			return fmt.Errorf("pipe %q: %s%w", c.Name, d.name, err)
+		}
+	}
+	if c.Offload && !(c.direction(0).ideal() && c.direction(1).ideal()) {
+		return fmt.Errorf("pipe %q: offload needs an ideal pipe: remove it, or rate, delay, jitter, loss, duplicate, corrupt and reorder", c.Name)
+	}
+	return nil
+}
+
+func (w *Wire) check() error {
+	for _, p := range []struct {
+		name string
+		v    float64
+	}{{"loss", w.Loss}, {"duplicate", w.Duplicate}, {"corrupt", w.Corrupt}, {"reorder", w.Reorder}} {
+		if !(p.v >= 0 && p.v <= 1) {
+			return fmt.Errorf("%s is a probability between 0 and 1, not %v", p.name, p.v)
+		}
+	}
+	if w.Rate < 0 {
+		return fmt.Errorf("rate %d is negative; 0 is no limit", w.Rate)
+	}
+	for _, d := range []struct {
+		name string
+		v    time.Duration
+	}{{"delay", w.Delay}, {"jitter", w.Jitter}, {"reorder delay", w.ReorderDelay}} {
+		if d.v < 0 {
+			return fmt.Errorf("%s %v is negative", d.name, d.v)
+		}
+	}
+	if w.QueueLen < 0 {
+		return fmt.Errorf("queue length %d is negative; 0 is 1000", w.QueueLen)
+	}
+	return nil
+}
+
+// direction is what the wire does to frames sent by end i.
+func (c *Config) direction(i int) *Wire {
+	switch {
+	case i == 0 && c.AToB != nil:
+		return c.AToB
+	case i == 1 && c.BToA != nil:
+		return c.BToA
+	}
+	return &c.Wire
+}
+
+// hwaddr is the address of end i: a locally administered unicast address made of
+// a hash of the pipe's name.
+func (c *Config) hwaddr(i int) wire.HWAddr {
+	if !c.HWAddr[i].IsZero() {
+		return c.HWAddr[i]
+	}
+	f := fnv.New64a()
+	_, _ = f.Write([]byte(c.Name))
+	h := f.Sum64()
+	return wire.HWAddr{0x02, byte(h >> 32), byte(h >> 24), byte(h >> 16), byte(h >> 8), byte(h)&^1 | byte(i)}
+}

@@ -1,0 +1,164 @@
+package pipe
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/libos-go/libos/core"
+)
+
+// End is one end of a pipe. It implements core.Device.
+type End struct {
+	cable *cable
+	index int // 0 is a, 1 is b
+	other *End
+	ifc   *core.Interface
+
+	// peer is set while both ends are attached. Sender's side.
+	peer atomic.Pointer[peer]
+	out  line   // what happens to frames sent here; under the sender's lock
+	in   flight // frames on their way to here; under the receiver's lock
+	box  outbox // frames sent here to another Domain; with a lock of its own
+}
+
+// cable is what the two ends share.
+type cable struct {
+	cfg  Config
+	mu   sync.Mutex
+	ends [2]*core.Interface // attached and not closed
+}
+
+// peer is the other end as a sender sees it.
+type peer struct {
+	ifc   *core.Interface
+	local bool // in the sender's Domain
+}
+
+// New makes a pipe. Values that cfg.Check would refuse are taken for the
+// nearest legal ones.
+func New(cfg Config) (a, b core.Device) {
+	if cfg.MTU == 0 {
+		cfg.MTU = 1500
+	}
+	cfg.MTU = min(max(cfg.MTU, 68), 65535)
+	c := &cable{cfg: cfg}
+	ends := [2]*End{{cable: c, index: 0}, {cable: c, index: 1}}
+	for i, e := range ends {
+		e.other = ends[1-i]
+		e.out.init(cfg.direction(i))
+	}
+	if !(ends[0].out.ideal && ends[1].out.ideal) {
+		c.cfg.Offload = false
+	}
+	return ends[0], ends[1]
+}
+
+// Properties implements core.Device.
+func (e *End) Properties() core.Properties {
+	c := &e.cable.cfg
+	p := core.Properties{Kind: "pipe", Link: core.LinkEthernet, MTU: c.MTU, Offloads: core.OffloadScatter}
+	if c.Raw {
+		p.Link = core.LinkRaw
+		p.Flags = core.FlagPointToPoint | core.FlagNoARP | core.FlagMulticast
+	} else {
+		p.HWAddr = c.hwaddr(e.index)
+		p.Flags = core.FlagBroadcast | core.FlagMulticast
+	}
+	if c.Offload {
+		p.Offloads |= core.OffloadTxChecksum | core.OffloadRxVerified | core.OffloadSegmentation
+	}
+	return p
+}
+
+// Attach implements core.Device.
+func (e *End) Attach(ifc *core.Interface) {
+	e.ifc = ifc
+	e.in.end = e
+	in := ifc.Instance()
+	c := e.cable
+	if e.out.needsDice {
+		e.out.dice = c.cfg.Source
+		if e.out.dice == nil {
+			name := in.Name() + "/" + ifc.Name()
+			if c.cfg.Name != "" {
+				name = c.cfg.Name + "/" + [2]string{"a", "b"}[e.index]
+			}
+			e.out.dice = in.Domain().Host().Random("pipe/" + name)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends[e.index] = ifc
+	if far := c.ends[1-e.index]; far != nil {
+		local := far.Instance().Domain() == in.Domain()
+		e.peer.Store(&peer{far, local})
+		e.other.peer.Store(&peer{ifc, local})
+	}
+}
+
+// Send implements core.Device. A local peer takes everything: what a wire's
+// queue has no place for is dropped and counted. A peer in another Domain takes
+// as much as its outbox holds.
+func (e *End) Send(batch []*core.Packet) int {
+	to := e.peer.Load()
+	if to == nil { // the cable is unplugged
+		for _, p := range batch {
+			p.Free()
+		}
+		e.out.count.Unplugged += uint64(len(batch))
+		e.ifc.Stats().TxDropped += uint64(len(batch))
+		return len(batch)
+	}
+	if !to.local {
+		return e.sendAway(to, batch)
+	}
+	if !e.out.ideal {
+		e.sendWire(to, batch)
+		return len(batch)
+	}
+	offload := e.cable.cfg.Offload
+	for _, p := range batch {
+		p.Flags = 0
+		if !offload {
+			p.Checksum = core.ChecksumUnknown
+		}
+		to.ifc.Receive(p)
+	}
+	return len(batch)
+}
+
+// Close implements core.Device: it unplugs the cable. The other end loses its
+// carrier; frames on their way to it still arrive.
+func (e *End) Close() error {
+	if e.ifc == nil {
+		return nil
+	}
+	c := e.cable
+	c.mu.Lock()
+	far := c.ends[1-e.index]
+	c.ends[e.index] = nil
+	e.peer.Store(nil)
+	e.other.peer.Store(nil)
+	c.mu.Unlock()
+	e.ifc.Instance().Domain().Do(e.in.close)
+	e.box.close()
+	if far != nil {
+		far.Instance().Domain().Do(func() { far.SetCarrier(false) })
+	}
+	return nil
+}
+
+// Counters tell what a direction did to frames.
+type Counters struct {
+	Sent       uint64 // frames the end took from its interface
+	Lost       uint64 // by Loss
+	Duplicated uint64
+	Corrupted  uint64
+	Reordered  uint64 // held back by Reorder
+	QueueDrops uint64 // the queue before the wire was full
+	Unplugged  uint64 // sent while there was no other end
+}
+
+// Counters of the frames sent by this end. Inside an entry, or while nothing
+// runs.
+func (e *End) Counters() Counters { return e.out.count }

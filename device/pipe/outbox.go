@@ -1,0 +1,164 @@
+package pipe
+
+import (
+	"sync"
+
+	"github.com/libos-go/libos/core"
+)
+
+// boxBytes and boxFrames bound an outbox. A frame that is larger than the
+// space left waits in the interface's queue until the other side has fetched.
+const (
+	boxBytes  = 1 << 20
+	boxFrames = 512
+)
+
+// outbox carries copies of frames to the other end's Domain. The sender fills
+// it inside its entry and posts fetch to the receiver's Domain, which empties it
+// inside an entry of its own; neither waits for the other. A sender that met a
+// full box is resumed after the fetch.
+type outbox struct {
+	mu      sync.Mutex
+	filling load
+	spare   load // fetched, its memory to be used again
+	posted  bool
+	starved bool
+	closed  bool
+
+	fetch  func() // prepared once: neither is allocated for each batch
+	resume func()
+}
+
+type load struct {
+	data   []byte
+	frames []boxed
+}
+
+type boxed struct {
+	at   core.Time // arrival on the sending host's clock, 0 at once
+	end  int       // of its bytes in data
+	meta core.FrameMeta
+}
+
+// sendAway copies frames to an end in another Domain.
+func (e *End) sendAway(to *peer, batch []*core.Packet) int {
+	in := e.ifc.Instance()
+	now := in.Now()
+	l, b := &e.out, &e.box
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		for _, p := range batch {
+			p.Free()
+		}
+		return len(batch)
+	}
+	if b.fetch == nil {
+		b.fetch = e.fetch
+		b.resume = e.ifc.ResumeLocked
+	}
+	n := 0
+	for ; n < len(batch); n++ {
+		p := batch[n]
+		if len(b.filling.frames) >= boxFrames-1 || len(b.filling.data) > 0 && len(b.filling.data)+2*p.Len() > boxBytes {
+			b.starved = true
+			break
+		}
+		l.count.Sent++
+		var f fate
+		if !l.ideal {
+			f = l.carry(now, p.Len())
+			if f.corrupted && !l.flipBit(p) {
+				f.lost = true
+			}
+			if f.lost {
+				e.ifc.Stats().TxDropped++
+				p.Free()
+				continue
+			}
+		}
+		b.filling.add(p, f.arrival, e.cable.cfg.Offload)
+		if f.twice {
+			b.filling.add(p, f.arrival, false)
+		}
+		p.Free()
+	}
+	post := !b.posted && len(b.filling.frames) > 0
+	if post {
+		b.posted = true
+	}
+	b.mu.Unlock()
+	if post {
+		to.ifc.Instance().Domain().Post(b.fetch)
+	}
+	return n
+}
+
+// add copies p.
+func (l *load) add(p *core.Packet, at core.Time, offload bool) {
+	l.data = append(l.data, p.Linear()...)
+	for i := range p.Frags() {
+		l.data = append(l.data, p.Frags()[i].Bytes()...)
+	}
+	x := boxed{at: at, end: len(l.data)}
+	if offload {
+		x.meta = core.FrameMeta{Checksum: p.Checksum, ChecksumField: p.ChecksumField, SegmentSize: p.SegmentSize}
+		if p.Checksum == core.ChecksumPartial {
+			x.meta.ChecksumStart = uint16(p.ChecksumOffset())
+		}
+	}
+	l.frames = append(l.frames, x)
+}
+
+// fetch empties e's outbox into the other end. Inside an entry of the other
+// end's Domain.
+func (e *End) fetch() {
+	b, far := &e.box, e.other
+	b.mu.Lock()
+	got, starved := b.filling, b.starved
+	b.filling = load{b.spare.data[:0], b.spare.frames[:0]}
+	b.spare = load{}
+	b.posted, b.starved = false, false
+	closed := b.closed
+	b.mu.Unlock()
+
+	// Arrivals are instants of the sender's clock; hosts that are not the same
+	// have clocks of their own.
+	var shift core.Time
+	in := far.ifc.Instance()
+	if mine, its := in.Domain().Host(), e.ifc.Instance().Domain().Host(); mine != its {
+		shift = mine.Now() - its.Now()
+	}
+	from := 0
+	for i := range got.frames {
+		f := &got.frames[i]
+		data := got.data[from:f.end]
+		from = f.end
+		if far.in.closed {
+			continue
+		}
+		p := in.NewInput(core.Frame{Data: data, Meta: f.meta})
+		if p == nil {
+			far.ifc.Stats().RxDropped++
+			continue
+		}
+		if f.at == 0 {
+			far.ifc.Receive(p)
+		} else {
+			far.in.put(p, f.at+shift)
+		}
+	}
+	b.mu.Lock()
+	b.spare = got
+	b.mu.Unlock()
+	if starved && !closed {
+		e.ifc.Instance().Domain().Post(b.resume)
+	}
+}
+
+// close refuses more. What waits is still fetched.
+func (b *outbox) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+}
