@@ -148,7 +148,7 @@ func (t *Tree) parseLines(file string, data []byte) Messages {
 // with it, or "".
 func (s *Symbol) setFromConfig(val string) string {
 	invalid := func() string {
-		return fmt.Sprintf("value %q is not valid for %s%s, which is %s: %s", val, prefix, s.Name, s.Type, s.valueHint())
+		return fmt.Sprintf("value %q is not valid for %s%s, which is %s: give %s", val, prefix, s.Name, s.Type, s.valueHint())
 	}
 	switch s.Type {
 	case Bool, TristateType:

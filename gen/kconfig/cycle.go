@@ -20,11 +20,12 @@ type link struct {
 
 type cycleFinder struct {
 	path []link
+	told map[*Symbol]bool // nodes that are in some message
 	ms   Messages
 }
 
 func (t *Tree) checkCycles() Messages {
-	var f cycleFinder
+	f := cycleFinder{told: map[*Symbol]bool{}}
 	for _, s := range t.ordered {
 		f.visit(s.node())
 	}
@@ -68,11 +69,22 @@ func (f *cycleFinder) report(at *Symbol) {
 	for start > 0 && f.path[start].from.node() != at {
 		start--
 	}
+	known := true
+	for _, l := range f.path[start:] {
+		known = known && f.told[l.from.node()]
+		f.told[l.from.node()] = true
+	}
+	if known {
+		return // another way around among the same symbols
+	}
 	first := f.path[start]
 	m := Message{Severity: Error, Pos: first.pos,
 		Text: fmt.Sprintf("recursive dependency: the value of %s depends on itself; break the chain at one of these places", first.from.quoted())}
 	for _, l := range f.path[start:] {
 		m.Notes = append(m.Notes, Note{l.pos, fmt.Sprintf("symbol %s %s %s", l.from.quoted(), l.text, l.to.quoted())})
+	}
+	if at.isChoice {
+		m.Notes = append(m.Notes, Note{at.Pos, fmt.Sprintf("the members of the choice %q decide about each other", at.Prompt())})
 	}
 	f.ms = append(f.ms, m)
 }

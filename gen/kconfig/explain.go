@@ -112,8 +112,37 @@ func (s *Symbol) Explain() Explanation {
 	for _, m := range s.Menus {
 		e.DefinedAt = append(e.DefinedAt, m.Pos)
 	}
-	e.Because = s.because()
+	e.Because = s.reason()
 	return e
+}
+
+// reason is because, and where a user's value is the one the symbol would have
+// anyway (as in every .config that was written whole), why that is so.
+func (s *Symbol) reason() string {
+	why := s.because()
+	if !s.hasUser || s.visible == No || s.choice != nil {
+		return why
+	}
+	val, user := s.cur, s.user
+	s.hasUser, s.valid = false, false
+	same, without, wouldBe := s.calcValue() == val, s.because(), s.String()
+	s.hasUser, s.user = true, user
+	s.tree.invalidate()
+	s.calc()
+	switch {
+	case same && s.userPos.File != "":
+		return fmt.Sprintf("%s; %s says the same", without, s.userPos)
+	case same:
+		return without + "; the user says the same"
+	case s.Type == String:
+		wouldBe = quote(wouldBe)
+	}
+	return fmt.Sprintf("%s; else it would be %s, because %s", why, wouldBe, without)
+}
+
+func (s *Symbol) calcValue() value {
+	s.calc()
+	return s.cur
 }
 
 // because names the deciding fact in one sentence.

@@ -39,20 +39,24 @@ func (t *Tree) finishMenu(m *Menu) {
 		t.adopt(m)
 		m.Sym.dir = orExpr(m.Sym.dir, m.dep)
 	}
-	// What has children but nothing to show for itself hands them up.
-	for i := 0; i < len(m.List); i++ {
-		c := m.List[i]
-		if len(c.List) == 0 || c.Text() != "" {
-			continue
+	m.List = dissolve(m, m.List, nil)
+}
+
+// dissolve hands the children of what has nothing to show for itself up to m,
+// and drops the `if` entries.
+func dissolve(m *Menu, from, to []*Menu) []*Menu {
+	for _, c := range from {
+		c.Parent = m
+		if c.Kind != KindIf {
+			to = append(to, c)
 		}
-		for _, g := range c.List {
-			g.Parent = m
+		if c.Text() == "" {
+			list := c.List
+			c.List = nil
+			to = dissolve(m, list, to)
 		}
-		list := append([]*Menu{}, m.List[:i+1]...)
-		list = append(list, c.List...)
-		m.List = append(list, m.List[i+1:]...)
-		c.List = nil
 	}
+	return to
 }
 
 // inherit and-s the condition of what is around m to everything m says.

@@ -157,9 +157,16 @@ func (it *item) flag(key string) bool {
 	return b
 }
 
+// entry is one value of a key that may have several.
+type entry struct {
+	text  string
+	pos   Pos
+	isInt bool // an integer of TOML, not a string
+}
+
 // list is the value of a key that may be given once or as an array; integers
 // are taken as their text.
-func (it *item) list(key string) []string {
+func (it *item) list(key string) []entry {
 	v, ok := it.vals[key]
 	if !ok {
 		return nil
@@ -168,13 +175,14 @@ func (it *item) list(key string) []string {
 	if !ok {
 		arr = []any{v}
 	}
-	var out []string
-	for _, e := range arr {
+	var out []entry
+	for i, e := range arr {
+		pos := it.l.pos(it.l.name, it.lines.element(key, i))
 		switch e := e.(type) {
 		case string:
-			out = append(out, e)
+			out = append(out, entry{text: e, pos: pos})
 		case int64:
-			out = append(out, fmt.Sprint(e))
+			out = append(out, entry{fmt.Sprint(e), pos, true})
 		default:
 			it.l.errorf(it.at(key), "%s must be a string or an array of strings (y, n and m are strings too: %s = \"y\")", key, key)
 			return nil
@@ -318,10 +326,10 @@ func (l *loader) text(it *item, key, text string) string {
 // condition and-s the expressions given for a key.
 func (l *loader) condition(it *item, key string) *Expr {
 	var all *Expr
-	for _, text := range it.list(key) {
-		e, err := l.tree.parseExpr(text, it.at(key))
+	for _, v := range it.list(key) {
+		e, err := l.tree.parseExpr(v.text, v.pos)
 		if err != nil {
-			l.errorf(it.at(key), "%s: %v", key, err)
+			l.errorf(v.pos, "%s: %v", key, err)
 			continue
 		}
 		all = andExpr(all, e)
@@ -353,8 +361,8 @@ func (l *loader) choiceItem(it *item, m *Menu, text string) {
 	m.dep = l.condition(it, "depends")
 	m.Help, _ = it.str("help")
 	m.Sym.Help = m.Help
-	for _, text := range it.list("default") {
-		if p := l.valued(it, m, "default", text); p != nil {
+	for _, v := range it.list("default") {
+		if p := l.valued(m, "default", v); p != nil {
 			p.kind = propDefault
 			if p.expr.op != opSymbol {
 				l.errorf(p.pos, "default of a choice must be one of its members, not %s", p.expr)
@@ -370,8 +378,9 @@ func (l *loader) choiceItem(it *item, m *Menu, text string) {
 }
 
 // valued parses "VALUE [if CONDITION]" into a property whose expr is VALUE.
-func (l *loader) valued(it *item, m *Menu, key, text string) *Property {
-	p := &Property{menu: m, pos: it.at(key)}
+func (l *loader) valued(m *Menu, key string, v entry) *Property {
+	text := v.text
+	p := &Property{menu: m, pos: v.pos}
 	toks, err := lexExpr(text)
 	if err == nil {
 		val, cond, hasIf := splitIf(toks)

@@ -104,37 +104,32 @@ func (l *loader) defaults(it *item, m *Menu, key string, typ Type) {
 	if typ != Unknown {
 		l.setType(it, m, key, typ)
 	}
-	for _, text := range it.list(key) {
-		if _, err := strconv.ParseInt(text, 10, 64); err == nil && m.Sym.Type == Hex && !strings.HasPrefix(text, "0") {
-			// TOML reads 0x1f as the number 31.
-			n, _ := strconv.ParseInt(text, 10, 64)
-			if _, isInt := firstValue(it.vals[key]).(int64); isInt && n >= 0 {
-				text = "0x" + strconv.FormatInt(n, 16)
-			}
-		}
-		if p := l.valued(it, m, key, text); p != nil {
+	for _, v := range it.list(key) {
+		l.hexText(m.Sym, &v)
+		if p := l.valued(m, key, v); p != nil {
 			p.kind = propDefault
 			m.Sym.props = append(m.Sym.props, p)
 		}
 	}
 }
 
-func firstValue(v any) any {
-	if arr, ok := v.([]any); ok && len(arr) > 0 {
-		return arr[0]
+// hexText gives an integer of TOML, where 0x1f is the number 31, back its 0x
+// for a hex symbol.
+func (l *loader) hexText(s *Symbol, v *entry) {
+	if n, err := strconv.ParseUint(v.text, 10, 63); err == nil && v.isInt && s.Type == Hex {
+		v.text = "0x" + strconv.FormatUint(n, 16)
 	}
-	return v
 }
 
 // links reads select and imply.
 func (l *loader) links(it *item, m *Menu, key string, kind propKind) {
-	for _, text := range it.list(key) {
-		p := l.valued(it, m, key, text)
+	for _, v := range it.list(key) {
+		p := l.valued(m, key, v)
 		if p == nil {
 			continue
 		}
 		if p.expr.op != opSymbol || p.expr.s.constant {
-			l.errorf(p.pos, "%s wants one symbol, not %q; for more, give an array", key, text)
+			l.errorf(p.pos, "%s wants one symbol, not %q; for more, give an array", key, v.text)
 			continue
 		}
 		p.kind, p.sym, p.expr = kind, p.expr.s, nil
@@ -145,26 +140,15 @@ func (l *loader) links(it *item, m *Menu, key string, kind propKind) {
 // ranges reads range: [LOW, HIGH] or "LOW HIGH [if CONDITION]", or an array of
 // the latter.
 func (l *loader) ranges(it *item, m *Menu) {
-	v, ok := it.vals["range"]
-	if !ok {
-		return
+	list := it.list("range")
+	if len(list) == 2 && list[0].isInt && list[1].isInt {
+		l.hexText(m.Sym, &list[0])
+		l.hexText(m.Sym, &list[1])
+		list = []entry{{text: list[0].text + " " + list[1].text, pos: list[0].pos}}
 	}
-	texts := it.list("range")
-	if arr, ok := v.([]any); ok && len(arr) == 2 {
-		_, loInt := arr[0].(int64)
-		_, hiInt := arr[1].(int64)
-		if loInt && hiInt {
-			if m.Sym.Type == Hex {
-				for i := range texts {
-					n, _ := strconv.ParseInt(texts[i], 10, 64)
-					texts[i] = "0x" + strconv.FormatInt(n, 16)
-				}
-			}
-			texts = []string{texts[0] + " " + texts[1]}
-		}
-	}
-	for _, text := range texts {
-		p := &Property{kind: propRange, menu: m, pos: it.at("range")}
+	for _, v := range list {
+		text := v.text
+		p := &Property{kind: propRange, menu: m, pos: v.pos}
 		toks, err := lexExpr(text)
 		if err != nil {
 			l.errorf(p.pos, "range: %v", err)

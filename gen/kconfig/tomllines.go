@@ -8,6 +8,7 @@ import "strings"
 type tomlLines struct {
 	line  int
 	keys  map[string]int
+	elems map[string][]int // lines of the elements of arrays
 	items []*tomlLines
 }
 
@@ -17,6 +18,18 @@ func (t *tomlLines) key(name string) int {
 		return l
 	}
 	return t.line
+}
+
+// element is the line of the i-th element of a key's array.
+func (t *tomlLines) element(name string, i int) int {
+	if list := t.elems[name]; i < len(list) {
+		return list[i]
+	}
+	return t.key(name)
+}
+
+func newLines(line int) *tomlLines {
+	return &tomlLines{line: line, keys: map[string]int{}, elems: map[string][]int{}}
 }
 
 // item is the i-th [[item]] below t. Items that were written inline have no
@@ -31,7 +44,7 @@ func (t *tomlLines) item(i int) *tomlLines {
 // scanTOML expects text that the TOML decoder accepted; on anything else it
 // gives some answer and never fails.
 func scanTOML(text string) *tomlLines {
-	root := &tomlLines{line: 1, keys: map[string]int{}}
+	root := newLines(1)
 	stack := []*tomlLines{root} // stack[d] is the open table of depth d
 	cur := root
 	s := lineScanner{text: text, line: 1}
@@ -56,14 +69,15 @@ func scanTOML(text string) *tomlLines {
 			if depth > len(stack) {
 				depth = len(stack)
 			}
-			t := &tomlLines{line: line, keys: map[string]int{}}
+			t := newLines(line)
 			parent := stack[depth-1]
 			parent.items = append(parent.items, t)
 			stack = append(stack[:depth], t)
 			cur = t
 		case text[s.i] == '[':
 			s.toEOL()
-			cur = &tomlLines{line: line, keys: map[string]int{}}
+			root.keys[strings.Trim(strings.TrimSpace(text[start:s.i]), "[] ")] = line
+			cur = newLines(line)
 		default:
 			for s.i < len(text) && text[s.i] != '=' && text[s.i] != '\n' {
 				if !s.skipString() {
@@ -74,7 +88,7 @@ func scanTOML(text string) *tomlLines {
 			if _, ok := cur.keys[key]; !ok {
 				cur.keys[key] = line
 			}
-			s.value()
+			cur.elems[key] = s.value()
 		}
 	}
 	return root
@@ -135,15 +149,20 @@ func (s *lineScanner) skipString() bool {
 }
 
 // value passes over a value: to the end of the line that closes its brackets.
-func (s *lineScanner) value() {
+// It returns the lines of the elements if the value is an array.
+func (s *lineScanner) value() []int {
+	var lines []int
 	depth := 0
+	fresh := false // an element may begin here
 	for s.i < len(s.text) {
-		switch c := s.text[s.i]; {
+		c, line := s.text[s.i], s.line
+		element := fresh && depth == 1 && strings.IndexByte(" \t\r\n#,]", c) < 0
+		switch {
 		case s.skipString():
 		case c == '#':
 			s.toEOL()
 		case c == '\n' && depth == 0:
-			return
+			return lines
 		default:
 			if c == '[' || c == '{' {
 				depth++
@@ -152,5 +171,13 @@ func (s *lineScanner) value() {
 			}
 			s.next()
 		}
+		if element {
+			lines = append(lines, line)
+			fresh = false
+		}
+		if c == '[' || c == ',' {
+			fresh = true
+		}
 	}
+	return lines
 }

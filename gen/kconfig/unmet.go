@@ -24,8 +24,11 @@ func (s *Symbol) warnUnmet() {
 			if v == No {
 				continue
 			}
-			m.Notes = append(m.Notes, Note{p.pos, fmt.Sprintf("selected by %s [=%s], which depends on %s [=%s]",
-				other.Name, other.String(), t.show(p.cond), t.eval(p.cond))})
+			text := fmt.Sprintf("selected by %s [=%s]", other.Name, other.String())
+			if p.cond != nil {
+				text += fmt.Sprintf(", which depends on %s [=%s]", t.show(p.cond), t.eval(p.cond))
+			}
+			m.Notes = append(m.Notes, Note{p.pos, text})
 		}
 	}
 	t.messages = append(t.messages, m)
