@@ -48,13 +48,15 @@ OSBUILD = build/libosbuild
 LIBOS   = build/$(BUILD)/libos
 
 ##@ Building
-.PHONY: all libosbuild generate build size clean
+.PHONY: all libosbuild generate generate-checked-in build size clean
 all: build ## build/libosbuild and build/$(BUILD)/libos (what make alone does)
 libosbuild: ## build/libosbuild, the configuration and build tool
 	@mkdir -p build
 	$(GO) build -o $(OSBUILD) ./cmd/libosbuild
 generate: libosbuild ## only generate the Go code of a build
 	$(OSBUILD) generate $(BUILD)
+generate-checked-in: libosbuild ## the generated files that are checked in (defconfig's)
+	$(OSBUILD) generate --checked-in
 build: libosbuild ## generate and compile build/$(BUILD)/libos
 	$(OSBUILD) build $(BUILD)
 size: build ## what each chosen symbol adds to the binary

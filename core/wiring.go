@@ -31,6 +31,16 @@ type Wiring struct {
 	Config string
 	// Loopback makes the device lo, nil where the configuration has none.
 	Loopback func() Device
+	// Caches are the slab caches that the wired packages make, for slabinfo
+	// and version; a cache appears in a Domain when it is first used.
+	Caches []CacheKind
+}
+
+// CacheKind is a slab cache as its package names it.
+type CacheKind struct {
+	Name    string // in slabinfo
+	Type    string // of the objects
+	Package string // import path
 }
 
 // NetworkEntry is a network protocol with its sysctl tables.

@@ -9,5 +9,6 @@ func commands() []func(*app) []*cobra.Command {
 		configCommands,
 		scriptCommands,
 		menuconfigCommand,
+		buildCommands,
 	}
 }

@@ -1,0 +1,161 @@
+package build
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/libos-go/libos/gen/kconfig"
+)
+
+// Module is the module that is configured and built.
+const Module = "github.com/libos-go/libos"
+
+// DefaultName is the build of the root .config.
+const DefaultName = "default"
+
+// ErrFailed is returned when all has been told on Stderr.
+var ErrFailed = kconfig.ErrFailed
+
+// Builder works on one source tree. It writes below build/ only (but for
+// CheckIn), so builders of different names may run at the same time.
+type Builder struct {
+	Dir            string // root of the module; "" is the current directory
+	Kconfig        string // menu file relative to Dir; "" is Kconfig.toml
+	Env            kconfig.Env
+	Stdout, Stderr io.Writer
+	Quiet          bool
+	Terminal       bool   // Stderr is a terminal: long steps show a progress bar
+	Go             string // the go command; "" is go
+}
+
+// New is a builder that says everything on the two writers.
+func New(dir string, env kconfig.Env, stdout, stderr io.Writer) (*Builder, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(abs, "go.mod"))
+	if err != nil || !bytes.Contains(data, []byte("module "+Module+"\n")) {
+		return nil, fmt.Errorf("%s is not the source tree of libos (no go.mod of module %s): change to it first", abs, Module)
+	}
+	return &Builder{Dir: abs, Env: env, Stdout: stdout, Stderr: stderr}, nil
+}
+
+func (b *Builder) getenv(name string) string {
+	if b.Env == nil {
+		return ""
+	}
+	return b.Env(name)
+}
+
+func (b *Builder) say(format string, args ...any) {
+	if !b.Quiet {
+		fmt.Fprintf(b.Stdout, format, args...)
+	}
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
+
+// Folder is the folder of a build.
+func (b *Builder) Folder(name string) string { return filepath.Join(b.Dir, "build", name) }
+
+// Binary is the libos of a build.
+func (b *Builder) Binary(name string) string {
+	bin := filepath.Join(b.Folder(name), "libos")
+	if b.goos() == "windows" {
+		bin += ".exe"
+	}
+	return bin
+}
+
+func (b *Builder) goos() string {
+	if v := b.getenv("GOOS"); v != "" {
+		return v
+	}
+	return runtime.GOOS
+}
+
+func (b *Builder) gen(name string) string { return filepath.Join(b.Folder(name), ".gen") }
+
+// ConfigPath is the configuration file of a build.
+func (b *Builder) ConfigPath(name string) string {
+	if p := b.getenv("KCONFIG_CONFIG"); p != "" {
+		if filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(b.Dir, p)
+	}
+	if name == DefaultName {
+		return filepath.Join(b.Dir, ".config")
+	}
+	return filepath.Join(b.Folder(name), ".config")
+}
+
+// goCommand is the go command in the source tree, without cgo.
+func (b *Builder) goCommand(args ...string) *exec.Cmd {
+	name := b.Go
+	if name == "" {
+		name = "go"
+	}
+	c := exec.Command(name, args...)
+	c.Dir = b.Dir
+	c.Env = b.goEnv()
+	return c
+}
+
+func (b *Builder) goEnv() []string {
+	return append(os.Environ(), "CGO_ENABLED=0", "PWD="+b.Dir)
+}
+
+// flags are those of every go command, so that all share one build cache.
+func flags() []string { return []string{"-trimpath", "-buildvcs=false"} }
+
+// output runs a command and returns what it prints; its complaints are the
+// error.
+func output(c *exec.Cmd) ([]byte, error) {
+	var out, complaints bytes.Buffer
+	c.Stdout, c.Stderr = &out, &complaints
+	err := c.Run()
+	if err == nil {
+		return out.Bytes(), nil
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, fmt.Errorf("the go command is not in PATH: install Go (https://go.dev/dl/)")
+	}
+	text := strings.TrimSpace(complaints.String())
+	if text == "" {
+		text = err.Error()
+	}
+	return nil, errors.New(text)
+}
+
+// writeIfChanged writes a file in one step, and only if its content is new.
+func writeIfChanged(path string, data []byte) (written bool, err error) {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return false, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return false, err
+	}
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err == nil, err
+}
