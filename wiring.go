@@ -5,6 +5,7 @@ package libos
 import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/feature"
+	"github.com/libos-go/libos/device/loopback"
 )
 
 // Wiring is what an instance of the configuration default is made of. Each call
@@ -33,8 +34,12 @@ func Narrow(name, config string) (*core.Wiring, error) {
 // assemble makes the wiring of all that is built in, with the values of set.
 func assemble(set *feature.Set) *core.Wiring {
 	return &core.Wiring{
-		Name:       set.Name,
-		Config:     set.Config,
+		Name:   set.Name,
+		Config: set.Config,
+		Devices: []core.DeviceKind{
+			loopback.Kind(),
+		},
+		Loopback:   loopback.Device,
 		EtherType:  etherType,
 		IPProtocol: ipProtocol,
 		SocketKind: socketKind,
@@ -44,5 +49,8 @@ func assemble(set *feature.Set) *core.Wiring {
 
 // owners are the symbols behind the entries.
 func owners() feature.Owners {
-	return feature.Owners{}
+	return feature.Owners{
+		Devices:  []string{"LOOPBACK"},
+		Loopback: "LOOPBACK",
+	}
 }
