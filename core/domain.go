@@ -32,8 +32,10 @@ type Domain struct {
 	caches  map[string]any
 
 	run   runQueue
-	dirty *Interface // interfaces with frames to send, linked by nextDirty
-	done  *Interface // last of that list
+	local localQueue
+	batch [64]*Packet // on their way to a device, during one Send
+	dirty *Interface  // interfaces with frames to send, linked by nextDirty
+	done  *Interface  // last of that list
 	wakes []*Waiter
 	free  []*waitNode // idle ones, each with its waiter
 

@@ -28,7 +28,6 @@ type Instance struct {
 	sockets    socketTable
 	sysctls    sysctlState
 	random     Source
-	local      localQueue
 	closed     bool
 }
 
@@ -290,7 +289,7 @@ func (in *Instance) Close() error {
 			return
 		}
 		in.closed, closing = true, true
-		in.sockets.closeAll(in)
+		in.sockets.closeAll()
 		devices = in.Interfaces()
 	})
 	if !closing {
@@ -307,7 +306,6 @@ func (in *Instance) Close() error {
 		for _, n := range in.networks {
 			n.Close()
 		}
-		in.local.free()
 		for i, x := range d.instances {
 			if x == in {
 				d.instances = append(d.instances[:i:i], d.instances[i+1:]...)

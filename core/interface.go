@@ -213,7 +213,7 @@ func (ifc *Interface) receive(list PacketList) {
 		p.Arrival = in.domain.now
 		ifc.input(p)
 	}
-	in.deliverLocal()
+	in.domain.deliverLocal()
 }
 
 // input strips the link header and gives the packet to its network protocol.
@@ -307,7 +307,7 @@ func (ifc *Interface) TransmitTo(p *Packet, dst wire.HWAddr) {
 
 // flush offers the queue to the device.
 func (ifc *Interface) flush() {
-	var batch [64]*Packet
+	batch := ifc.instance.domain.batch[:]
 	for !ifc.stalled && ifc.txq.Len() > 0 {
 		n := 0
 		for n < len(batch) {
@@ -332,6 +332,7 @@ func (ifc *Interface) flush() {
 		}
 		ifc.stats.TxPackets += uint64(taken)
 		ifc.stats.TxBytes += uint64(bytes)
+		clear(batch[:n])
 		if taken < n {
 			ifc.stalled = true
 		}

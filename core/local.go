@@ -2,18 +2,12 @@ package core
 
 import "syscall"
 
-// localQueue gathers packets of one device batch for a transport, so that it is
-// entered once for a run of packets and not once for each.
+// localQueue gathers packets for a transport of the instance that runs, so that
+// it is entered once for a run of packets and not once for each.
 type localQueue struct {
+	in        *Instance
 	batch     []*Packet
 	transport int
-}
-
-func (q *localQueue) free() {
-	for _, p := range q.batch {
-		p.Free()
-	}
-	q.batch = nil
 }
 
 // maxLocalBatch bounds how many packets a transport gets at once.
@@ -27,24 +21,25 @@ func (in *Instance) DeliverTransport(p *Packet) bool {
 	if i < 0 {
 		return false
 	}
-	q := &in.local
-	if len(q.batch) > 0 && (q.transport != i || len(q.batch) == maxLocalBatch) {
-		in.deliverLocal()
+	d := in.domain
+	q := &d.local
+	if len(q.batch) > 0 && (q.in != in || q.transport != i || len(q.batch) == maxLocalBatch) {
+		d.deliverLocal()
 	}
-	q.transport = i
+	q.in, q.transport = in, i
 	q.batch = append(q.batch, p)
 	return true
 }
 
 // deliverLocal enters the transport with what was gathered.
-func (in *Instance) deliverLocal() {
-	q := &in.local
+func (d *Domain) deliverLocal() {
+	q := &d.local
 	if len(q.batch) == 0 {
 		return
 	}
 	batch := q.batch
-	q.batch = nil // a transport may send to ourselves and come back here
-	in.transports[q.transport].Input(batch)
+	q.batch = nil // what the transport sends may come back here
+	q.in.transports[q.transport].Input(batch)
 	clear(batch)
 	q.batch = batch[:0]
 }

@@ -158,6 +158,9 @@ func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 		return 0
 	}
 	child := newSocket(s.in, l.socket.family, l.socket.typ, l.socket.protocol)
+	if child == nil {
+		return 0
+	}
 	child.options = l.socket.options
 	e := &datagramEndpoint{socket: child, sep: s, local: local, peer: peer, connected: true}
 	child.endpoint = e

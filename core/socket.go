@@ -83,6 +83,9 @@ func (in *Instance) SocketLocked(family, typ, protocol int) (*Socket, error) {
 		return nil, syscall.EAFNOSUPPORT
 	}
 	s := newSocket(in, family, typ, protocol)
+	if s == nil {
+		return nil, syscall.ENFILE
+	}
 	ep, err := in.transports[i].NewEndpoint(s)
 	if err != nil {
 		in.sockets.drop(s)
@@ -115,16 +118,23 @@ func (in *Instance) whyNoSocket(family, typ int) error {
 	return syscall.ESOCKTNOSUPPORT
 }
 
+// newSocket makes a socket without an endpoint, nil when there are too many.
 func newSocket(in *Instance, family, typ, protocol int) *Socket {
 	s := &Socket{instance: in, family: family, typ: typ, protocol: protocol, options: defaultSocketOptions}
-	in.sockets.add(s)
+	if !in.sockets.add(s) {
+		return nil
+	}
 	return s
 }
 
 // NewChild makes the socket of a connection that was accepted on s; the
-// transport gives its endpoint. Inside an entry.
+// transport gives its endpoint. It is nil when there are too many sockets.
+// Inside an entry.
 func (s *Socket) NewChild(ep Endpoint) *Socket {
 	c := newSocket(s.instance, s.family, s.typ, s.protocol)
+	if c == nil {
+		return nil
+	}
 	c.options = s.options
 	c.endpoint = ep
 	return c
@@ -656,56 +666,78 @@ func (s *Socket) outInterface(a SockAddr) int {
 // OutInterface is outInterface for transports.
 func (s *Socket) OutInterface(a SockAddr) int { return s.outInterface(a) }
 
-// socketTable finds sockets by their number.
+// socketTable finds sockets by their number: the low 20 bits are a place, the
+// rest counts its users, so that the number of a closed socket finds nobody.
 type socketTable struct {
-	byID   map[SocketID]*Socket
+	slots  []socketSlot
+	free   uint32                    // first free place plus one
 	groups map[SocketID][]membership // multicast groups joined
-	next   SocketID
 }
 
-func (t *socketTable) add(s *Socket) {
-	if t.byID == nil {
-		t.byID = make(map[SocketID]*Socket)
-	}
-	for {
-		t.next++
-		if _, used := t.byID[t.next]; !used && t.next != 0 {
-			break
+type socketSlot struct {
+	socket *Socket
+	next   uint32 // next free place plus one
+	uses   uint32
+}
+
+const socketPlaces = 1 << 20
+
+// add gives s a number; false when there are socketPlaces sockets.
+func (t *socketTable) add(s *Socket) bool {
+	at := t.free
+	if at == 0 {
+		if len(t.slots) == socketPlaces-1 {
+			return false
 		}
+		t.slots = append(t.slots, socketSlot{})
+		at = uint32(len(t.slots))
 	}
-	s.id = t.next
-	t.byID[s.id] = s
+	x := &t.slots[at-1]
+	t.free, x.next = x.next, 0
+	s.id = SocketID(x.uses*socketPlaces | at)
+	x.uses++
+	x.socket = s
+	return true
 }
 
-func (t *socketTable) get(id SocketID) *Socket { return t.byID[id] }
+func (t *socketTable) get(id SocketID) *Socket {
+	at := id & (socketPlaces - 1)
+	if at == 0 || int(at) > len(t.slots) {
+		return nil
+	}
+	if s := t.slots[at-1].socket; s != nil && s.id == id {
+		return s
+	}
+	return nil
+}
 
 func (t *socketTable) drop(s *Socket) {
-	delete(t.byID, s.id)
+	if t.get(s.id) != s {
+		return
+	}
+	at := uint32(s.id & (socketPlaces - 1))
+	x := &t.slots[at-1]
+	x.socket, x.next, t.free = nil, t.free, at
 	for _, m := range t.groups[s.id] {
 		m.ifc.LeaveGroup(m.group)
 	}
 	delete(t.groups, s.id)
 }
 
-// closeAll closes every socket in the order in which they were opened.
-func (t *socketTable) closeAll(*Instance) {
-	for len(t.byID) > 0 {
-		var first *Socket
-		for _, s := range t.byID {
-			if first == nil || s.id < first.id {
-				first = s
-			}
+// closeAll closes every socket.
+func (t *socketTable) closeAll() {
+	for i := 0; i < len(t.slots); i++ {
+		if s := t.slots[i].socket; s != nil {
+			s.closeLocked()
 		}
-		first.closeLocked()
 	}
-	t.byID = nil
 }
 
-// Sockets are the open sockets in the order of their numbers. Inside an entry.
+// Sockets are the open sockets in the order of their places. Inside an entry.
 func (in *Instance) Sockets() []*Socket {
-	out := make([]*Socket, 0, len(in.sockets.byID))
-	for id := SocketID(0); len(out) < len(in.sockets.byID) && id <= in.sockets.next; id++ {
-		if s := in.sockets.byID[id]; s != nil {
+	var out []*Socket
+	for i := range in.sockets.slots {
+		if s := in.sockets.slots[i].socket; s != nil {
 			out = append(out, s)
 		}
 	}
