@@ -45,7 +45,7 @@ CONFIG_PCAP=y
 # Allocator
 #
 # CONFIG_SLAB_DEBUG is not set
-CONFIG_PAGE_ARENA_MB=4
+CONFIG_SLAB_KB=256
 # end of Allocator
 
 #
@@ -82,7 +82,7 @@ func symbols() []feature.Symbol {
 		{Name: "TUN_VNET_HDR", Value: "y", Bool: true},
 		{Name: "PCAP", Value: "y", Bool: true},
 		{Name: "SLAB_DEBUG", Value: "n", Bool: true, Static: true, Where: "allocator/Kconfig.toml:3"},
-		{Name: "PAGE_ARENA_MB", Value: "4", Static: true, Where: "allocator/Kconfig.toml:14"},
+		{Name: "SLAB_KB", Value: "256", Static: true, Where: "allocator/Kconfig.toml:14"},
 		{Name: "CMD_PING", Value: "y", Bool: true},
 		{Name: "CMD_GET", Value: "y", Bool: true},
 		{Name: "CMD_HTTPD", Value: "y", Bool: true},

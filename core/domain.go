@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core/config"
 	"github.com/libos-go/libos/core/timer"
 )
 
@@ -51,13 +52,14 @@ type Domain struct {
 // DomainOptions are the choices made when a Domain is created.
 type DomainOptions struct {
 	Arena *allocator.Arena // where slabs come from; nil makes a private one
-	Debug bool             // red zones, poison, owners (CONFIG_SLAB_DEBUG)
+	Debug bool             // red zones, poison, owners; always under CONFIG_SLAB_DEBUG
 }
 
 // NewDomain makes an empty Domain that is driven by host.
 func NewDomain(host Host, o DomainOptions) *Domain {
+	o.Debug = o.Debug || config.SLAB_DEBUG
 	if o.Arena == nil {
-		o.Arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug})
+		o.Arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
 	}
 	d := &Domain{host: host, armed: Never}
 	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug})

@@ -34,7 +34,7 @@ func scriptCommands(a *app) []*cobra.Command {
 		{
 			Use:     "set SYMBOL VALUE...",
 			Short:   "set symbols in .config, and say what follows from it",
-			Example: "  libosbuild set TCP n\n  libosbuild set CONFIG_PAGE_ARENA_MB=16 IPV6=n",
+			Example: "  libosbuild set TCP n\n  libosbuild set CONFIG_SLAB_KB=1024 IPV6=n",
 			Args:    cobra.MinimumNArgs(1),
 			RunE:    func(_ *cobra.Command, args []string) error { return a.session().Set(args) },
 		},

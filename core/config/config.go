@@ -25,7 +25,7 @@ const (
 	TUN_VNET_HDR      = true
 	PCAP              = true
 	SLAB_DEBUG        = false
-	PAGE_ARENA_MB     = 4
+	SLAB_KB           = 256
 	CMD_PING          = true
 	CMD_GET           = true
 	CMD_HTTPD         = true
