@@ -120,6 +120,9 @@ func number(s string, typ Type) (int64, numberKind) {
 			base, digits = 16, h
 		}
 	}
+	if digits[0] == '-' || digits[0] == '+' {
+		return 0, notNumber
+	}
 	if s[0] == '-' {
 		digits = "-" + digits
 	}
