@@ -206,6 +206,7 @@ func (ifc *Interface) receive(list PacketList) {
 		for _, t := range ifc.taps {
 			t.Tap(ifc, p, false)
 		}
+		p.Flags &^= flagTapped
 		ifc.stats.RxPackets++
 		ifc.stats.RxBytes += uint64(p.Len())
 		p.Interface, p.Route = ifc, nil
@@ -320,8 +321,11 @@ func (ifc *Interface) flush() {
 		}
 		bytes := 0
 		for _, p := range batch[:n] {
-			for _, t := range ifc.taps {
-				t.Tap(ifc, p, true)
+			if p.Flags&flagTapped == 0 {
+				p.Flags |= flagTapped
+				for _, t := range ifc.taps {
+					t.Tap(ifc, p, true)
+				}
 			}
 			bytes += p.Len()
 		}

@@ -92,6 +92,7 @@ const (
 	FlagForwarded                            // is being forwarded, not made here
 	FlagReassembled
 	FlagLoopback    // comes back from this instance's own output
+	flagTapped      // the sending interface has shown it to its taps
 	FlagHeader      // the network header is already in place (HDRINCL)
 	FlagRouterAlert // a router alert option was present
 	FlagOwnAddress  // Src was chosen by the caller and is not to be replaced

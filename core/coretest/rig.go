@@ -60,6 +60,7 @@ func (r *Rig) Attach(in *core.Instance, dev core.Device, name string, addresses 
 	if err != nil {
 		r.T.Fatalf("coretest: device %s: %v", name, err)
 	}
+	r.record(ifc)
 	for _, text := range addresses {
 		p, err := wire.ParsePrefix(text)
 		if err != nil {
