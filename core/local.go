@@ -92,7 +92,7 @@ func (in *Instance) LoopLocal(p *Packet, r *Route) {
 		p.Free()
 		return
 	}
-	if ifc.link != LinkEthernet {
+	if ifc.link == LinkLoopback {
 		ifc.Transmit(p) // lo shows it in captures and counters
 		return
 	}

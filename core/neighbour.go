@@ -292,13 +292,14 @@ func (n *Neighbour) fail() {
 		in.networks[i].Failed(n, p)
 	}
 	n.remove()
+	in.notify(&Event{Kind: EventNeighbour, Interface: n.Interface, Addr: n.Addr})
 }
 
 func (n *Neighbour) sendWaiting() {
 	list := n.waiting
 	n.waiting = PacketList{}
 	for p := list.Pop(); p != nil; p = list.Pop() {
-		n.Interface.TransmitTo(p, n.HWAddr)
+		n.send(p) // a stale entry is probed now
 	}
 }
 
@@ -328,17 +329,12 @@ func (ifc *Interface) LearnNeighbour(a wire.Addr, u NeighbourUpdate) *Neighbour 
 	if n.State&(NeighbourPermanent|NeighbourNoARP) != 0 {
 		return n
 	}
-	if u.IsRouter {
-		n.Router = true
-	}
-	if u.NotRouter {
-		n.Router = false
-	}
 	now := ifc.instance.domain.now
 	if n.State&neighbourValid == 0 {
 		if !u.HasHWAddr {
 			return n
 		}
+		n.setRouter(u)
 		n.HWAddr = u.HWAddr
 		n.enter(u.Solicited, now)
 		n.sendWaiting()
@@ -352,6 +348,7 @@ func (ifc *Interface) LearnNeighbour(a wire.Addr, u NeighbourUpdate) *Neighbour 
 		}
 		return n
 	}
+	n.setRouter(u)
 	if changed {
 		n.HWAddr = u.HWAddr
 	}
@@ -359,6 +356,16 @@ func (ifc *Interface) LearnNeighbour(a wire.Addr, u NeighbourUpdate) *Neighbour 
 		n.enter(u.Solicited, now)
 	}
 	return n
+}
+
+// setRouter follows the router flag of an accepted message.
+func (n *Neighbour) setRouter(u NeighbourUpdate) {
+	if u.IsRouter {
+		n.Router = true
+	}
+	if u.NotRouter {
+		n.Router = false
+	}
 }
 
 func (n *Neighbour) enter(reachable bool, now Time) {

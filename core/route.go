@@ -61,6 +61,7 @@ type Route struct {
 	neighbour *Neighbour
 	key       routeKey
 	gen       uint32
+	expires   Time // of the path MTU in MTU, 0 never
 }
 
 type routeKey struct {
@@ -69,7 +70,10 @@ type routeKey struct {
 }
 
 // Valid tells whether the tables are as they were at the look-up.
-func (r *Route) Valid() bool { return r.gen == r.Interface.instance.routeGen }
+func (r *Route) Valid() bool {
+	in := r.Interface.instance
+	return r.gen == in.routeGen && (r.expires == 0 || in.domain.now < r.expires)
+}
 
 // Local tells whether the destination is this instance.
 func (r *Route) Local() bool { return r.Type == RouteLocal }
@@ -104,7 +108,7 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 	k := routeKey{q.Dst, q.Src, int32(q.Interface)}
 	t := &in.routes
 	if n := len(t.cache); n > 0 {
-		if r := t.cache[k.hash()&uint32(n-1)]; r != nil && r.key == k && r.gen == in.routeGen {
+		if r := t.cache[k.hash()&uint32(n-1)]; r != nil && r.key == k && r.gen == in.routeGen && (r.expires == 0 || in.domain.now < r.expires) {
 			return r, nil
 		}
 	}
@@ -221,6 +225,9 @@ func (in *Instance) finish(r *Route, preferred wire.Addr) (*Route, error) {
 			r.Src = src
 		}
 	}
+	if m, ok := in.networks[n].(interface{ InterfaceMTU(*Interface) int }); ok && r.Type != RouteLocal {
+		r.MTU = min(r.MTU, m.InterfaceMTU(r.Interface))
+	}
 	r.LinkMTU = r.MTU
 	if len(in.routes.pmtu) == 0 {
 		return r, nil
@@ -229,7 +236,7 @@ func (in *Instance) finish(r *Route, preferred wire.Addr) (*Route, error) {
 		if p.expires != 0 && p.expires <= in.domain.now {
 			delete(in.routes.pmtu, r.Dst)
 		} else if p.mtu < r.MTU {
-			r.MTU = p.mtu
+			r.MTU, r.expires = p.mtu, p.expires
 		}
 	}
 	return r, nil
@@ -248,14 +255,19 @@ func (in *Instance) SetPathMTU(dst wire.Addr, mtu int, expires Time) {
 	in.invalidateRoutes()
 }
 
+// InvalidateRoutes makes every result of Route be looked up again. A network
+// protocol calls it when the standing of an address or the MTU of a link
+// changed. Inside an entry.
+func (in *Instance) InvalidateRoutes() { in.invalidateRoutes() }
+
 // invalidateRoutes makes every cached route be looked up again.
 func (in *Instance) invalidateRoutes() {
 	in.routeGen++
 	clear(in.routes.cache)
 }
 
-// AddRoute adds a route. EEXIST if one with the same prefix and metric is
-// there, ENETUNREACH if the gateway is on no link, EINVAL if it makes no sense.
+// AddRoute adds a route. EEXIST if one with the same prefix and metric (for
+// IPv6 also interface and gateway) is there, ENETUNREACH if the gateway is on no link, EINVAL if it makes no sense.
 func (in *Instance) AddRoute(e RouteEntry) error {
 	var err error
 	in.domain.Do(func() { err = in.AddRouteLocked(&e) })
@@ -292,7 +304,7 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 	list, _ := in.routes.fib.Exact(e.Prefix)
 	at := len(list)
 	for i, x := range list {
-		if x.Metric == e.Metric && (x.Type == e.Type || is4) && (x.Interface == e.Interface || is4 && x.Type != RouteLocal && x.Type != RouteBroadcast) {
+		if x.Metric == e.Metric && (x.Type == e.Type || is4) && (x.Interface == e.Interface && x.Gateway == e.Gateway || is4 && x.Type != RouteLocal && x.Type != RouteBroadcast) {
 			return syscall.EEXIST
 		}
 		if before(e, x) && at == len(list) {

@@ -1,0 +1,222 @@
+package ipv6
+
+import (
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+const (
+	minMTU     = wire.IPv6MinMTU
+	headerSize = wire.IPv6Size
+)
+
+// Protocol describes IPv6 for a wiring. Its settings are [Sysctls] and, for
+// each interface, [DeviceSysctls].
+func Protocol() core.NetworkProtocol {
+	return core.NetworkProtocol{Name: "ipv6", Family: core.AFInet6, EtherTypes: []wire.EtherType{wire.EtherTypeIPv6}, New: open}
+}
+
+// network is the IPv6 of one instance.
+type network struct {
+	in       *core.Instance
+	view     core.SysctlView
+	count    counters
+	devices  []*device // by interface index - 1; nil where nothing is known
+	unusable int       // addresses that are tentative or duplicates
+	closed   bool
+	secret   uint64 // of flow labels, fragment identifiers and stable interface identifiers; 0 until drawn
+	limiter  *errorLimiter
+	fragged  *reassembler
+	auto     *autoconf
+	params   core.NeighbourParams // the answer of NeighbourParams
+}
+
+func open(in *core.Instance, v core.SysctlView) core.Network {
+	return &network{in: in, view: v}
+}
+
+// device is what IPv6 knows of an interface.
+type device struct {
+	net *network
+	ifc *core.Interface
+	up  bool // the interface was up at its last event, with IPv6 enabled
+	// generated is the link-local address made for this interface, "::" if none.
+	generated wire.Addr
+	router    bool // forwarding was on: the all-routers group is joined
+	blocked   bool // the link-local address is a duplicate, and accept_dad is 2
+	tests     []*dad
+	rs        *solicitation
+	ra        *advertised
+	mld       *listener
+}
+
+// known is the device of an interface if there is one.
+func (n *network) known(ifc *core.Interface) *device {
+	if i := ifc.Index() - 1; i < len(n.devices) {
+		return n.devices[i]
+	}
+	return nil
+}
+
+// device is the device of an interface, made at first use.
+func (n *network) device(ifc *core.Interface) *device {
+	i := ifc.Index() - 1
+	if i >= len(n.devices) {
+		n.devices = append(n.devices, make([]*device, i+1-len(n.devices))...)
+	}
+	if n.devices[i] == nil {
+		n.devices[i] = &device{net: n, ifc: ifc}
+	}
+	return n.devices[i]
+}
+
+// enabled tells whether IPv6 runs on an interface that is up (RFC 8200 §5: not
+// on links that carry less than 1280 bytes).
+func (n *network) enabled(ifc *core.Interface) bool {
+	return ifc.MTU() >= minMTU && !n.conf(ifc).DisableIPv6
+}
+
+// Event implements core.Network.
+func (n *network) Event(e *core.Event) {
+	if n.closed {
+		return
+	}
+	switch e.Kind {
+	case core.EventInterface:
+		n.interfaceChanged(e.Interface)
+	case core.EventInterfaceGone:
+		if d := n.known(e.Interface); d != nil {
+			d.down()
+			n.forgetRouters(e.Interface)
+			n.devices[e.Interface.Index()-1] = nil
+		}
+		n.fragged.forget(e.Interface)
+	case core.EventAddress:
+		if !e.Addr.Is4() {
+			n.addressAdded(e.Interface, e.Interface.Address(e.Addr))
+		}
+	case core.EventAddressGone:
+		if !e.Addr.Is4() {
+			n.addressGone(e.Interface, e.Addr)
+		}
+	case core.EventJoin:
+		if !e.Addr.Is4() {
+			n.device(e.Interface).joined(e.Addr)
+		}
+	case core.EventLeave:
+		if !e.Addr.Is4() {
+			n.device(e.Interface).left(e.Addr)
+		}
+	case core.EventNeighbour:
+		if !e.Addr.Is4() {
+			n.neighbourChanged(e.Interface, e.Addr)
+		}
+	case core.EventSysctl:
+		for _, ifc := range n.in.Interfaces() {
+			n.interfaceChanged(ifc)
+		}
+	}
+}
+
+// interfaceChanged follows an interface up and down, and what its settings say.
+func (n *network) interfaceChanged(ifc *core.Interface) {
+	on := ifc.Up() && n.enabled(ifc)
+	d := n.known(ifc)
+	if d == nil && !on {
+		return
+	}
+	if d == nil {
+		if ifc.Link() == core.LinkLoopback {
+			return // nothing to discover: no state
+		}
+		d = n.device(ifc)
+	}
+	switch {
+	case on && !d.up:
+		d.start()
+	case !on && d.up:
+		d.down()
+		n.forgetRouters(ifc)
+	}
+	if d.up {
+		d.setRouter(n.conf(ifc).Forwarding)
+	}
+}
+
+// start brings IPv6 up on an interface: a link-local address, duplicate address
+// detection for all addresses, then router solicitations (RFC 4862 §5.3).
+func (d *device) start() {
+	d.up = true
+	for _, a := range d.ifc.Addresses() {
+		if a.Prefix.Addr.Is6() {
+			d.testAddress(a)
+		}
+	}
+	d.generateLinkLocal()
+	d.startListener()
+}
+
+// down ends all that runs on an interface, and takes away the addresses that
+// were made for it.
+func (d *device) down() {
+	d.up = false
+	for len(d.tests) > 0 {
+		d.tests[0].stop()
+	}
+	d.stopSoliciting()
+	d.stopListener()
+	d.setRouter(false)
+	d.net.removeConfigured(d)
+}
+
+// setRouter joins or leaves the all-routers group (RFC 4291 §2.8).
+func (d *device) setRouter(on bool) {
+	if on == d.router {
+		return
+	}
+	d.router = on
+	if on {
+		d.stopSoliciting()
+		d.ifc.JoinGroup(wire.IPv6AllRouters())
+		if d.net.conf(d.ifc).AcceptRA < 2 {
+			d.net.forgetRouters(d.ifc)
+		}
+	} else {
+		d.ifc.LeaveGroup(wire.IPv6AllRouters())
+	}
+}
+
+// discovers tells whether neighbour discovery runs on an interface: not on
+// loopback, nor where there are no link-layer addresses.
+func discovers(ifc *core.Interface) bool {
+	return ifc.Link() == core.LinkEthernet && ifc.Flags()&core.FlagNoARP == 0
+}
+
+// Close implements core.Network.
+func (n *network) Close() {
+	n.closed = true
+	for _, d := range n.devices {
+		if d != nil {
+			d.down()
+		}
+	}
+	n.closeAutoconf()
+	n.fragged.close()
+	n.devices = nil
+}
+
+// draw is a secret of the instance, drawn at first use.
+func (n *network) draw() uint64 {
+	for n.secret == 0 {
+		n.secret = n.in.Random().Uint64()
+	}
+	return n.secret
+}
+
+// within is a random duration in 0..d.
+func (n *network) within(d int64) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64(n.in.Random().Uint64() % uint64(d+1))
+}
