@@ -115,7 +115,7 @@ func bench(b *testing.B, cfg pipe.Config, domains int, step time.Duration) {
 	ea, eb := pipe.New(cfg)
 	x := devicetest.NewStation(b, h, d, "a", ea)
 	if domains == 2 {
-		d = nil
+		d = core.NewDomain(h, core.DomainOptions{})
 	}
 	y := devicetest.NewStation(b, h, d, "b", eb)
 	x.Blast(1, 64, 1400)
