@@ -402,6 +402,7 @@ func (ifc *Interface) setUp(up bool) error {
 		ifc.txq.Free()
 		ifc.flushNeighbours()
 	}
+	ifc.instance.invalidateRoutes() // routes by an interface that is down do not count
 	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
 	return nil
 }

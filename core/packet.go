@@ -362,7 +362,11 @@ func (p *Packet) relocate(headroom, extra int) bool {
 		page.Unref(p.account)
 		return false
 	}
-	copy(page.Data[headroom:], p.Linear())
+	keep := p.start // a header that was pulled is still wanted, for ICMP errors
+	if p.network >= 0 && p.network < keep {
+		keep = p.network
+	}
+	copy(page.Data[int32(headroom)-(p.start-keep):], p.page.Data[keep:p.end])
 	shift := int32(headroom) - p.start
 	p.page.Unref(p.account)
 	p.page = page

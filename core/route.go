@@ -75,6 +75,10 @@ func (r *Route) Valid() bool {
 	return r.gen == in.routeGen && (r.expires == 0 || in.domain.now < r.expires)
 }
 
+// RouteGeneration changes whenever routes, addresses, interfaces or path MTUs
+// do: what was concluded from them holds while it stays.
+func (in *Instance) RouteGeneration() uint32 { return in.routeGen }
+
 // Local tells whether the destination is this instance.
 func (r *Route) Local() bool { return r.Type == RouteLocal }
 

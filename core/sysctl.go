@@ -77,6 +77,9 @@ func (in *Instance) findSysctl(name string) (table int, e *sysctl.Entry, dev str
 		for ei := range t.Entries {
 			x := &t.Entries[ei]
 			if x.Name == name {
+				if x.Alias != "" {
+					return in.findSysctl(x.Alias)
+				}
 				return ti, x, "", nil
 			}
 			if pre, post, ok := strings.Cut(x.Name, "{dev}"); ok && strings.HasPrefix(name, pre) && strings.HasSuffix(name, post) && len(name) > len(pre)+len(post) {

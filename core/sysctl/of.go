@@ -39,7 +39,7 @@ func Parse(typ reflect.Type) (*Table, error) {
 			continue
 		}
 		e := Entry{Name: name, Field: f.Name, Default: f.Tag.Get("default"), Help: f.Tag.Get("help"),
-			Unit: f.Tag.Get("unit"), All: f.Tag.Get("all")}
+			Unit: f.Tag.Get("unit"), All: f.Tag.Get("all"), Alias: f.Tag.Get("alias")}
 		e.Pointer = func(b any) any { return reflect.ValueOf(b).Elem().Field(i).Addr().Interface() }
 		if err := e.describe(f.Type.String(), f.Tag.Get("range")); err != nil {
 			return nil, fmt.Errorf("sysctl: %s.%s: %w", t.Owner, f.Name, err)

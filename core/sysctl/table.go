@@ -46,6 +46,10 @@ type Entry struct {
 	// "or", "and", "max", "set" (writing all writes every device), "" (all is
 	// not looked at).
 	All string
+	// Alias is the name whose value this one stands for: reads and writes go
+	// there, and the field says nothing (net.ipv4.ip_forward for
+	// net.ipv4.conf.all.forwarding).
+	Alias string
 	// Pointer is the address of the field in a block: one of *bool, *int, *int32,
 	// *int64, *uint32, *uint64, *string, *time.Duration, *[2]int32, *[3]int32.
 	Pointer func(block any) any
