@@ -61,43 +61,46 @@ func (n *network) problem(p *core.Packet, what wire.IPv6Problem) {
 }
 
 // extensions goes along the extension headers of a packet that is for this
-// instance and returns the upper layer with its offset and the offset of the
-// field that named it. If ok is false, p is gone: dropped, or waiting for its
-// other fragments.
-func (n *network) extensions(p *core.Packet) (next wire.Protocol, offset, nextAt int, ok bool) {
+// instance and returns the packet, which is another one after reassembly, with
+// what is behind them. The packet is nil when p is gone: dropped, or waiting
+// for its other fragments.
+func (n *network) extensions(p *core.Packet) (*core.Packet, upperLayer) {
 	for {
 		if !p.Linearize() {
 			n.drop(p, inDiscards)
-			return 0, 0, 0, false
+			return nil, upperLayer{}
 		}
 		h, err := wire.ParseIPv6(p.Linear())
 		if err != nil {
 			n.drop(p, inTruncatedPkts)
-			return 0, 0, 0, false
+			return nil, upperLayer{}
 		}
 		w := wire.WalkIPv6(h)
 		for w.Next() {
 			switch w.Header {
 			case wire.ProtoDestination:
 				if !n.options(p, &w) {
-					return 0, 0, 0, false
+					return nil, upperLayer{}
 				}
 			case wire.ProtoRouting: // type 0 is refused like any unknown one (RFC 5095)
 				if bad := w.UnknownRouting(); bad.Err != 0 {
 					n.problem(p, bad)
-					return 0, 0, 0, false
+					return nil, upperLayer{}
 				}
 			}
 		}
 		switch {
 		case w.Problem.Err != 0:
 			n.problem(p, w.Problem)
-			return 0, 0, 0, false
+			return nil, upperLayer{}
 		case w.Fragment == 0:
-			return w.Header, w.Offset, w.NextAt, true
+			return p, upperLayer{protocol: w.Header, offset: w.Offset, nextAt: w.NextAt}
 		}
 		if p = n.fragment(p, h, w.Fragment); p == nil {
-			return 0, 0, 0, false
+			return nil, upperLayer{}
+		}
+		if u, ok := findUpper(p.Linear()); ok && u.offset == headerSize {
+			return p, u // nothing left to look at, and it may be too long to be linear
 		}
 	}
 }

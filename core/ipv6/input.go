@@ -137,18 +137,17 @@ func (n *network) usable(ifc *core.Interface, a wire.Addr) bool {
 // deliver gives p, which starts at its IPv6 header, to the protocol behind its
 // headers, the first of which is next.
 func (n *network) deliver(p *core.Packet, next wire.Protocol) {
-	offset, nextAt := headerSize, 6
+	u := upperLayer{protocol: next, offset: headerSize, nextAt: 6}
 	switch next {
 	case wire.ProtoHopByHop, wire.ProtoRouting, wire.ProtoDestination, wire.ProtoFragment:
-		var ok bool
-		if next, offset, nextAt, ok = n.extensions(p); !ok {
+		if p, u = n.extensions(p); p == nil {
 			return
 		}
 	}
-	p.Protocol = next
-	p.Pull(offset)
+	p.Protocol = u.protocol
+	p.Pull(u.offset)
 	p.SetTransportHeader()
-	switch next {
+	switch u.protocol {
 	case wire.ProtoICMPv6:
 		n.count.inc(inDelivers)
 		n.icmpInput(p)
@@ -162,6 +161,6 @@ func (n *network) deliver(p *core.Packet, next wire.Protocol) {
 		return
 	}
 	n.count.inc(inUnknownProtos)
-	n.sendError(p, wire.ICMPv6ParameterProblem, wire.ICMPv6UnknownNextHeader, uint32(nextAt))
+	n.sendError(p, wire.ICMPv6ParameterProblem, wire.ICMPv6UnknownNextHeader, uint32(u.nextAt))
 	p.Free()
 }
