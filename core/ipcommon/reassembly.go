@@ -3,6 +3,7 @@ package ipcommon
 import (
 	"time"
 
+	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/timer"
 	"github.com/libos-go/libos/core/wire"
@@ -200,8 +201,8 @@ func mergeECN(seen uint8) (uint8, bool) {
 }
 
 // assemble joins the pieces. The first packet keeps its headers and gets
-// references to the payload of the others, or when these are too many a page
-// of its own for all.
+// references to the payload of the others, or when these are too many all goes
+// into new pages.
 func (q *fragmentQueue) assemble(in *core.Instance) *core.Packet {
 	refs := 0
 	for i := range q.pieces {
@@ -222,22 +223,49 @@ func (q *fragmentQueue) assemble(in *core.Instance) *core.Packet {
 	}
 	header := first.NetworkHeader()
 	header = header[:len(header)-first.LinearLen()]
-	whole := in.NewPacket(core.Headroom, len(header)+q.total)
+	size := min(len(header)+q.total, max(wholeLinear, len(header)))
+	whole := in.NewPacket(core.Headroom, size)
 	if whole == nil {
 		return nil
 	}
 	whole.SetNetworkHeader()
-	copy(whole.Put(len(header)), header)
+	room := whole.Put(size)
+	room = room[copy(room, header):]
 	whole.Pull(len(header))
+	left := q.total - len(room)
 	for i := range q.pieces {
 		p := q.pieces[i].p
-		p.CopyOut(0, whole.Put(p.Len()))
+		for off := 0; off < p.Len(); {
+			if len(room) == 0 {
+				n := min(left, allocator.Page16K.Size())
+				page := in.Domain().Pool().Page(allocator.ClassFor(n), in.Account())
+				if page == nil {
+					whole.Free()
+					return nil
+				}
+				n = min(n, len(page.Data))
+				ok := whole.AppendFrag(page, 0, n)
+				page.Unref(in.Account())
+				if !ok {
+					whole.Free()
+					return nil
+				}
+				room, left = page.Data[:n], left-n
+			}
+			n := p.CopyOut(off, room)
+			room, off = room[n:], off+n
+		}
 	}
 	whole.Interface, whole.Arrival, whole.Type, whole.EtherType = first.Interface, first.Arrival, first.Type, first.EtherType
 	whole.Src, whole.Dst, whole.Protocol = first.Src, first.Dst, first.Protocol
 	whole.TOS, whole.HopLimit, whole.FlowLabel, whole.Flags = first.TOS, first.HopLimit, first.FlowLabel, first.Flags
 	return whole
 }
+
+// wholeLinear is the linear part of a packet joined by copying: all headers and
+// the beginning of the payload. The rest goes into pages of 16 KiB, since none
+// holds the largest packet with room for headers before it.
+const wholeLinear = 4096 - core.Headroom
 
 // drop ends a queue and frees what it still holds.
 func (r *Reassembler) drop(q *fragmentQueue) {

@@ -2,9 +2,9 @@ package ipv6
 
 import (
 	"syscall"
-	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/ipcommon"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -109,56 +109,29 @@ func (n *network) answerable(p *core.Packet, quote []byte, typ, code uint8) bool
 	return !wire.ICMPv6IsError(t) && t != wire.ICMPv6Redirect
 }
 
-// errorLimiter bounds the errors sent: to each destination, and to all (RFC
-// 4443 §2.4 f; Linux net/ipv4/icmp.c, inetpeer.c).
+// errorLimiter bounds the errors sent: to each destination, and to all
+// (RFC 4443 §2.4 f; Linux icmp_msgs_per_sec and icmp_msgs_burst).
 type errorLimiter struct {
-	all  bucket
-	each [32]struct {
-		dst wire.Addr
-		bucket
-	}
-}
-
-// bucket holds time; each message takes some of it out.
-type bucket struct {
-	saved time.Duration
-	last  core.Time
-}
-
-func (b *bucket) take(now core.Time, cost time.Duration, burst int) bool {
-	most := cost * time.Duration(burst)
-	b.saved = min(most, b.saved+now.Sub(b.last))
-	b.last = now
-	if b.saved < cost {
-		return false
-	}
-	b.saved -= cost
-	return true
+	all  ipcommon.Bucket
+	each ipcommon.PeerLimiter
 }
 
 const (
-	errorBurst     = 6                // to one destination
-	allErrorsBurst = 50               // icmp_msgs_burst
-	allErrorsCost  = time.Millisecond // icmp_msgs_per_sec
+	errorRate  = 1000 // a second, to all
+	errorBurst = 50
 )
 
 // mayError takes one error to dst out of the buckets.
 func (n *network) mayError(dst wire.Addr) bool {
-	cost := n.view.Block().(*Sysctls).RateLimit
-	if cost == 0 {
+	every := n.view.Block().(*Sysctls).RateLimit
+	if every == 0 {
 		return true
 	}
-	now := n.in.Now()
 	if n.limiter == nil {
-		n.limiter = &errorLimiter{all: bucket{saved: allErrorsBurst * allErrorsCost, last: now}}
+		n.limiter = new(errorLimiter)
 	}
-	l := n.limiter
-	hash := (dst.Hi ^ dst.Lo ^ n.draw()) * 0x9e3779b97f4a7c15
-	e := &l.each[hash>>32%uint64(len(l.each))]
-	if e.dst != dst {
-		e.dst, e.bucket = dst, bucket{saved: errorBurst * cost, last: now}
-	}
-	return l.all.take(now, allErrorsCost, allErrorsBurst) && e.take(now, cost, errorBurst)
+	now := n.in.Now()
+	return n.limiter.all.Allow(now, errorRate, errorBurst) && n.limiter.each.Allow(now, dst, every)
 }
 
 // errorReceived tells the transport of an error about a packet it sent

@@ -196,4 +196,29 @@ func TestCountersHaveLinuxNames(t *testing.T) {
 	}
 }
 
-var _ core.Link
+func TestPingSocket(t *testing.T) {
+	b := newBed(t)
+	w := b.raw("w0", "fd00::1/64", "fe80::1/64")
+	s, err := b.in.Socket(core.AFInet6, core.SockDgram, int(wire.ProtoICMPv6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetNonblock(true)
+	request := wt.Echo(0, 5).Payload("ping!").Bytes()
+	if _, err := s.Send(&core.Message{Data: request, HasAddr: true, Addr: core.SockAddr{Addr: wire.MustAddr("fe80::9"), Port: 1, Scope: uint32(w.Interface.Index())}}); err != nil {
+		t.Fatal(err)
+	}
+	id := int(s.LocalAddr().Port)
+	w.Expect(wt.IPv6("fe80::1", "fe80::9", wt.TTL(64)).Echo(id, 5).Payload("ping!"))
+	w.Inject(wt.IPv6("fe80::9", "fe80::1").EchoReply(id+1, 5).Payload("not ours"))
+	w.Inject(wt.IPv6("fe80::9", "fe80::1").EchoReply(id, 5).Payload("ping!"))
+	m := core.Message{Data: make([]byte, 100)}
+	n, err := s.Receive(&m)
+	if err != nil || n != 13 || m.Data[0] != wire.ICMPv6EchoReply || string(m.Data[8:13]) != "ping!" ||
+		m.Addr.Addr != wire.MustAddr("fe80::9") || m.Addr.Scope != uint32(w.Interface.Index()) {
+		t.Errorf("received %d bytes from %v: %x, %v", n, m.Addr, m.Data[:max(n, 0)], err)
+	}
+	if _, err := s.Receive(&m); err != syscall.EAGAIN {
+		t.Errorf("a second reply: %v", err)
+	}
+}

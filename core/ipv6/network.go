@@ -2,6 +2,7 @@ package ipv6
 
 import (
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/ipcommon"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -16,6 +17,9 @@ func Protocol() core.NetworkProtocol {
 	return core.NetworkProtocol{Name: "ipv6", Family: core.AFInet6, EtherTypes: []wire.EtherType{wire.EtherTypeIPv6}, New: open}
 }
 
+// PingProtocol describes the sockets of echo clients over IPv6 for a wiring.
+func PingProtocol() core.Protocol { return ipcommon.PingProtocol(core.AFInet6) }
+
 // network is the IPv6 of one instance.
 type network struct {
 	in       *core.Instance
@@ -26,7 +30,8 @@ type network struct {
 	closed   bool
 	secret   uint64 // of flow labels, fragment identifiers and stable interface identifiers; 0 until drawn
 	limiter  *errorLimiter
-	fragged  *reassembler
+	fragged  *ipcommon.Reassembler
+	ids      ipcommon.Identifications
 	auto     *autoconf
 	params   core.NeighbourParams // the answer of NeighbourParams
 }
@@ -90,7 +95,9 @@ func (n *network) Event(e *core.Event) {
 			n.forgetRouters(e.Interface)
 			n.devices[e.Interface.Index()-1] = nil
 		}
-		n.fragged.forget(e.Interface)
+		if n.fragged != nil {
+			n.fragged.Forget(e.Interface)
+		}
 	case core.EventAddress:
 		if !e.Addr.Is4() {
 			n.addressAdded(e.Interface, e.Interface.Address(e.Addr))
@@ -201,7 +208,9 @@ func (n *network) Close() {
 		}
 	}
 	n.closeAutoconf()
-	n.fragged.close()
+	if n.fragged != nil {
+		n.fragged.Close()
+	}
 	n.devices = nil
 }
 

@@ -126,7 +126,7 @@ func (n *network) sendFragments(p *core.Packet, r *core.Route) error {
 		p.CompleteChecksum()
 	}
 	room := (r.MTU - headerSize - wire.IPv6FragmentSize) &^ 7
-	id := uint32(n.in.Random().Uint64())
+	id := n.ids.Next(n.in.Random(), p.Src, p.Dst, 0)
 	var header [headerSize]byte
 	copy(header[:], p.Linear())
 	next := header[6]

@@ -8,7 +8,6 @@ import (
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/core/wire/wiretest"
 	"github.com/libos-go/libos/host"
 )
 
@@ -47,7 +46,7 @@ func wiring() *core.Wiring {
 	return &core.Wiring{Name: "ipv6 test",
 		Networks: []core.NetworkEntry{{Network: Protocol(), Sysctls: sysctl.Of[Sysctls](), Devices: sysctl.Of[DeviceSysctls]()}},
 		Protocols: []core.ProtocolEntry{{Protocol: core.Protocol{Name: "udp", Numbers: []uint8{wire.ProtoUDP},
-			New: func(in *core.Instance, _ core.SysctlView) core.Transport { return &sink{in: in} }}}},
+			New: func(in *core.Instance, _ core.SysctlView) core.Transport { return &sink{in: in} }}}, {Protocol: PingProtocol()}},
 	}
 }
 
@@ -137,5 +136,3 @@ func (b *bed) route(prefix, via string, ifc *core.Interface) {
 const (
 	us, them = "02:00:00:00:00:01", "02:00:00:00:00:02"
 )
-
-var _ = wiretest.IPv6
