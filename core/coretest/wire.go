@@ -56,7 +56,7 @@ func (w *Wire) Send(batch []*core.Packet) int {
 	for _, p := range batch {
 		f := core.Frame{Data: make([]byte, p.Len())}
 		p.CopyOut(0, f.Data)
-		f.Meta = core.FrameMeta{Checksum: p.Checksum, ChecksumStart: p.ChecksumStart,
+		f.Meta = core.FrameMeta{Checksum: p.Checksum, ChecksumStart: uint16(max(0, p.ChecksumOffset())),
 			ChecksumField: p.ChecksumField, SegmentSize: p.SegmentSize}
 		w.sent = append(w.sent, f)
 		p.Free()
