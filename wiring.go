@@ -5,6 +5,7 @@ package libos
 import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/feature"
+	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/device/loopback"
 )
 
@@ -36,6 +37,12 @@ func assemble(set *feature.Set) *core.Wiring {
 	return &core.Wiring{
 		Name:   set.Name,
 		Config: set.Config,
+		Networks: []core.NetworkEntry{
+			{Network: ipv4.Protocol(), Sysctls: ipv4Sysctls(set), Devices: ipv4DeviceSysctls(set)},
+		},
+		Protocols: []core.ProtocolEntry{
+			{Protocol: ipv4.PingProtocol()},
+		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
 		},
@@ -50,7 +57,9 @@ func assemble(set *feature.Set) *core.Wiring {
 // owners are the symbols behind the entries.
 func owners() feature.Owners {
 	return feature.Owners{
-		Devices:  []string{"LOOPBACK"},
-		Loopback: "LOOPBACK",
+		Networks:  []string{"IPV4"},
+		Protocols: []string{"IPV4"},
+		Devices:   []string{"LOOPBACK"},
+		Loopback:  "LOOPBACK",
 	}
 }

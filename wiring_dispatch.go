@@ -7,6 +7,8 @@ import "github.com/libos-go/libos/core/wire"
 // etherType is the network protocol of an ethertype, -1 for none.
 func etherType(t wire.EtherType) int {
 	switch t {
+	case 2048, 2054:
+		return 0 // ipv4
 	}
 	return -1
 }
@@ -14,6 +16,8 @@ func etherType(t wire.EtherType) int {
 // ipProtocol is the transport protocol of an IP protocol number, -1 for none.
 func ipProtocol(n uint8) int {
 	switch n {
+	case 1:
+		return 0 // ping
 	}
 	return -1
 }
@@ -21,6 +25,14 @@ func ipProtocol(n uint8) int {
 // socketKind is the transport protocol that serves a triple of socket(2), -1 for none.
 func socketKind(family, typ, protocol int) int {
 	switch family {
+	case 2:
+		switch typ {
+		case 2:
+			switch protocol {
+			case 1:
+				return 0 // ping
+			}
+		}
 	}
 	return -1
 }

@@ -31,6 +31,12 @@ func (p *Protocol) open(in *Instance, v SysctlView) Transport {
 // SocketKind is a triple of socket(2).
 type SocketKind struct{ Family, Type, Protocol int }
 
+// ByDefault tells whether protocol 0 may choose this kind: ping sockets are
+// opened by their number only, so that SOCK_DGRAM means UDP.
+func (k SocketKind) ByDefault() bool {
+	return k.Protocol != int(wire.ProtoICMP) && k.Protocol != int(wire.ProtoICMPv6)
+}
+
 // Transport is a transport protocol of one instance, in process. All methods
 // run inside an entry.
 type Transport interface {

@@ -7,24 +7,17 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// PingProtocol describes the sockets of echo clients for a family
-// (core.AFInet or core.AFInet6): SOCK_DGRAM with protocol IPPROTO_ICMP or
-// IPPROTO_ICMPV6, as Linux's ping sockets (net/ipv4/ping.c).
+// NewPing makes the protocol of echo clients' sockets for number, ICMP's or
+// ICMPv6's: SOCK_DGRAM with protocol IPPROTO_ICMP or IPPROTO_ICMPV6, as Linux's
+// ping sockets (net/ipv4/ping.c).
 //
 // The local port is the echo identifier, chosen when the socket is not bound.
 // A datagram sent is an echo request from its type on, whose identifier and
 // checksum are filled in; a datagram received is a reply, from its type on. The
 // destination's port says nothing. On a connected socket ICMP errors about its
 // requests are reported, also those that other sockets take as passing.
-func PingProtocol(family int) core.Protocol {
-	p := core.Protocol{Name: "ping", Numbers: []uint8{wire.ProtoICMP}}
-	if family == core.AFInet6 {
-		p.Name, p.Numbers = "ping6", []uint8{wire.ProtoICMPv6}
-	}
-	number := p.Numbers[0]
-	p.Sockets = []core.SocketKind{{Family: family, Type: core.SockDgram, Protocol: int(number)}}
-	p.NewHandler = func(env core.Env) core.Handler { return &ping{env: env, number: number} }
-	return p
+func NewPing(env core.Env, number wire.Protocol) core.Handler {
+	return &ping{env: env, number: number}
 }
 
 // ping is the echo client's protocol in one instance.

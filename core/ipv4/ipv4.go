@@ -19,7 +19,15 @@ func Protocol() core.NetworkProtocol {
 // PingProtocol describes the echo client's sockets, which Linux calls ping
 // sockets: SOCK_DGRAM with protocol IPPROTO_ICMP (net/ipv4/ping.c). The local
 // port is the echo identifier.
-func PingProtocol() core.Protocol { return ipcommon.PingProtocol(core.AFInet) }
+func PingProtocol() core.Protocol {
+	return core.Protocol{
+		Name: "ping", Numbers: []uint8{wire.ProtoICMP},
+		Sockets:    []core.SocketKind{{Family: core.AFInet, Type: core.SockDgram, Protocol: int(wire.ProtoICMP)}},
+		NewHandler: newPing,
+	}
+}
+
+func newPing(env core.Env) core.Handler { return ipcommon.NewPing(env, wire.ProtoICMP) }
 
 // stack is IPv4 in one instance.
 type stack struct {

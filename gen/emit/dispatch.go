@@ -4,6 +4,8 @@ import (
 	"sort"
 
 	"github.com/dave/jennifer/jen"
+
+	"github.com/libos-go/libos/core"
 )
 
 // dispatchFile holds the switches on the path of a packet and of socket(2).
@@ -62,7 +64,9 @@ func (f *features) socketCases() []jen.Code {
 	for i, o := range f.protocols {
 		for _, s := range o.fn.Description.Sockets {
 			enter(s[0], s[1], s[2], i)
-			enter(s[0], s[1], 0, i)
+			if (core.SocketKind{Family: s[0], Type: s[1], Protocol: s[2]}).ByDefault() {
+				enter(s[0], s[1], 0, i)
+			}
 		}
 	}
 	var families []jen.Code

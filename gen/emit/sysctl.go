@@ -70,7 +70,7 @@ func entryFields(b *Build, st *scan.Struct, x *scan.Field) []jen.Code {
 	if e.Max != 0 {
 		fields = append(fields, field("Max", bound(e.Max)))
 	}
-	for _, s := range []struct{ name, value string }{{"Unit", e.Unit}, {"Default", e.Default}, {"Help", e.Help}, {"Field", e.Field}, {"All", e.All}} {
+	for _, s := range []struct{ name, value string }{{"Unit", e.Unit}, {"Default", e.Default}, {"Help", e.Help}, {"Field", e.Field}, {"All", e.All}, {"Alias", e.Alias}} {
 		if s.value != "" {
 			fields = append(fields, field(s.name, jen.Lit(s.value)))
 		}
