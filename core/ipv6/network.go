@@ -18,7 +18,15 @@ func Protocol() core.NetworkProtocol {
 }
 
 // PingProtocol describes the sockets of echo clients over IPv6 for a wiring.
-func PingProtocol() core.Protocol { return ipcommon.PingProtocol(core.AFInet6) }
+func PingProtocol() core.Protocol {
+	return core.Protocol{
+		Name: "ping6", Numbers: []uint8{wire.ProtoICMPv6},
+		Sockets:    []core.SocketKind{{Family: core.AFInet6, Type: core.SockDgram, Protocol: int(wire.ProtoICMPv6)}},
+		NewHandler: newPing,
+	}
+}
+
+func newPing(env core.Env) core.Handler { return ipcommon.NewPing(env, wire.ProtoICMPv6) }
 
 // network is the IPv6 of one instance.
 type network struct {
