@@ -1,0 +1,44 @@
+//go:build unix
+
+package tun
+
+import (
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/libos-go/libos/device/devicetest"
+	"github.com/libos-go/libos/device/tunio"
+	"github.com/libos-go/libos/host"
+)
+
+// joined are two drivers whose files are the ends of a socket pair that keeps
+// frames apart, in the kernel's place.
+func joined(t *testing.T, tap bool) (a, b *link) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]*link
+	for i, fd := range fds {
+		if err := syscall.SetNonblock(fd, true); err != nil {
+			t.Fatal(err)
+		}
+		o := tunio.Options{TAP: tap, MTU: 1500}
+		ends[i] = new(link)
+		ends[i].init(os.NewFile(uintptr(fd), "end"), o.Properties("tun", []string{"x", "y"}[i]))
+	}
+	return ends[0], ends[1]
+}
+
+func TestContract(t *testing.T) {
+	for _, tap := range []bool{false, true} {
+		t.Run(map[bool]string{false: "tun", true: "tap"}[tap], func(t *testing.T) {
+			devicetest.Run(t, func(t *testing.T) devicetest.Link {
+				a, b := joined(t, tap)
+				return devicetest.Link{Host: host.NewRealTime(), A: a, B: b, Pass: devicetest.RealTime}
+			})
+		})
+	}
+}
