@@ -197,11 +197,12 @@ func (d *Device) await() {
 		if d.closed.Load() {
 			return
 		}
-		asked := false
-		if err := d.raw.Write(func(uintptr) bool {
-			was := asked
-			asked = true
-			return was // the first answer sends us to wait
+		// The runtime's poller tells of changes only, and the change may have come
+		// since the write that failed: ask before waiting.
+		if err := d.raw.Write(func(fd uintptr) bool {
+			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+			n, err := unix.Poll(p, 0)
+			return n > 0 || err != nil && err != unix.EINTR
 		}); err != nil {
 			return
 		}

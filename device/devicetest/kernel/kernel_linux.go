@@ -1,0 +1,138 @@
+package kernel
+
+import (
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/ipv4"
+	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/device/tunio"
+)
+
+// Device is a driver whose other side is an interface of the kernel.
+type Device interface {
+	core.Device
+	KernelName() string
+}
+
+// InNamespace runs f in a new network namespace, on a thread of its own that
+// ends with it. Sockets made and programs started in f itself are in the
+// namespace, those of goroutines that f starts are not.
+func InNamespace(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	done := make(chan struct{})
+	skip := ""
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			skip = "a network namespace cannot be made: " + err.Error() + " (run as root)"
+			return
+		}
+		f(t)
+	}()
+	<-done
+	if skip != "" {
+		t.Skip(skip)
+	}
+}
+
+// Command runs a program in the namespace of the calling test.
+func Command(t *testing.T, args ...string) (output string, ok bool) {
+	t.Helper()
+	if _, err := exec.LookPath(args[0]); err != nil {
+		t.Skipf("%s is not installed (Debian: apt install iproute2 iputils-ping)", args[0])
+	}
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	return string(out), err == nil
+}
+
+// MustCommand is Command that fails the test when the program fails.
+func MustCommand(t *testing.T, args ...string) string {
+	t.Helper()
+	out, ok := Command(t, args...)
+	if !ok {
+		t.Fatalf("%s: %s", strings.Join(args, " "), out)
+	}
+	return out
+}
+
+// Configure brings the kernel's side up with addresses.
+func Configure(t *testing.T, name string, addresses ...string) {
+	t.Helper()
+	for _, a := range addresses {
+		args := []string{"ip", "addr", "add", a, "dev", name}
+		if strings.Contains(a, ":") {
+			args = append(args, "nodad")
+		}
+		MustCommand(t, args...)
+	}
+	MustCommand(t, "ip", "link", "set", name, "up")
+}
+
+// Wiring has both network protocols and nothing else.
+func Wiring() *core.Wiring {
+	return &core.Wiring{Name: "kernel test", Networks: []core.NetworkEntry{
+		{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
+		{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
+	}}
+}
+
+// Ping has the kernel's own ping reach a stack behind the device that open
+// makes, with small and with fragmented packets of both families.
+func Ping(t *testing.T, h core.Host, tap bool, open func(tunio.Options) (Device, error)) {
+	InNamespace(t, func(t *testing.T) {
+		dev, err := open(tunio.Options{TAP: tap, MTU: 1400})
+		if err != nil {
+			t.Skip(err)
+		}
+		d := core.NewDomain(h, core.DomainOptions{Debug: true})
+		in, err := core.New(core.Options{Name: "stack", Domain: d, Wiring: Wiring()})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		ifc, err := in.AddDevice(dev, "")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := ifc.SetUp(true); err != nil {
+			t.Error(err)
+			return
+		}
+		for _, a := range []string{"10.77.0.2/24", "fd77::2/64"} {
+			if err := ifc.AddAddress(wire.MustPrefix(a)); err != nil {
+				t.Errorf("%s: %v", a, err)
+				return
+			}
+		}
+		Configure(t, dev.KernelName(), "10.77.0.1/24", "fd77::1/64")
+		if out := MustCommand(t, "ip", "link", "show", dev.KernelName()); !strings.Contains(out, "mtu 1400") {
+			t.Errorf("the kernel's side has another MTU: %s", out)
+		}
+		for _, dst := range []string{"10.77.0.2", "fd77::2"} {
+			for _, size := range []string{"56", "1372", "4000"} {
+				out, ok := Command(t, "ping", "-n", "-q", "-c", "5", "-i", "0.05", "-W", "5", "-s", size, dst)
+				if !ok || !strings.Contains(out, "5 received, 0% packet loss") {
+					t.Errorf("ping %s with %s bytes: %s", dst, size, out)
+				}
+			}
+		}
+		if st := ifc.Stats(); st.RxErrors != 0 || st.RxDropped != 0 {
+			t.Errorf("counters %+v", *st)
+		}
+	})
+}
