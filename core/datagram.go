@@ -174,7 +174,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	} else if !e.connected {
 		return 0, syscall.EDESTADDRREQ
 	}
-	if dst.Port == 0 {
+	if dst.Port == 0 && (SocketKind{Protocol: e.socket.protocol}).ByDefault() { // echo has no ports
 		return 0, syscall.EINVAL
 	}
 	n := m.Len()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/libos-go/libos/core/timer"
@@ -54,6 +55,7 @@ type Neighbour struct {
 	Router    bool // IPv6
 	Interface *Interface
 	probes    int
+	reachable time.Duration // how long the last proof counts
 	used      Time // last time a packet went to it
 	confirmed Time // last proof of two-way reachability
 	updated   Time
@@ -103,15 +105,27 @@ func (ifc *Interface) addNeighbour(a wire.Addr) *Neighbour {
 	return n
 }
 
-// evictNeighbour drops the entry that was not used for the longest time, the
-// lowest address first among equals.
+// rank orders entries by what their loss costs: those without an answer go
+// first, so that a scan of the network cannot push live neighbours out.
+func (n *Neighbour) rank() int {
+	switch n.State {
+	case NeighbourReachable:
+		return 2
+	case NeighbourStale, NeighbourDelay, NeighbourProbe:
+		return 1
+	}
+	return 0
+}
+
+// evictNeighbour drops the entry of the lowest rank that was not used for the
+// longest time, the lowest address first among equals.
 func (ifc *Interface) evictNeighbour() bool {
 	var old *Neighbour
 	for _, n := range ifc.neighbours.entries {
 		if n.State&(NeighbourPermanent|NeighbourNoARP) != 0 {
 			continue
 		}
-		if old == nil || n.used < old.used || n.used == old.used && (n.Addr.Hi < old.Addr.Hi || n.Addr.Hi == old.Addr.Hi && n.Addr.Lo < old.Addr.Lo) {
+		if old == nil || cmp.Or(cmp.Compare(n.rank(), old.rank()), cmp.Compare(n.used, old.used), n.Addr.Compare(old.Addr)) < 0 {
 			old = n
 		}
 	}
@@ -250,7 +264,7 @@ func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
 	in := n.Interface.instance
 	switch n.State {
 	case NeighbourReachable:
-		if end := n.confirmed.Add(pr.BaseReachable); end > now {
+		if end := n.confirmed.Add(n.reachable); end > now {
 			in.SetTimer(&n.timer, end, n)
 			return
 		}
@@ -263,6 +277,10 @@ func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
 		}
 		n.remove()
 	case NeighbourDelay:
+		if pr.UnicastProbes == 0 {
+			n.fail()
+			return
+		}
 		n.State, n.probes = NeighbourProbe, 0
 		n.solicit()
 	case NeighbourProbe:
@@ -284,14 +302,13 @@ func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
 // them with host unreachable, and forgets the entry.
 func (n *Neighbour) fail() {
 	in := n.Interface.instance
-	n.State = NeighbourFailed
 	list := n.waiting
 	n.waiting = PacketList{}
+	n.remove() // what the errors below cause to be sent begins anew
 	i := in.networkOf(n.Addr)
 	for p := list.Pop(); p != nil; p = list.Pop() {
 		in.networks[i].Failed(n, p)
 	}
-	n.remove()
 	in.notify(&Event{Kind: EventNeighbour, Interface: n.Interface, Addr: n.Addr})
 }
 
@@ -376,7 +393,10 @@ func (n *Neighbour) enter(reachable bool, now Time) {
 	}
 	if reachable {
 		n.State, n.confirmed = NeighbourReachable, now
-		n.Interface.instance.SetTimer(&n.timer, now.Add(pr.BaseReachable), n)
+		// RFC 4861 §6.3.2: uniform in half to one and a half times the mean, so
+		// that hosts do not probe in step.
+		n.reachable = pr.BaseReachable/2 + time.Duration(n.Interface.instance.Random().Uint64()%uint64(max(1, pr.BaseReachable)))
+		n.Interface.instance.SetTimer(&n.timer, now.Add(n.reachable), n)
 		return
 	}
 	n.State = NeighbourStale
