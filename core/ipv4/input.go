@@ -128,9 +128,6 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 	case !own && !d.routeLocalnet && dst>>24 == 127: // RFC 1122 §3.2.1.3(g)
 		s.martianDestination(p, d)
 		return
-	case !own && !d.routeLocalnet && src>>24 == 127:
-		s.martianSource(p, d)
-		return
 	}
 	// The destination stands for the source too, so that one cached route
 	// serves all packets to it.
@@ -162,6 +159,9 @@ func (s *stack) validSource(p *core.Packet, d *device) bool {
 	if p.Src == s.source && p.Interface == s.sourceIfc && s.sourceGen == s.in.RouteGeneration() {
 		return true
 	}
+	if p.Src.IsLoopback() && !d.routeLocalnet {
+		return false
+	}
 	onLink := false
 	r, err := s.in.Route(core.RouteQuery{Dst: p.Src, Src: p.Src})
 	if err != nil {
@@ -192,7 +192,7 @@ func (s *stack) sourceFitsGroup(p *core.Packet, d *device) bool {
 	switch v := p.Src.V4(); {
 	case v == 0:
 		return p.Dst.IsLinkLocalMulticast()
-	case v>>24 == 0, v>>24 == 127 && !d.routeLocalnet:
+	case v>>24 == 0:
 		return false
 	}
 	return s.validSource(p, d)
