@@ -124,6 +124,11 @@ func newSocket(in *Instance, family, typ, protocol int) *Socket {
 	if !in.sockets.add(s) {
 		return nil
 	}
+	if family == afInet6 {
+		if x, ok := in.networks[in.networkFamily(family)].(interface{ BindV6Only() bool }); ok {
+			s.options.V6Only = x.BindV6Only()
+		}
+	}
 	return s
 }
 

@@ -116,6 +116,9 @@ func (t *dad) Expire(_ *timer.Timer, now core.Time) {
 		t.address.Flags &^= core.AddressTentative
 		n.countUnusable()
 		n.in.InvalidateRoutes()
+		if n.conf(d.ifc).NDiscNotify { // RFC 4861 §7.2.6
+			n.advertise(d.ifc, t.address.Prefix.Addr, wire.IPv6AllNodes(), wire.NDAOverride|n.routerFlag(d.ifc))
+		}
 		d.ready(t.address)
 		return
 	}

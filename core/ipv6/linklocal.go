@@ -1,8 +1,7 @@
 package ipv6
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"math/bits"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
@@ -49,18 +48,48 @@ func (d *device) formAddress(p wire.Prefix, try uint8) wire.Addr {
 // Links without hardware addresses use it always.
 func (d *device) stableID(prefix uint64, try uint8) uint64 {
 	hw := d.ifc.HWAddr()
-	var b [32]byte
-	binary.BigEndian.PutUint64(b[:], prefix)
-	copy(b[8:], hw[:])
-	binary.BigEndian.PutUint32(b[14:], uint32(d.ifc.Index()))
-	b[18] = try
-	binary.BigEndian.PutUint64(b[24:], d.net.draw())
+	words := [3]uint64{prefix, uint64(d.ifc.Index())<<16 | uint64(try)<<8}
+	for _, b := range hw {
+		words[2] = words[2]<<8 | uint64(b)
+	}
 	for {
-		sum := sha256.Sum256(b[:])
-		id := binary.BigEndian.Uint64(sum[:])
+		id := sipHash(d.net.key(), words[:])
 		if id != 0 && id>>7 != 0xfdffffffffffff80>>7 { // RFC 5453: reserved identifiers
 			return id
 		}
-		b[19]++
+		words[1]++
 	}
+}
+
+// sipHash is SipHash-2-4 of whole words (Aumasson and Bernstein, "SipHash: a
+// fast short-input PRF", 2012), as a message of 8 bytes each, little-endian.
+func sipHash(key *[2]uint64, words []uint64) uint64 {
+	v0, v1 := key[0]^0x736f6d6570736575, key[1]^0x646f72616e646f6d
+	v2, v3 := key[0]^0x6c7967656e657261, key[1]^0x7465646279746573
+	round := func(n int) {
+		for range n {
+			v0 += v1
+			v1 = bits.RotateLeft64(v1, 13) ^ v0
+			v0 = bits.RotateLeft64(v0, 32)
+			v2 += v3
+			v3 = bits.RotateLeft64(v3, 16) ^ v2
+			v0 += v3
+			v3 = bits.RotateLeft64(v3, 21) ^ v0
+			v2 += v1
+			v1 = bits.RotateLeft64(v1, 17) ^ v2
+			v2 = bits.RotateLeft64(v2, 32)
+		}
+	}
+	for _, m := range words {
+		v3 ^= m
+		round(2)
+		v0 ^= m
+	}
+	end := uint64(len(words)*8) << 56
+	v3 ^= end
+	round(2)
+	v0 ^= end
+	v2 ^= 0xff
+	round(4)
+	return v0 ^ v1 ^ v2 ^ v3
 }

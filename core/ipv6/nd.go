@@ -112,10 +112,7 @@ func (n *network) neighborSolicit(p *core.Packet, m wire.ICMPv6) bool {
 		}
 		return true
 	}
-	flags := wire.NDAOverride
-	if n.conf(ifc).Forwarding {
-		flags |= wire.NDARouter
-	}
+	flags := wire.NDAOverride | n.routerFlag(ifc)
 	if p.Src.IsUnspecified() {
 		n.advertise(ifc, a.Prefix.Addr, wire.IPv6AllNodes(), flags)
 		return true
@@ -125,6 +122,14 @@ func (n *network) neighborSolicit(p *core.Packet, m wire.ICMPv6) bool {
 	}
 	n.advertise(ifc, a.Prefix.Addr, p.Src, flags|wire.NDASolicited)
 	return true
+}
+
+// routerFlag is the router flag of our advertisements.
+func (n *network) routerFlag(ifc *core.Interface) wire.NDAFlags {
+	if n.conf(ifc).Forwarding {
+		return wire.NDARouter
+	}
+	return 0
 }
 
 // advertise sends a Neighbor Advertisement for an own address (RFC 4861

@@ -36,7 +36,7 @@ type network struct {
 	devices  []*device // by interface index - 1; nil where nothing is known
 	unusable int       // addresses that are tentative or duplicates
 	closed   bool
-	secret   uint64 // of flow labels, fragment identifiers and stable interface identifiers; 0 until drawn
+	secret   [2]uint64 // of flow labels and stable interface identifiers; 0 until drawn
 	limiter  *errorLimiter
 	fragged  *ipcommon.Reassembler
 	ids      ipcommon.Identifications
@@ -56,6 +56,7 @@ type device struct {
 	// generated is the link-local address made for this interface, "::" if none.
 	generated wire.Addr
 	router    bool // forwarding was on: the all-routers group is joined
+	carrier   bool // the link had its other side
 	blocked   bool // the link-local address is a duplicate, and accept_dad is 2
 	tests     []*dad
 	rs        *solicitation
@@ -86,6 +87,9 @@ func (n *network) device(ifc *core.Interface) *device {
 // enabled tells whether IPv6 runs on an interface that is up (RFC 8200 §5: not
 // on links that carry less than 1280 bytes).
 func (n *network) enabled(ifc *core.Interface) bool {
+	if d := n.known(ifc); d != nil && d.blocked {
+		return false
+	}
 	return ifc.MTU() >= minMTU && !n.conf(ifc).DisableIPv6
 }
 
@@ -135,8 +139,11 @@ func (n *network) Event(e *core.Event) {
 
 // interfaceChanged follows an interface up and down, and what its settings say.
 func (n *network) interfaceChanged(ifc *core.Interface) {
-	on := ifc.Up() && n.enabled(ifc)
 	d := n.known(ifc)
+	if d != nil && !ifc.Up() {
+		d.blocked = false // a new start, a new test
+	}
+	on := ifc.Up() && n.enabled(ifc)
 	if d == nil && !on {
 		return
 	}
@@ -153,8 +160,23 @@ func (n *network) interfaceChanged(ifc *core.Interface) {
 		d.down()
 		n.forgetRouters(ifc)
 	}
-	if d.up {
-		d.setRouter(n.conf(ifc).Forwarding)
+	if !d.up {
+		return
+	}
+	d.setRouter(n.conf(ifc).Forwarding)
+	carrier := ifc.Flags()&core.FlagRunning != 0
+	if carrier && !d.carrier {
+		d.linked()
+	}
+	d.carrier = carrier
+}
+
+// linked greets a link that is there again, perhaps another one: the groups are
+// told and routers asked for (RFC 4861 §6.3.7).
+func (d *device) linked() {
+	d.startListener()
+	if !d.net.linkLocal(d.ifc).IsUnspecified() {
+		d.solicitRouters()
 	}
 }
 
@@ -162,6 +184,7 @@ func (n *network) interfaceChanged(ifc *core.Interface) {
 // detection for all addresses, then router solicitations (RFC 4862 §5.3).
 func (d *device) start() {
 	d.up = true
+	d.carrier = d.ifc.Flags()&core.FlagRunning != 0
 	for _, a := range d.ifc.Addresses() {
 		if a.Prefix.Addr.Is6() {
 			d.testAddress(a)
@@ -222,12 +245,12 @@ func (n *network) Close() {
 	n.devices = nil
 }
 
-// draw is a secret of the instance, drawn at first use.
-func (n *network) draw() uint64 {
-	for n.secret == 0 {
-		n.secret = n.in.Random().Uint64()
+// key is a secret of the instance, drawn at first use.
+func (n *network) key() *[2]uint64 {
+	for n.secret[0] == 0 {
+		n.secret[0], n.secret[1] = n.in.Random().Uint64(), n.in.Random().Uint64()
 	}
-	return n.secret
+	return &n.secret
 }
 
 // within is a random duration in 0..d.

@@ -86,7 +86,7 @@ func (n *network) flowLabel(p *core.Packet) uint32 {
 		}
 	}
 	const m = 0x9e3779b97f4a7c15
-	h := n.draw()
+	h := n.key()[0]
 	h = (h ^ p.Src.Hi) * m
 	h = (h ^ h>>29 ^ p.Src.Lo) * m
 	h = (h ^ h>>29 ^ p.Dst.Hi) * m

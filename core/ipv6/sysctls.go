@@ -40,6 +40,7 @@ type DeviceSysctls struct {
 	UseTempAddr      int           `sysctl:"net.ipv6.conf.{dev}.use_tempaddr" default:"0" range:"-1..2" help:"Source addresses: 2 and above prefers temporary addresses."`
 	MaxAddresses     int           `sysctl:"net.ipv6.conf.{dev}.max_addresses" default:"16" range:"0.." help:"Most autoconfigured addresses; 0 is no limit."`
 	AddrGenMode      int           `sysctl:"net.ipv6.conf.{dev}.addr_gen_mode" all:"set" default:"0" range:"0..3" help:"Interface identifiers: 0 EUI-64, 1 no link-local address, 2 and 3 stable-privacy (RFC 7217)."`
+	NDiscNotify      bool          `sysctl:"net.ipv6.conf.{dev}.ndisc_notify" default:"0" help:"Advertise an address when it becomes usable, so that neighbours learn of its new place."`
 	ForceMLDVersion  int           `sysctl:"net.ipv6.conf.{dev}.force_mld_version" all:"set" default:"0" range:"0..2" help:"Speak this version of MLD only; 0 follows the querier."`
 
 	BaseReachable   time.Duration `sysctl:"net.ipv6.neigh.{dev}.base_reachable_time_ms" unit:"ms" default:"30000" range:"1.." help:"Time for which a neighbour counts as reachable after proof, before randomisation."`
@@ -75,6 +76,9 @@ func (n *network) NeighbourParams(ifc *core.Interface) *core.NeighbourParams {
 	}
 	return &n.params
 }
+
+// BindV6Only is IPV6_V6ONLY of new sockets.
+func (n *network) BindV6Only() bool { return n.view.Block().(*Sysctls).BindV6Only }
 
 // InterfaceMTU is the largest IPv6 packet on an interface: the link's MTU, less
 // if the settings or a router say so, but never below 1280 for that.
