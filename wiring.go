@@ -6,7 +6,10 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
+	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/device/loopback"
+	"github.com/libos-go/libos/device/tun"
+	"github.com/libos-go/libos/device/tunvnet"
 )
 
 // Wiring is what an instance of the configuration default is made of. Each call
@@ -39,12 +42,16 @@ func assemble(set *feature.Set) *core.Wiring {
 		Config: set.Config,
 		Networks: []core.NetworkEntry{
 			{Network: ipv4.Protocol(), Sysctls: ipv4Sysctls(set), Devices: ipv4DeviceSysctls(set)},
+			{Network: ipv6.Protocol(), Sysctls: ipv6Sysctls(set), Devices: ipv6DeviceSysctls(set)},
 		},
 		Protocols: []core.ProtocolEntry{
 			{Protocol: ipv4.PingProtocol()},
+			{Protocol: ipv6.PingProtocol()},
 		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
+			tun.Kind(),
+			tunvnet.Kind(),
 		},
 		Loopback:   loopback.Device,
 		EtherType:  etherType,
@@ -57,9 +64,9 @@ func assemble(set *feature.Set) *core.Wiring {
 // owners are the symbols behind the entries.
 func owners() feature.Owners {
 	return feature.Owners{
-		Networks:  []string{"IPV4"},
-		Protocols: []string{"IPV4"},
-		Devices:   []string{"LOOPBACK"},
+		Networks:  []string{"IPV4", "IPV6"},
+		Protocols: []string{"IPV4", "IPV6"},
+		Devices:   []string{"LOOPBACK", "TUN", "TUN_VNET_HDR"},
 		Loopback:  "LOOPBACK",
 	}
 }

@@ -9,6 +9,8 @@ func etherType(t wire.EtherType) int {
 	switch t {
 	case 2048, 2054:
 		return 0 // ipv4
+	case 34525:
+		return 1 // ipv6
 	}
 	return -1
 }
@@ -18,6 +20,8 @@ func ipProtocol(n uint8) int {
 	switch n {
 	case 1:
 		return 0 // ping
+	case 58:
+		return 1 // ping6
 	}
 	return -1
 }
@@ -31,6 +35,14 @@ func socketKind(family, typ, protocol int) int {
 			switch protocol {
 			case 1:
 				return 0 // ping
+			}
+		}
+	case 10:
+		switch typ {
+		case 2:
+			switch protocol {
+			case 58:
+				return 1 // ping6
 			}
 		}
 	}

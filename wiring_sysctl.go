@@ -5,6 +5,7 @@ package libos
 import (
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
+	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
 	"math"
 	"time"
@@ -580,6 +581,496 @@ func ipv4DeviceSysctls(_ *feature.Set) *sysctl.Table {
 		},
 		Clone: func(block any) any {
 			c := *block.(*ipv4.DeviceSysctls)
+			return &c
+		},
+	}
+}
+
+// ipv6Sysctls is the table of core/ipv6.Sysctls.
+func ipv6Sysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/core/ipv6.Sysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.ipv6.bindv6only",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "New IPv6 sockets take IPv6 only, as if IPV6_V6ONLY were set.",
+				Field:   "BindV6Only",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).BindV6Only
+				},
+			},
+			{
+				Name:    "net.ipv6.auto_flowlabels",
+				Kind:    sysctl.Int,
+				Max:     3,
+				Default: "1",
+				Help:    "Give outgoing packets a flow label made from their flow (RFC 6437): 0 never, 1 and above always.",
+				Field:   "AutoFlowLabels",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).AutoFlowLabels
+				},
+			},
+			{
+				Name:    "net.ipv6.icmp.ratelimit",
+				Kind:    sysctl.Duration,
+				Max:     math.MaxInt32,
+				Unit:    "ms",
+				Default: "1000",
+				Help:    "Least time between two ICMPv6 errors to one destination, after a burst of six; 0 is no limit.",
+				Field:   "RateLimit",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).RateLimit
+				},
+			},
+			{
+				Name:    "net.ipv6.icmp.echo_ignore_all",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Answer no echo request.",
+				Field:   "EchoIgnoreAll",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).EchoIgnoreAll
+				},
+			},
+			{
+				Name:    "net.ipv6.icmp.echo_ignore_multicast",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Answer no echo request to a multicast address.",
+				Field:   "EchoIgnoreMcst",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).EchoIgnoreMcst
+				},
+			},
+			{
+				Name:    "net.ipv6.ip6frag_high_thresh",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt64,
+				Unit:    "bytes",
+				Default: "4194304",
+				Help:    "Memory that fragments waiting for reassembly may hold.",
+				Field:   "FragHighThresh",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).FragHighThresh
+				},
+			},
+			{
+				Name:    "net.ipv6.ip6frag_time",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     255,
+				Unit:    "s",
+				Default: "60",
+				Help:    "Time after which an incomplete packet is dropped (RFC 8200: 60 seconds).",
+				Field:   "FragTime",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).FragTime
+				},
+			},
+			{
+				Name:    "net.ipv6.route.mtu_expires",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "s",
+				Default: "600",
+				Help:    "Time for which a learnt path MTU holds (RFC 8201: 10 minutes).",
+				Field:   "MTUExpires",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).MTUExpires
+				},
+			},
+		},
+		Default: &ipv6.Sysctls{
+			AutoFlowLabels: 1,
+			RateLimit:      1000 * time.Millisecond,
+			FragHighThresh: 4194304,
+			FragTime:       60 * time.Second,
+			MTUExpires:     600 * time.Second,
+		},
+		Clone: func(block any) any {
+			c := *block.(*ipv6.Sysctls)
+			return &c
+		},
+	}
+}
+
+// ipv6DeviceSysctls is the table of core/ipv6.DeviceSysctls.
+func ipv6DeviceSysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/core/ipv6.DeviceSysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.ipv6.conf.{dev}.forwarding",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Forward packets that arrive here: be a router on this link.",
+				Field:   "Forwarding",
+				All:     "set",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).Forwarding
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.hop_limit",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     255,
+				Default: "64",
+				Help:    "Hop limit of packets sent, unless a router advertises another.",
+				Field:   "HopLimit",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).HopLimit
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.mtu",
+				Kind:    sysctl.Int,
+				Max:     65535,
+				Unit:    "bytes",
+				Default: "0",
+				Help:    "Largest IPv6 packet; 0 is the link's MTU. Values below 1280 count as 1280.",
+				Field:   "MTU",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).MTU
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "1",
+				Help:    "Accept router advertisements: 0 never, 1 unless forwarding, 2 always.",
+				Field:   "AcceptRA",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRA
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_defrtr",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Learn default routers from advertisements.",
+				Field:   "AcceptRADefrtr",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRADefrtr
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_pinfo",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Learn prefixes from advertisements.",
+				Field:   "AcceptRAPinfo",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRAPinfo
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_mtu",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Take the MTU from advertisements.",
+				Field:   "AcceptRAMTU",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRAMTU
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_rtr_pref",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Heed router preferences (RFC 4191).",
+				Field:   "AcceptRARtrPref",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRARtrPref
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_rt_info_max_plen",
+				Kind:    sysctl.Int,
+				Max:     128,
+				Default: "0",
+				Help:    "Longest prefix taken from route information options (RFC 4191).",
+				Field:   "AcceptRARtInfo",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRARtInfo
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_ra_min_hop_limit",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     255,
+				Default: "1",
+				Help:    "Least hop limit taken from advertisements.",
+				Field:   "AcceptRAMinHop",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRAMinHop
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.autoconf",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Form addresses from advertised prefixes (RFC 4862).",
+				Field:   "Autoconf",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).Autoconf
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.dad_transmits",
+				Kind:    sysctl.Int,
+				Max:     100,
+				Default: "1",
+				Help:    "Solicitations sent to detect a duplicate address.",
+				Field:   "DADTransmits",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).DADTransmits
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_dad",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "1",
+				Help:    "Duplicate address detection: 0 off, 1 on, 2 on and disable IPv6 if the link-local address is a duplicate.",
+				Field:   "AcceptDAD",
+				All:     "set",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptDAD
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.accept_redirects",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Accept redirects, unless forwarding.",
+				Field:   "AcceptRedirects",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AcceptRedirects
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.disable_ipv6",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Have no IPv6 on this interface.",
+				Field:   "DisableIPv6",
+				All:     "set",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).DisableIPv6
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.router_solicitations",
+				Kind:    sysctl.Int,
+				Min:     -1,
+				Max:     1000,
+				Default: "3",
+				Help:    "Router solicitations sent; -1 goes on with growing intervals (RFC 7559).",
+				Field:   "RouterSolicits",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).RouterSolicits
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.router_solicitation_interval",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "s",
+				Default: "4",
+				Help:    "Time between router solicitations.",
+				Field:   "RouterSolicitInt",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).RouterSolicitInt
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.use_tempaddr",
+				Kind:    sysctl.Int,
+				Min:     -1,
+				Max:     2,
+				Default: "0",
+				Help:    "Source addresses: 2 and above prefers temporary addresses.",
+				Field:   "UseTempAddr",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).UseTempAddr
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.max_addresses",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "16",
+				Help:    "Most autoconfigured addresses; 0 is no limit.",
+				Field:   "MaxAddresses",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).MaxAddresses
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.addr_gen_mode",
+				Kind:    sysctl.Int,
+				Max:     3,
+				Default: "0",
+				Help:    "Interface identifiers: 0 EUI-64, 1 no link-local address, 2 and 3 stable-privacy (RFC 7217).",
+				Field:   "AddrGenMode",
+				All:     "set",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).AddrGenMode
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.ndisc_notify",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Advertise an address when it becomes usable, so that neighbours learn of its new place.",
+				Field:   "NDiscNotify",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).NDiscNotify
+				},
+			},
+			{
+				Name:    "net.ipv6.conf.{dev}.force_mld_version",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "0",
+				Help:    "Speak this version of MLD only; 0 follows the querier.",
+				Field:   "ForceMLDVersion",
+				All:     "set",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).ForceMLDVersion
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.base_reachable_time_ms",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "ms",
+				Default: "30000",
+				Help:    "Time for which a neighbour counts as reachable after proof, before randomisation.",
+				Field:   "BaseReachable",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).BaseReachable
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.delay_first_probe_time",
+				Kind:    sysctl.Duration,
+				Max:     math.MaxInt32,
+				Unit:    "s",
+				Default: "5",
+				Help:    "Time for an upper layer's proof before a stale neighbour is probed.",
+				Field:   "DelayFirstProbe",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).DelayFirstProbe
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.retrans_time_ms",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "ms",
+				Default: "1000",
+				Help:    "Time between neighbour solicitations.",
+				Field:   "Retransmit",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).Retransmit
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.gc_stale_time",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "s",
+				Default: "60",
+				Help:    "Time after which an unused stale neighbour is forgotten.",
+				Field:   "GCStale",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).GCStale
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.mcast_solicit",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     100,
+				Default: "3",
+				Help:    "Multicast solicitations before an unknown neighbour is unreachable.",
+				Field:   "MulticastProbes",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).MulticastProbes
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.ucast_solicit",
+				Kind:    sysctl.Int,
+				Max:     100,
+				Default: "3",
+				Help:    "Unicast solicitations before a known neighbour is unreachable.",
+				Field:   "UnicastProbes",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).UnicastProbes
+				},
+			},
+			{
+				Name:    "net.ipv6.neigh.{dev}.unres_qlen",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     10000,
+				Default: "101",
+				Help:    "Packets kept while a neighbour is resolved.",
+				Field:   "QueueLen",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).QueueLen
+				},
+			},
+		},
+		Default: &ipv6.DeviceSysctls{
+			HopLimit:         64,
+			AcceptRA:         1,
+			AcceptRADefrtr:   true,
+			AcceptRAPinfo:    true,
+			AcceptRAMTU:      true,
+			AcceptRARtrPref:  true,
+			AcceptRAMinHop:   1,
+			Autoconf:         true,
+			DADTransmits:     1,
+			AcceptDAD:        1,
+			AcceptRedirects:  true,
+			RouterSolicits:   3,
+			RouterSolicitInt: 4 * time.Second,
+			MaxAddresses:     16,
+			BaseReachable:    30000 * time.Millisecond,
+			DelayFirstProbe:  5 * time.Second,
+			Retransmit:       1000 * time.Millisecond,
+			GCStale:          60 * time.Second,
+			MulticastProbes:  3,
+			UnicastProbes:    3,
+			QueueLen:         101,
+		},
+		Clone: func(block any) any {
+			c := *block.(*ipv6.DeviceSysctls)
 			return &c
 		},
 	}
