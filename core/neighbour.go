@@ -56,8 +56,8 @@ type Neighbour struct {
 	Interface *Interface
 	probes    int
 	reachable time.Duration // how long the last proof counts
-	used      Time // last time a packet went to it
-	confirmed Time // last proof of two-way reachability
+	used      Time          // last time a packet went to it
+	confirmed Time          // last proof of two-way reachability
 	updated   Time
 	waiting   PacketList
 	timer     timer.Timer

@@ -61,7 +61,7 @@ type Route struct {
 	neighbour *Neighbour
 	key       routeKey
 	gen       uint32
-	expires   Time // of the path MTU in MTU, 0 never
+	expires   Time // of the entry or of the path MTU in MTU, 0 never
 }
 
 type routeKey struct {
@@ -165,7 +165,7 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 	case RouteProhibit:
 		return nil, syscall.EACCES
 	}
-	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.mtu}
+	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.mtu, expires: e.Expires}
 	if e.Gateway.IsUnspecified() {
 		r.Gateway = q.Dst
 	}
@@ -240,7 +240,10 @@ func (in *Instance) finish(r *Route, preferred wire.Addr) (*Route, error) {
 		if p.expires != 0 && p.expires <= in.domain.now {
 			delete(in.routes.pmtu, r.Dst)
 		} else if p.mtu < r.MTU {
-			r.MTU, r.expires = p.mtu, p.expires
+			r.MTU = p.mtu
+			if r.expires == 0 || p.expires != 0 && p.expires < r.expires {
+				r.expires = p.expires
+			}
 		}
 	}
 	return r, nil
