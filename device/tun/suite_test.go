@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/device/devicetest"
+	"github.com/libos-go/libos/device/shim"
 	"github.com/libos-go/libos/device/tunio"
 	"github.com/libos-go/libos/host"
 )
@@ -34,11 +35,21 @@ func joined(t *testing.T, tap bool) (a, b *link) {
 
 func TestContract(t *testing.T) {
 	for _, tap := range []bool{false, true} {
-		t.Run(map[bool]string{false: "tun", true: "tap"}[tap], func(t *testing.T) {
-			devicetest.Run(t, func(t *testing.T) devicetest.Link {
-				a, b := joined(t, tap)
-				return devicetest.Link{Host: host.NewRealTime(), A: a, B: b, Pass: devicetest.RealTime}
+		for _, remote := range []bool{false, true} {
+			name := map[bool]string{false: "tun", true: "tap"}[tap] + map[bool]string{false: "", true: " through the shim"}[remote]
+			t.Run(name, func(t *testing.T) {
+				devicetest.Run(t, func(t *testing.T) devicetest.Link {
+					a, b := joined(t, tap)
+					l := devicetest.Link{Host: host.NewRealTime(), A: a, B: b, Pass: devicetest.RealTime}
+					if remote {
+						var err error
+						if l.A, err = shim.Wrap(a); err != nil {
+							t.Fatal(err)
+						}
+					}
+					return l
+				})
 			})
-		})
+		}
 	}
 }

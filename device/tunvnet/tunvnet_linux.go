@@ -202,7 +202,7 @@ func (d *Device) await() {
 		if err := d.raw.Write(func(fd uintptr) bool {
 			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 			n, err := unix.Poll(p, 0)
-			return n > 0 || err != nil && err != unix.EINTR
+			return n > 0 || err != nil
 		}); err != nil {
 			return
 		}
