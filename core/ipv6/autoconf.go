@@ -144,14 +144,13 @@ func (n *network) removeConfigured(d *device) {
 		if x := a.Prefix.Addr; x.Is6() && (a.Flags&core.AddressPermanent == 0 || x == d.generated) {
 			gone = append(gone, x)
 		} else if x.Is6() && a.Flags&core.AddressTentative == 0 && n.tested(d.ifc, a) {
-			a.Flags |= core.AddressTentative // tested again when the interface comes up
+			n.suspend(d.ifc, a) // tested again when the interface comes up
 		}
 	}
 	d.generated = wire.Addr{}
 	for _, a := range gone {
 		_ = d.ifc.RemoveAddressLocked(a)
 	}
-	n.countUnusable()
 	d.ra = nil
 	if n.auto == nil {
 		return

@@ -36,9 +36,7 @@ func (n *network) addressAdded(ifc *core.Interface, a *core.Address) {
 		ifc.JoinGroup(wire.SolicitedNode(a.Prefix.Addr)) // RFC 4861 §7.2.1
 	}
 	if n.tested(ifc, a) {
-		a.Flags |= core.AddressTentative
-		n.unusable++
-		n.in.InvalidateRoutes()
+		n.suspend(ifc, a)
 	}
 	if d.up {
 		d.testAddress(a)
@@ -66,22 +64,23 @@ func (n *network) addressGone(ifc *core.Interface, a wire.Addr) {
 	if discovers(ifc) || ifc.Flags()&core.FlagMulticast != 0 {
 		ifc.LeaveGroup(wire.SolicitedNode(a))
 	}
-	n.countUnusable()
 }
 
-// countUnusable counts the addresses that must not be used.
-func (n *network) countUnusable() {
-	n.unusable = 0
-	for _, d := range n.devices {
-		if d == nil {
-			continue
-		}
-		for _, a := range d.ifc.Addresses() {
-			if a.Flags&(core.AddressTentative|core.AddressDADFailed) != 0 && a.Prefix.Addr.Is6() {
-				n.unusable++
-			}
-		}
-	}
+// suspend makes an address tentative (RFC 4862 §5.4): without its local route
+// it is not ours, neither for packets nor for bind(2). Only the messages that
+// detect duplicates reach it, which go to multicast addresses.
+func (n *network) suspend(ifc *core.Interface, a *core.Address) {
+	a.Flags |= core.AddressTentative
+	_ = n.in.RemoveRouteLocked(&core.RouteEntry{Prefix: wire.HostPrefix(a.Prefix.Addr), Interface: ifc, Type: core.RouteLocal})
+	n.in.InvalidateRoutes()
+}
+
+// resume makes an address usable.
+func (n *network) resume(ifc *core.Interface, a *core.Address) {
+	a.Flags &^= core.AddressTentative
+	_ = n.in.AddRouteLocked(&core.RouteEntry{Prefix: wire.HostPrefix(a.Prefix.Addr), Interface: ifc, Source: a.Prefix.Addr,
+		Type: core.RouteLocal, Protocol: core.RouteByKernel, Scope: core.ScopeHost}) // EEXIST: it was there
+	n.in.InvalidateRoutes()
 }
 
 // testAddress begins the detection for a tentative address of an interface
@@ -113,9 +112,7 @@ func (t *dad) Expire(_ *timer.Timer, now core.Time) {
 	n := d.net
 	if t.left == 0 {
 		t.stop()
-		t.address.Flags &^= core.AddressTentative
-		n.countUnusable()
-		n.in.InvalidateRoutes()
+		n.resume(d.ifc, t.address)
 		if n.conf(d.ifc).NDiscNotify { // RFC 4861 §7.2.6
 			n.advertise(d.ifc, t.address.Prefix.Addr, wire.IPv6AllNodes(), wire.NDAOverride|n.routerFlag(d.ifc))
 		}
@@ -166,8 +163,6 @@ func (n *network) duplicate(ifc *core.Interface, a *core.Address) {
 		}
 	}
 	a.Flags |= core.AddressDADFailed
-	n.countUnusable()
-	n.in.InvalidateRoutes()
 	n.in.Domain().Host().Log().Warn("ipv6: duplicate address detected", "instance", n.in.Name(), "interface", ifc.Name(), "address", a.Prefix.Addr)
 	if a.Prefix.Addr == d.generated && n.conf(ifc).AcceptDAD == 2 {
 		d.blocked = true

@@ -48,7 +48,7 @@ func (n *network) sendError(p *core.Packet, typ, code uint8, rest uint32) {
 	if to := wire.IPv6(quote).Dst(); to.IsUnicast() {
 		// RFC 4443 §2.2: the address that the packet was sent to, if it is ours.
 		r, err := n.in.Route(core.RouteQuery{Dst: to, Src: to, Interface: scopeOf(to, p.Interface)})
-		if err == nil && r.Type == core.RouteLocal && n.usable(r.Interface, to) {
+		if err == nil && r.Type == core.RouteLocal {
 			q.Src = to
 		}
 	}

@@ -72,12 +72,6 @@ func (n *network) Input(p *core.Packet) {
 		n.drop(p, inAddrErrors) // an address of another link
 		return
 	}
-	if n.unusable > 0 && !n.usable(r.Interface, p.Dst) {
-		// RFC 4862 §5.4: nothing reaches a tentative address but the messages
-		// that detect duplicates, and those go to multicast addresses.
-		n.drop(p, inAddrErrors)
-		return
-	}
 	n.deliver(p, next)
 }
 
@@ -126,12 +120,6 @@ func (n *network) noRoute(p *core.Packet, err error) {
 func (n *network) drop(p *core.Packet, why counter) {
 	n.count.inc(why)
 	p.Free()
-}
-
-// usable tells whether an own address is neither tentative nor a duplicate.
-func (n *network) usable(ifc *core.Interface, a wire.Addr) bool {
-	x := ifc.Address(a)
-	return x == nil || x.Flags&(core.AddressTentative|core.AddressDADFailed) == 0
 }
 
 // deliver gives p, which starts at its IPv6 header, to the protocol behind its

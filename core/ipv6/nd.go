@@ -36,6 +36,12 @@ func (n *network) Solicit(nb *core.Neighbour, unicast bool) {
 	n.sendDiscovery(p, ifc, src, dst)
 }
 
+// usable tells whether an own address is neither tentative nor a duplicate.
+func (n *network) usable(ifc *core.Interface, a wire.Addr) bool {
+	x := ifc.Address(a)
+	return x == nil || x.Flags&(core.AddressTentative|core.AddressDADFailed) == 0
+}
+
 // newMessage is a packet for an ICMPv6 message of size bytes, all zero; nil
 // when memory is short.
 func (n *network) newMessage(size int) *core.Packet {
