@@ -242,10 +242,8 @@ func (s *stack) sendIGMP(ifc *core.Interface, dst wire.Addr, write func([]byte) 
 	if !ok {
 		src = wire.IPv4Any()
 	}
-	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: src, Interface: ifc.Index()})
-	if src.IsUnspecified() { // a route wants a source
-		r, err = s.in.Route(core.RouteQuery{Dst: dst, Src: wire.FromV4(0xffffffff), Interface: ifc.Index()})
-	}
+	// The group stands for the source, which may be none.
+	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: dst, Interface: ifc.Index()})
 	if err != nil {
 		return
 	}
