@@ -115,9 +115,10 @@ func (d *Domain) begin() {
 }
 
 // leave sends what was queued, delivers frames inside the Domain, arms the
-// host, unlocks, wakes, and takes over work that others left meanwhile.
+// host, unlocks, wakes, and takes over work that others left meanwhile: once,
+// then the host carries on, so that no producer holds the caller for ever.
 func (d *Domain) leave() {
-	for {
+	for again := false; ; again = true {
 		d.flush()
 		d.arm()
 		var buf [16]*Waiter
@@ -133,6 +134,11 @@ func (d *Domain) leave() {
 		}
 		if !d.mu.TryLock() {
 			return // the new holder takes it
+		}
+		if again {
+			d.host.Defer(d)
+			d.mu.Unlock()
+			return
 		}
 		d.begin()
 		d.takeInbox()

@@ -84,6 +84,26 @@ func TestBusyDomainsPressBack(t *testing.T) {
 	}
 }
 
+// A sender that never waits cannot fill the receiver's memory: what the receiver
+// has not come to stays with the sender, and is dropped there.
+func TestAFloodDoesNotGrowTheReceiver(t *testing.T) {
+	h := host.NewRealTime()
+	ea, eb := pipe.New(pipe.Config{})
+	da, db := core.NewDomain(h, core.DomainOptions{}), core.NewDomain(h, core.DomainOptions{})
+	a, b := devicetest.NewStation(t, h, da, "a", ea), devicetest.NewStation(t, h, db, "b", eb)
+	peak := int64(0)
+	for range 400 {
+		a.Blast(1, 500, 1400)
+		db.Do(func() { peak = max(peak, b.Instance.Account().Bytes()) })
+	}
+	if peak > 4<<20 {
+		t.Errorf("the receiver held %d bytes", peak)
+	}
+	if st := b.Stats(); st.RxPackets == 0 {
+		t.Error("nothing arrived")
+	}
+}
+
 func TestClosingDuringTraffic(t *testing.T) {
 	h := host.NewRealTime()
 	for range 20 {

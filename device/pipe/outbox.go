@@ -20,10 +20,12 @@ const (
 type outbox struct {
 	mu      sync.Mutex
 	filling load
-	spare   load // fetched, its memory to be used again
 	posted  bool
 	starved bool
 	closed  bool
+
+	taking load // what the receiver is at; under its Domain's lock
+	taken  int  // frames of it that are through
 
 	fetch  func() // prepared once: neither is allocated for each batch
 	resume func()
@@ -110,18 +112,17 @@ func (l *load) add(p *core.Packet, at core.Time, offload bool) {
 	l.frames = append(l.frames, x)
 }
 
-// fetch empties e's outbox into the other end. Inside an entry of the other
-// end's Domain.
+// fetchFrames is how many frames one entry of the receiver takes: less than an
+// entry carries on, so that its queues do not grow.
+const fetchFrames = 64
+
+// fetch takes frames from e's outbox into the other end. Inside an entry of the
+// other end's Domain.
 func (e *End) fetch() {
 	b, far := &e.box, e.other
-	b.mu.Lock()
-	got, starved := b.filling, b.starved
-	b.filling = load{b.spare.data[:0], b.spare.frames[:0]}
-	b.spare = load{}
-	b.posted, b.starved = false, false
-	closed := b.closed
-	b.mu.Unlock()
-
+	if b.taken == len(b.taking.frames) && !e.swap() {
+		return
+	}
 	// Arrivals are instants of the sender's clock; hosts that are not the same
 	// have clocks of their own.
 	var shift core.Time
@@ -130,10 +131,14 @@ func (e *End) fetch() {
 		shift = mine.Now() - its.Now()
 	}
 	from := 0
-	for i := range got.frames {
-		f := &got.frames[i]
-		data := got.data[from:f.end]
+	if b.taken > 0 {
+		from = b.taking.frames[b.taken-1].end
+	}
+	for n := 0; n < fetchFrames && b.taken < len(b.taking.frames); n++ {
+		f := &b.taking.frames[b.taken]
+		data := b.taking.data[from:f.end]
 		from = f.end
+		b.taken++
 		if far.in.closed {
 			continue
 		}
@@ -148,12 +153,26 @@ func (e *End) fetch() {
 			far.in.put(p, f.at+shift)
 		}
 	}
+	if b.taken < len(b.taking.frames) || e.swap() {
+		in.Domain().Post(b.fetch)
+	}
+}
+
+// swap begins with what the sender has filled in meanwhile; false when there is
+// nothing and the sender is to post again.
+func (e *End) swap() bool {
+	b := &e.box
 	b.mu.Lock()
-	b.spare = got
+	b.taking, b.filling = b.filling, load{b.taking.data[:0], b.taking.frames[:0]}
+	b.taken = 0
+	b.posted = len(b.taking.frames) > 0
+	more, resume := b.posted, b.starved && !b.closed
+	b.starved = false
 	b.mu.Unlock()
-	if starved && !closed {
+	if resume {
 		e.ifc.Instance().Domain().Post(b.resume)
 	}
+	return more
 }
 
 // close refuses more. What waits is still fetched.
