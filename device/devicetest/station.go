@@ -127,8 +127,11 @@ const blasted = 0x4f
 // Sent is how many packets were numbered so far.
 func (s *Station) Sent() uint32 { return s.next }
 
-// Peak is the largest number of slab bytes seen after a send.
-func (s *Station) Peak() int64 { return s.peak }
+// Peak is the largest number of slab bytes seen at a send or a receipt.
+func (s *Station) Peak() (bytes int64) {
+	s.Instance.Domain().Do(func() { bytes = s.peak })
+	return bytes
+}
 
 // Received takes what came since the last call.
 func (s *Station) Received() []Received {
@@ -191,6 +194,7 @@ func Range(from, to uint32) []uint32 {
 type probe struct{ s *Station }
 
 func (n probe) Input(p *core.Packet) {
+	n.s.peak = max(n.s.peak, n.s.Instance.Account().Bytes())
 	if p.LinearLen() > 0 && p.Linear()[0] == blasted {
 		p.Free()
 		return
