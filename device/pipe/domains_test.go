@@ -162,3 +162,32 @@ func BenchmarkJitter(b *testing.B) {
 	bench(b, pipe.Config{Wire: pipe.Wire{Rate: 10e9, Delay: time.Millisecond, Jitter: 100 * time.Microsecond}}, 1, 100*time.Microsecond)
 }
 func BenchmarkTwoDomains(b *testing.B) { bench(b, pipe.Config{}, 2, 0) }
+
+func TestPacketsCrossWithoutAllocation(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	for _, tt := range []struct {
+		name string
+		cfg  pipe.Config
+		step time.Duration
+	}{
+		{"ideal", pipe.Config{}, 0},
+		{"wire", pipe.Config{Wire: pipe.Wire{Rate: 1e9}}, time.Second},
+	} {
+		h := host.NewVirtual(1)
+		d := core.NewDomain(h, core.DomainOptions{})
+		ea, eb := pipe.New(tt.cfg)
+		a := devicetest.NewStation(t, h, d, "a", ea)
+		devicetest.NewStation(t, h, d, "b", eb)
+		idle := testing.AllocsPerRun(50, func() { h.RunFor(tt.step) })
+		burst := func() {
+			a.Blast(1, 64, 1000)
+			h.RunFor(tt.step)
+		}
+		burst()
+		if n := testing.AllocsPerRun(50, burst) - idle; n > 1 { // the burst's own closure
+			t.Errorf("%s: %v allocations for 64 packets", tt.name, n)
+		}
+	}
+}
