@@ -79,7 +79,7 @@ func newChain(t testing.TB, n int, choices ...coretest.Option) *chain {
 				t.Fatal(err)
 			}
 		}
-		if err := c.routers[i+1].AddRoute(core.RouteEntry{Prefix: wire.MustPrefix("10.0.0.0/24"),
+		if err := c.routers[i+1].AddRoute(core.RouteEntry{Prefix: wire.MustPrefix("10.0.0.0/16"),
 			Gateway: wire.MustAddr(fmt.Sprintf("10.0.%d.1", i+1)), Interface: right}); err != nil {
 			t.Fatal(err)
 		}

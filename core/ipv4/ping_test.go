@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/ipcommon"
 	"github.com/libos-go/libos/core/wire"
 	. "github.com/libos-go/libos/core/wire/wiretest"
+	"github.com/libos-go/libos/device/loopback"
+	"github.com/libos-go/libos/host"
 )
 
 // pair is two hosts on one cable.
@@ -142,5 +146,79 @@ func TestDatagramSocketsAreNotPingSockets(t *testing.T) {
 	b := newBench(t)
 	if _, err := b.in.Socket(core.AFInet, core.SockDgram, 0); err != syscall.EPROTONOSUPPORT {
 		t.Errorf("SOCK_DGRAM without UDP: %v, want EPROTONOSUPPORT", err)
+	}
+}
+
+func TestPinger(t *testing.T) {
+	b, peerIn := pair(t)
+	b.Do(func() {
+		p, err := ipcommon.NewPinger(b.in, addr(peer), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		for seq := range uint16(3) {
+			r, err := p.Ping(seq, []byte("some data"), time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.From != addr(peer) || r.Seq != seq || string(r.Data) != "some data" || r.HopLimit != 64 || r.RoundTrip != 0 {
+				t.Errorf("got %+v", r)
+			}
+		}
+		if err := peerIn.SetSysctl("net.ipv4.icmp_echo_ignore_all", "1"); err != nil {
+			t.Fatal(err)
+		}
+		start := b.Host.Now()
+		if _, err := p.Ping(9, nil, 2*time.Second); err != core.ErrDeadline {
+			t.Errorf("no reply: %v, want ErrDeadline", err)
+		}
+		if d := b.Host.Now().Sub(start); d != 2*time.Second {
+			t.Errorf("gave up after %v", d)
+		}
+	})
+}
+
+func TestPingerLearnsOfRouters(t *testing.T) {
+	c := newChain(t, 3)
+	c.Do(func() {
+		p, err := ipcommon.NewPinger(c.routers[0], addr("10.9.0.1"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		r, err := p.Ping(1, nil, time.Second)
+		if err != nil || r.HopLimit != 63 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		if err := p.Socket().SetInt(core.SolIP, core.IPTTL, 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Ping(2, nil, time.Second); err != syscall.EHOSTUNREACH {
+			t.Errorf("TTL 1: %v, want EHOSTUNREACH by time exceeded", err)
+		}
+	})
+}
+
+func TestLoopback(t *testing.T) {
+	w := wiring(&sink{})
+	w.Loopback = loopback.Device
+	r := coretest.New(t, host.NewVirtual(1))
+	in := r.Instance("a", w)
+	r.Wire(in, "w0", core.LinkRaw, us+"/24")
+	r.Do(func() {
+		for _, a := range []string{"127.0.0.1", "127.1.2.3", us} {
+			p, err := ipcommon.NewPinger(in, addr(a), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := p.Ping(1, []byte("x"), time.Second); err != nil || got.From != addr(a) {
+				t.Errorf("ping %s: %+v, %v", a, got, err)
+			}
+			_ = p.Close()
+		}
+	})
+	if lo := in.Loopback().Stats().TxPackets; lo != 6 {
+		t.Errorf("lo carried %d packets, want 6", lo)
 	}
 }
