@@ -2,7 +2,7 @@
 // device behind core.Device, and exports what the wiring names.
 //
 // loopback, pipe, tun and tunvnet are links; fault and shim wrap any of them;
-// capture is a tap that writes pcapng files; devicetest holds every kind to the
+// capture and trace are taps that write files and lines; devicetest holds every kind to the
 // contract. What an interface does with a device
 // (queues, taps, link headers) lives in core/interface.go. Start reading at
 // pipe/end.go, the shortest whole device that has two sides.
