@@ -635,6 +635,9 @@ func (s *Socket) checkLocal(a SockAddr) error {
 	}
 	r, err := s.instance.Route(RouteQuery{Dst: a.Addr, Src: a.Addr})
 	if err != nil || r.Type != RouteLocal && r.Type != RouteBroadcast {
+		if n, ok := s.instance.Network(a.Addr).(interface{ NonlocalBind() bool }); ok && n.NonlocalBind() {
+			return nil
+		}
 		return syscall.EADDRNOTAVAIL
 	}
 	return nil

@@ -71,6 +71,31 @@ func (s *stack) forward(p *core.Packet, h wire.IPv4, d *device, r *core.Route, o
 	r.Send(p)
 }
 
+// sourceRoute sends a packet that reached us on to the next address of its
+// source route, in whose place ours is recorded (RFC 791 §3.1, Linux:
+// ip_options_rcv_srr).
+func (s *stack) sourceRoute(p *core.Packet, d *device, next wire.Addr, o *wire.IPv4Options) {
+	r, err := s.in.Route(core.RouteQuery{Dst: next, Src: next})
+	if err != nil || r.Type != core.RouteUnicast || !d.forwarding {
+		if d.forwarding {
+			s.sendError(p, wire.ICMPv4Unreachable, wire.ICMPv4SourceRouteFailed, 0)
+		}
+		s.drop(p, ipInAddrErrors)
+		return
+	}
+	a, ok := s.Source(r.Interface, next)
+	if !ok || !p.Unshare() {
+		s.drop(p, ipInDiscards)
+		return
+	}
+	h := wire.IPv4(p.Linear())
+	wire.IPv4RecordRoute(h, o.SourceRoute, a)
+	h.SetDst(next)
+	h.UpdateChecksum()
+	p.Dst = next
+	s.forward(p, h, d, r, o)
+}
+
 // fitsInSegments tells whether a super-segment will fit the MTU when it is cut.
 func fitsInSegments(p *core.Packet, h wire.IPv4, mtu int) bool {
 	if p.SegmentSize == 0 {

@@ -276,3 +276,20 @@ func TestFailedNeighbourIsReportedToTheSource(t *testing.T) {
 	eth.ExpectNothing()
 	r.w0.Expect(IPv4(us, peer).ICMP("unreachable", Code(1)))
 }
+
+func TestSourceRoutesAreFollowedWhereAccepted(t *testing.T) {
+	r := newRouter(t)
+	r.set(t, "net.ipv4.conf.all.accept_source_route", "1")
+	r.set(t, "net.ipv4.conf.w0.accept_source_route", "1")
+	for _, kind := range []byte{131, 137} {
+		r.w0.Inject(IPv4(peer, us, TTL(9), IPOptions(kind, 7, 4, 10, 1, 0, 9, 0)).Payload("data"))
+		r.w1.Expect(IPv4(peer, far, TTL(8), IPOptions(kind, 7, 8, 10, 1, 0, 1, 0)).Payload("data"))
+	}
+	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("192.0.2.0/24"), Gateway: addr(far)})
+	strict := IPv4(peer, us, TTL(9), IPOptions(137, 7, 4, 192, 0, 2, 9, 0)).Payload("data")
+	r.w0.Inject(strict) // a strict route may not pass a gateway
+	r.w0.Expect(ICMP("unreachable", Code(5)))
+	r.w0.Inject(IPv4(peer, us, TTL(9), IPOptions(131, 7, 4, 198, 51, 100, 9, 0)).Payload("data"))
+	r.w0.Expect(IPv4(us, peer).ICMP("unreachable", Code(5)))
+	r.w1.ExpectNothing()
+}

@@ -77,15 +77,10 @@ func (s *stack) inputOptions(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv
 		s.drop(p, ipInHdrErrors)
 		return false
 	}
-	if o.SourceRoute != 0 {
-		// RFC 1812 §5.3.13.4 allows to discard; nobody has used them for good in decades.
-		if _, more := wire.IPv4SourceRouteNext(h, o.SourceRoute); more || !d.acceptSourceRoute {
-			if !d.acceptSourceRoute {
-				s.martian(p, d, "source route")
-				s.drop(p, ipInHdrErrors)
-				return false
-			}
-		}
+	if o.SourceRoute != 0 && !d.acceptSourceRoute { // RFC 1812 §5.3.13.4 allows it
+		s.martian(p, d, "source route")
+		s.drop(p, ipInHdrErrors)
+		return false
 	}
 	if o.RouterAlert != 0 {
 		p.Flags |= core.FlagRouterAlert
@@ -143,6 +138,12 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 		if p.Type != core.PacketHost && d.dropUnicastInL2 {
 			s.drop(p, ipInAddrErrors)
 			return
+		}
+		if o.SourceRoute != 0 {
+			if next, more := wire.IPv4SourceRouteNext(h, o.SourceRoute); more {
+				s.sourceRoute(p, d, next, o)
+				return
+			}
 		}
 		s.deliver(p, h)
 	case r.Type == core.RouteBroadcast:

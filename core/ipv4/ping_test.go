@@ -222,3 +222,19 @@ func TestLoopback(t *testing.T) {
 		t.Errorf("lo carried %d packets, want 6", lo)
 	}
 }
+
+func TestNonlocalBind(t *testing.T) {
+	b, _ := pair(t)
+	b.Do(func() {
+		s, _ := b.in.Socket(core.AFInet, core.SockDgram, 1)
+		defer s.Close()
+		a := core.SockAddr{Addr: addr("192.0.2.1"), Port: 5}
+		if err := s.Bind(a); err != syscall.EADDRNOTAVAIL {
+			t.Errorf("bind to a foreign address: %v, want EADDRNOTAVAIL", err)
+		}
+		b.set(t, "net.ipv4.ip_nonlocal_bind", "1")
+		if err := s.Bind(a); err != nil {
+			t.Errorf("with ip_nonlocal_bind: %v", err)
+		}
+	})
+}

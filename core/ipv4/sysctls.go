@@ -131,6 +131,9 @@ func (s *stack) settingsOf(ifc *core.Interface) *settings {
 	return x
 }
 
+// NonlocalBind tells whether sockets may bind to any address.
+func (s *stack) NonlocalBind() bool { return s.conf.NonlocalBind }
+
 // NeighbourParams are the neigh settings of ifc, for the neighbour cache.
 func (s *stack) NeighbourParams(ifc *core.Interface) *core.NeighbourParams {
 	return &s.device(ifc).neigh
