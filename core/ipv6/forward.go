@@ -5,9 +5,9 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// forward sends p, which starts at its IPv6 header h, on by r (RFC 8200 §3,
+// forward sends p, which starts at its IPv6 header, on by r (RFC 8200 §3,
 // RFC 4291 §2.5.6; Linux net/ipv6/ip6_output.c).
-func (n *network) forward(p *core.Packet, h wire.IPv6, r *core.Route) {
+func (n *network) forward(p *core.Packet, r *core.Route) {
 	if !n.confAll().Forwarding || p.Type != core.PacketHost || p.Src.IsUnspecified() || p.Dst.IsLinkLocalUnicast() || p.Flags&core.FlagLoopback != 0 {
 		n.drop(p, inAddrErrors)
 		return

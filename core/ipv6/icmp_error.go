@@ -84,7 +84,7 @@ func (n *network) sendError(p *core.Packet, typ, code uint8, rest uint32) {
 
 // answerable tells whether an error about p may be sent (RFC 4443 §2.4 e).
 func (n *network) answerable(p *core.Packet, quote []byte, typ, code uint8) bool {
-	if len(quote) < headerSize || p.Flags&core.FlagLoopback != 0 {
+	if len(quote) < headerSize {
 		return false
 	}
 	h := wire.IPv6(quote)

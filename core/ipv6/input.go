@@ -65,7 +65,7 @@ func (n *network) Input(p *core.Packet) {
 		return
 	}
 	if r.Type != core.RouteLocal {
-		n.forward(p, h, r)
+		n.forward(p, r)
 		return
 	}
 	if p.Dst.IsLinkLocalUnicast() && r.Interface != ifc && p.Flags&core.FlagLoopback == 0 && ifc.Link() != core.LinkLoopback {
