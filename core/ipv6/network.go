@@ -61,6 +61,7 @@ type device struct {
 	rs        *solicitation
 	ra        *advertised
 	mld       *listener
+	adverts   *advertiser
 }
 
 // known is the device of an interface if there is one.
@@ -191,6 +192,7 @@ func (d *device) start() {
 	}
 	d.generateLinkLocal()
 	d.startListener()
+	d.startAdvertising()
 }
 
 // down ends all that runs on an interface, and takes away the addresses that
@@ -202,6 +204,7 @@ func (d *device) down() {
 	}
 	d.stopSoliciting()
 	d.stopListener()
+	d.stopAdvertising()
 	d.setRouter(false)
 	d.net.removeConfigured(d)
 }

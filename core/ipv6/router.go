@@ -77,13 +77,17 @@ func (s *solicitation) Expire(_ *timer.Timer, now core.Time) {
 }
 
 // routerSolicit takes a Router Solicitation: a router learns the sender's
-// address (RFC 4861 §6.2.6). Advertising is the work of a routing daemon.
+// address and, if it advertises, answers (RFC 4861 §6.2.6).
 func (n *network) routerSolicit(p *core.Packet, m wire.ICMPv6) bool {
 	var o wire.NDOptions
 	if _, err := wire.ParseRouterSolicit(m, p.Src, p.HopLimit, &o); err != nil {
 		return false
 	}
-	if ifc := p.Interface; n.conf(ifc).Forwarding && o.Has&wire.NDHasSourceLL != 0 && discovers(ifc) {
+	ifc := p.Interface
+	if d := n.known(ifc); d != nil && d.adverts != nil {
+		d.adverts.solicited()
+	}
+	if n.conf(ifc).Forwarding && o.Has&wire.NDHasSourceLL != 0 && discovers(ifc) {
 		ifc.LearnNeighbour(p.Src, core.NeighbourUpdate{HWAddr: o.SourceLL, HasHWAddr: true, Override: true, Create: true, NotRouter: true})
 	}
 	return true
