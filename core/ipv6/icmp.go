@@ -41,6 +41,10 @@ func (n *network) icmpInput(p *core.Packet) {
 		n.drop(p, icmpInErrors)
 		return
 	}
+	if typ >= wire.ICMPv6RouterSolicit && typ <= wire.ICMPv6Redirect && p.Flags&core.FlagReassembled != 0 {
+		p.Free() // RFC 6980 §5: discovery in fragments is ignored silently
+		return
+	}
 	m = wire.ICMPv6(p.Linear())
 	ok := true
 	switch typ {

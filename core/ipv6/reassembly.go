@@ -79,6 +79,7 @@ func (n *network) unwrap(p *core.Packet, at int) *core.Packet {
 	b = p.Linear()
 	setNextBefore(b, at, next)
 	wire.IPv6(b).SetPayloadLen(p.Len() - headerSize)
+	p.Flags |= core.FlagReassembled
 	return p
 }
 

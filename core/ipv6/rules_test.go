@@ -186,3 +186,13 @@ func TestRejectedRoutesAreToldApart(t *testing.T) {
 		w.ExpectNothing()
 	}
 }
+
+func TestDiscoveryInFragmentsIsIgnored(t *testing.T) {
+	b := newBed(t)
+	w := b.wire("eth0", "fd00::1/64")
+	ask := wt.Ethernet(them, "33:33:ff:00:00:01").IPv6("fd00::2", "ff02::1:ff00:1", wt.TTL(255))
+	w.Inject(ask.Fragment(1, 0, false).NeighborSolicit("fd00::1", wt.SourceLL(them)))
+	w.ExpectNothing()
+	w.Inject(ask.DestinationOptions().NeighborSolicit("fd00::1", wt.SourceLL(them)))
+	w.Expect(wt.NeighborAdvert("SO", "fd00::1"))
+}
