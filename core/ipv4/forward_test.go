@@ -190,6 +190,13 @@ func TestRedirectIsSentForADetour(t *testing.T) {
 	if redirects > 6 {
 		t.Errorf("%d redirects for 50 packets", redirects)
 	}
+	// On a link that several networks do not share, only to a gateway of the source's network.
+	r.Advance(time.Minute)
+	r.set(t, "net.ipv4.conf.all.shared_media", "0")
+	r.set(t, "net.ipv4.conf.eth0.shared_media", "0")
+	eth.Inject(p)
+	eth.Expect(ICMP("redirect"))
+	eth.Expect(IPv4("10.3.0.2", "192.0.2.9"))
 	// Not to a source that is not on the link, nor when switched off.
 	r.Advance(time.Minute)
 	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("198.51.100.0/24"), Gateway: addr("10.3.0.2")})
@@ -292,4 +299,40 @@ func TestSourceRoutesAreFollowedWhereAccepted(t *testing.T) {
 	r.w0.Inject(IPv4(peer, us, TTL(9), IPOptions(131, 7, 4, 198, 51, 100, 9, 0)).Payload("data"))
 	r.w0.Expect(IPv4(us, peer).ICMP("unreachable", Code(5)))
 	r.w1.ExpectNothing()
+}
+
+func TestSuperSegmentsAreForwardedWhole(t *testing.T) {
+	r := newRouter(t) // w1 has an MTU of 600
+	for _, x := range []struct {
+		name    string
+		packet  Packet
+		segment uint16
+		whole   bool
+	}{
+		{"TCP that fits", IPv4(peer, far, DF(true)).TCP(Ports(5, 6), Flags("."), Timestamps(1, 2)).PayloadLen(1200), 600 - 52, true},
+		{"TCP one byte too long", IPv4(peer, far, DF(true)).TCP(Ports(5, 6), Flags("."), Timestamps(1, 2)).PayloadLen(1200), 600 - 51, false},
+		{"UDP that fits", IPv4(peer, far, DF(true)).UDP(Ports(5, 6)).PayloadLen(1200), 600 - 28, true},
+		{"UDP one byte too long", IPv4(peer, far, DF(true)).UDP(Ports(5, 6)).PayloadLen(1200), 600 - 27, false},
+	} {
+		r.w0.InjectFrames(core.Frame{Data: x.packet.Bytes(), Meta: core.FrameMeta{SegmentSize: x.segment}})
+		if got := len(r.w1.Sent()) > 0; got != x.whole {
+			t.Errorf("%s: forwarded %v", x.name, got)
+		}
+		if !x.whole {
+			r.w0.Expect(ICMP("unreachable", Code(4), MTU(600)))
+		}
+	}
+}
+
+func TestAnUnnumberedInterfaceBorrowsAnAddress(t *testing.T) {
+	b := newBench(t)
+	b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	w := b.Wire(b.in, "w1", core.LinkRaw)
+	if err := b.in.AddRoute(core.RouteEntry{Prefix: wire.MustPrefix("192.0.2.0/24"), Interface: w.Interface}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.send("192.0.2.1", 10, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Expect(IPv4(us, "192.0.2.1").UDP(Ports(5, 6), NoChecksum()))
 }

@@ -2,6 +2,7 @@ package ipv4_test
 
 import (
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func answered(w interface{ Sent() []core.Frame }, n int) bool {
 
 func TestReassemblyInAnyOrder(t *testing.T) {
 	for _, size := range []int{8, 64, 1024, 1480} {
-		for _, n := range []int{100, 4000, 20000, 65507 - 8} {
+		for _, n := range []int{100, 4000, 20000, 65507} {
 			if n/size > 1000 {
 				continue
 			}
@@ -303,4 +304,88 @@ func TestGroupsAndBroadcastsComeBackToUs(t *testing.T) {
 			t.Errorf("to %s: %d frames and %d copies, want %d and %d", x.dst, f, c, x.frames, x.copies)
 		}
 	}
+	b.count(t, "IpExt", "OutMcastPkts", 3+1) // and the report of the group
+	b.count(t, "IpExt", "OutBcastPkts", 2)
+	b.count(t, "IpExt", "OutBcastOctets", 80)
+}
+
+func TestErrorsQuoteTheReassembledHeader(t *testing.T) {
+	b := newBench(t)
+	b.sink.refuse = true
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	u := IPv4(peer, us).UDP(Ports(5, 6)).PayloadLen(24).Bytes()[20:]
+	w.Inject(IPv4(peer, us, Proto(17), ID(1), Offset(16)).Payload(string(u[16:])),
+		IPv4(peer, us, Proto(17), ID(1), MF(true)).Payload(string(u[:16])))
+	w.Expect(ICMP("unreachable", Code(3), Quote(IPv4(peer, us, ID(1), MF(false), Offset(0), Length(20+32)).UDP(Ports(5, 6)).PayloadLen(24))))
+}
+
+func TestAPacketOfTheMTUGoesWhole(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	for _, flags := range []core.PacketFlags{0, core.FlagDontFragment} {
+		if err := b.send(peer, 1472, flags); err != nil {
+			t.Fatal(err)
+		}
+		w.Expect(IPv4(us, peer, Length(1500), MF(false), DF(true)))
+	}
+	if err := b.send(peer, 1473, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Expect(IPv4(us, peer, MF(true)))
+	w.Expect(IPv4(us, peer, MF(false), Length(21)))
+	w.ExpectNothing()
+}
+
+func TestFragmentsOfARemovedInterfaceGo(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	w1 := b.Wire(b.in, "w1", core.LinkRaw, "10.1.0.1/24")
+	w.Inject(pieces(t, 100, 56, 1)[0])
+	w1.Inject(IPv4(far, us, Proto(1), ID(1), MF(true)).PayloadLen(64))
+	if err := b.in.RemoveDevice(w.Interface); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(31 * time.Second)
+	b.count(t, "Ip", "ReasmTimeout", 1)
+	w1.Expect(IPv4(nil, far).ICMP("time exceeded", Code(1)))
+}
+
+func TestHeadersOfTheCallerAreCompleted(t *testing.T) {
+	// raw(7): checksum and total length always, source and ID when zero.
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	send := func(frame []byte) error {
+		var err error
+		b.Domain.Do(func() {
+			p := b.in.NewPacket(core.Headroom, len(frame))
+			copy(p.Put(len(frame)), frame)
+			p.Dst, p.Flags = addr(peer), core.FlagHeader
+			err = b.in.Output(p)
+		})
+		return err
+	}
+	if err := send(IPv4("0.0.0.0", peer, ID(0), TTL(3), TOS(8), Length(99), Proto(253)).Payload("data").Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if h := wire.IPv4(w.Expect(IPv4(us, peer, TTL(3), TOS(8), Length(24), Proto(253)))); h.ID() == 0 {
+		t.Error("no identification")
+	}
+	if err := send(IPv4("192.0.2.7", peer, ID(77), Proto(253)).Payload("data").Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	w.Expect(IPv4("192.0.2.7", peer, ID(77)))
+	if err := send(IPv4(us, peer, ID(7), Proto(253)).PayloadLen(2000).Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	w.Expect(IPv4(us, peer, ID(7), MF(true)))
+	w.Expect(IPv4(us, peer, ID(7), MF(false)))
+	if err := send(IPv4(us, peer, DF(true), Proto(253)).PayloadLen(2000).Bytes()); err != syscall.EMSGSIZE {
+		t.Errorf("too long with DF: %v, want EMSGSIZE", err)
+	}
+	for _, bad := range [][]byte{make([]byte, 19), damage(IPv4(us, peer).Payload("x"), 0, 0x44), damage(IPv4(us, peer).Payload("x"), 0, 0x4f)} {
+		if err := send(bad); err != syscall.EINVAL {
+			t.Errorf("a bad header: %v, want EINVAL", err)
+		}
+	}
+	b.count(t, "Ip", "OutDiscards", 3)
 }

@@ -276,3 +276,12 @@ func TestPathMTUExpiresInCachedRoutes(t *testing.T) {
 		t.Errorf("path MTU %d after ten minutes, want 1500", got)
 	}
 }
+
+func TestPathMTUWithoutARoute(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	w.Inject(IPv4("10.0.0.9", us).ICMP("unreachable", Code(4), MTU(1300), Quote(toUDP(us, "192.0.2.1"))))
+	if len(b.sink.errors) != 1 || b.sink.errors[0].MTU != 0 {
+		t.Errorf("the transport heard %+v", b.sink.errors)
+	}
+}

@@ -5,7 +5,10 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/wire"
 	. "github.com/libos-go/libos/core/wire/wiretest"
+	"github.com/libos-go/libos/host"
 )
 
 // damage changes one byte of a packet.
@@ -248,5 +251,49 @@ func TestNeverAPanicOnTinyFrames(t *testing.T) {
 	b.count(t, "Arp", "InErrors", uint64(len(eth)-14))
 	if names := strings.Join(b.in.SysctlNames(), " "); !strings.Contains(names, "net.ipv4.conf.eth0.rp_filter") {
 		t.Errorf("no names of eth0 in %s", names)
+	}
+}
+
+func TestSourcesAreCheckedOnEachInterface(t *testing.T) {
+	b := newBench(t)
+	w0 := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	w1 := b.Wire(b.in, "w1", core.LinkRaw, "10.1.0.1/24")
+	b.set(t, "net.ipv4.conf.all.rp_filter", "1")
+	p := IPv4(peer, us).UDP(Ports(5, 6))
+	w0.Inject(p)
+	w1.Inject(p)
+	w0.Inject(p)
+	b.count(t, "Ip", "InDelivers", 2)
+	b.count(t, "Ip", "InAddrErrors", 1)
+	if err := b.in.AddRoute(core.RouteEntry{Prefix: wire.MustPrefix(peer + "/32"), Interface: w1.Interface}); err != nil {
+		t.Fatal(err)
+	}
+	w0.Inject(p) // what was concluded before the route came does not hold
+	b.count(t, "Ip", "InAddrErrors", 2)
+}
+
+func TestAHostDoesNotAnswerForOthers(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	w.Inject(IPv4(peer, "192.0.2.1").UDP(Ports(5, 6)), IPv4(peer, "10.0.0.77").UDP(Ports(5, 6)))
+	w.ExpectNothing()
+	b.count(t, "Ip", "InAddrErrors", 2)
+}
+
+func TestWithoutSysctlsTheDefaultsHold(t *testing.T) {
+	r := coretest.New(t, host.NewVirtual(1))
+	full := wiring(&sink{})
+	bare := &core.Wiring{Name: "bare", Networks: []core.NetworkEntry{{Network: full.Networks[0].Network}}}
+	in := r.Instance("a", bare)
+	w := r.Wire(in, "w0", core.LinkRaw, us+"/24")
+	r.Wire(in, "w1", core.LinkRaw, "10.1.0.1/24")
+	w.Inject(IPv4(peer, us).Echo(1, 1))
+	w.Expect(IPv4(us, peer, TTL(64)).EchoReply(1, 1))
+	w.Inject(IPv4(peer, "10.0.0.255").Echo(1, 1), IPv4(peer, far).UDP(Ports(5, 6)), IPv4(peer, us).EchoReply(1, 1))
+	w.ExpectNothing()
+	w.Inject(IPv4(peer, us).UDP(Ports(5, 6))) // no transport at all
+	w.Expect(ICMP("unreachable", Code(2)))
+	if got := r.Counter(in, "Ip", "DefaultTTL"); got != 64 {
+		t.Errorf("DefaultTTL is %d", got)
 	}
 }

@@ -238,3 +238,29 @@ func TestNonlocalBind(t *testing.T) {
 		}
 	})
 }
+
+func TestUnconnectedPingSocketsHearNoErrors(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	for _, connected := range []bool{false, true} {
+		s, _ := b.in.Socket(core.AFInet, core.SockDgram, 1)
+		to := core.SockAddr{Addr: addr(peer)}
+		m := core.Message{Data: echoRequest(1, ""), Addr: to, HasAddr: true}
+		if connected {
+			if err := s.Connect(to); err != nil {
+				t.Fatal(err)
+			}
+			m.HasAddr = false
+		}
+		if _, err := s.Send(&m); err != nil {
+			t.Fatal(err)
+		}
+		id := int(s.LocalAddr().Port)
+		w.Expect(IPv4(us, peer).Echo(id, 1))
+		w.Inject(IPv4("10.0.0.9", us).ICMP("unreachable", Code(1), Quote(IPv4(us, peer).Echo(id, 1))))
+		if got := s.Ready()&core.ReadyErr != 0; got != connected {
+			t.Errorf("connected %v: error pending %v", connected, got)
+		}
+		_ = s.Close()
+	}
+}
