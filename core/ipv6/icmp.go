@@ -74,7 +74,7 @@ func (n *network) icmpInput(p *core.Packet) {
 
 // echo answers an echo request in its own packet (RFC 4443 §4.2).
 func (n *network) echo(p *core.Packet) {
-	s := n.view.Block().(*Sysctls)
+	s := n.sys()
 	multicast := p.Dst.IsMulticast()
 	if s.EchoIgnoreAll || multicast && s.EchoIgnoreMcst || p.Src.IsUnspecified() || !p.Unshare() {
 		p.Free()

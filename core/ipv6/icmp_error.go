@@ -123,7 +123,7 @@ const (
 
 // mayError takes one error to dst out of the buckets.
 func (n *network) mayError(dst wire.Addr) bool {
-	every := n.view.Block().(*Sysctls).RateLimit
+	every := n.sys().RateLimit
 	if every == 0 {
 		return true
 	}
@@ -171,7 +171,7 @@ func (n *network) learnPathMTU(dst wire.Addr, mtu int, ifc *core.Interface) {
 	if err != nil || r.Type != core.RouteUnicast || mtu >= r.MTU {
 		return
 	}
-	n.in.SetPathMTU(dst, mtu, n.in.Now().Add(n.view.Block().(*Sysctls).MTUExpires))
+	n.in.SetPathMTU(dst, mtu, n.in.Now().Add(n.sys().MTUExpires))
 }
 
 // errnoOf is what a socket call reports for an error, and whether it ends a

@@ -30,21 +30,26 @@ func newPing(env core.Env) core.Handler { return ipcommon.NewPing(env, wire.Prot
 
 // network is the IPv6 of one instance.
 type network struct {
-	in      *core.Instance
-	view    core.SysctlView
-	count   counters
-	devices []*device // by interface index - 1; nil where nothing is known
-	closed  bool
-	secret  [2]uint64 // of flow labels and stable interface identifiers; 0 until drawn
-	limiter *errorLimiter
-	fragged *ipcommon.Reassembler
-	ids     ipcommon.Identifications
-	auto    *autoconf
-	params  core.NeighbourParams // the answer of NeighbourParams
+	in       *core.Instance
+	view     core.SysctlView
+	count    counters
+	devices  []*device // by interface index - 1; nil where nothing is known
+	closed   bool
+	secret   [2]uint64 // of flow labels and stable interface identifiers; 0 until drawn
+	limiter  *errorLimiter
+	fragged  *ipcommon.Reassembler
+	ids      ipcommon.Identifications
+	auto     *autoconf
+	params   core.NeighbourParams // the answer of NeighbourParams
+	untabled *untabled            // settings, where the wiring has no tables
 }
 
 func open(in *core.Instance, v core.SysctlView) core.Network {
-	return &network{in: in, view: v}
+	n := &network{in: in, view: v}
+	if v.Block() == nil || v.All() == nil {
+		n.untabled = newUntabled()
+	}
+	return n
 }
 
 // device is what IPv6 knows of an interface.

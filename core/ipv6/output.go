@@ -55,7 +55,7 @@ func (n *network) putHeader(p *core.Packet, r *core.Route) error {
 	}
 	p.SetTransportHeader()
 	label := p.FlowLabel
-	if label == 0 && n.view.Block().(*Sysctls).AutoFlowLabels > 0 {
+	if label == 0 && n.sys().AutoFlowLabels > 0 {
 		label = n.flowLabel(p)
 	}
 	hops := p.HopLimit

@@ -24,7 +24,7 @@ func (n *network) fragment(p *core.Packet, h wire.IPv6, at int) *core.Packet {
 		n.problem(p, bad)
 		return nil
 	}
-	s := n.view.Block().(*Sysctls)
+	s := n.sys()
 	if n.fragged == nil {
 		n.fragged = ipcommon.NewReassembler(n.in, int(s.FragHighThresh), s.FragTime, n.fragmentsExpired)
 	}

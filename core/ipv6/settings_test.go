@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	wt "github.com/libos-go/libos/core/wire/wiretest"
+	"github.com/libos-go/libos/host"
 )
 
 func (b *bed) get(name string) string {
@@ -325,4 +327,16 @@ func TestANewAddressIsAnnouncedIfAsked(t *testing.T) {
 	if n := count(w, wt.Ethernet(us, "33:33:00:00:00:01").IPv6("fd00::7", "ff02::1", wt.TTL(255)).NeighborAdvert("O", "fd00::7", wt.TargetLL(us))); n != 1 {
 		t.Errorf("%d advertisements", n)
 	}
+}
+
+func TestAWiringWithoutTablesHasTheDefaults(t *testing.T) {
+	r := coretest.New(t, host.NewVirtual(1))
+	in := r.Instance("bare", &core.Wiring{Name: "bare", Networks: []core.NetworkEntry{{Network: Protocol()}}})
+	w := r.Wire(in, "w0", core.LinkEthernet, "fd00::1/64")
+	r.Advance(30 * time.Second)
+	w.Sent()
+	w.Inject(wt.Ethernet(them, "33:33:ff:00:00:01").IPv6("fd00::2", "ff02::1:ff00:1", wt.TTL(255)).NeighborSolicit("fd00::1", wt.SourceLL(them)))
+	w.Inject(wt.Ethernet(them, us).IPv6("fd00::2", "fd00::1").Echo(1, 1))
+	w.Expect(wt.NeighborAdvert("SO", "fd00::1"))
+	w.Expect(wt.IPv6("fd00::1", "fd00::2", wt.TTL(64)).EchoReply(1, 1))
 }

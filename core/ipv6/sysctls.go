@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/sysctl"
 )
 
 // Sysctls are the settings of an instance (Documentation/networking/ip-sysctl).
@@ -52,12 +53,39 @@ type DeviceSysctls struct {
 	QueueLen        int           `sysctl:"net.ipv6.neigh.{dev}.unres_qlen" default:"101" range:"1..10000" help:"Packets kept while a neighbour is resolved."`
 }
 
-// conf is the interface's settings.
-func (n *network) conf(ifc *core.Interface) *DeviceSysctls {
-	return n.view.Device(ifc).(*DeviceSysctls)
+// sys is the instance's settings.
+func (n *network) sys() *Sysctls {
+	if s, ok := n.view.Block().(*Sysctls); ok {
+		return s
+	}
+	return &n.untabled.instance
 }
 
-func (n *network) confAll() *DeviceSysctls { return n.view.All().(*DeviceSysctls) }
+// conf is the interface's settings.
+func (n *network) conf(ifc *core.Interface) *DeviceSysctls {
+	if s, ok := n.view.Device(ifc).(*DeviceSysctls); ok {
+		return s
+	}
+	return &n.untabled.device
+}
+
+// confAll is the settings under "all".
+func (n *network) confAll() *DeviceSysctls {
+	if s, ok := n.view.All().(*DeviceSysctls); ok {
+		return s
+	}
+	return &n.untabled.device
+}
+
+// untabled is the default settings, for a wiring that has no sysctl tables.
+type untabled struct {
+	instance Sysctls
+	device   DeviceSysctls
+}
+
+func newUntabled() *untabled {
+	return &untabled{*sysctl.Of[Sysctls]().Default.(*Sysctls), *sysctl.Of[DeviceSysctls]().Default.(*DeviceSysctls)}
+}
 
 // NeighbourParams are the timing of neighbour discovery on an interface: the
 // settings, changed by what routers advertise (RFC 4861 §6.3.4). The result
@@ -78,7 +106,7 @@ func (n *network) NeighbourParams(ifc *core.Interface) *core.NeighbourParams {
 }
 
 // BindV6Only is IPV6_V6ONLY of new sockets.
-func (n *network) BindV6Only() bool { return n.view.Block().(*Sysctls).BindV6Only }
+func (n *network) BindV6Only() bool { return n.sys().BindV6Only }
 
 // InterfaceMTU is the largest IPv6 packet on an interface: the link's MTU, less
 // if the settings or a router say so, but never below 1280 for that.
