@@ -138,3 +138,49 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 		t.Errorf("only %d packets arrived", c.end.n)
 	}
 }
+
+// hole is a transport in which everything vanishes.
+type hole struct{ sink }
+
+func (*hole) Input(batch []*core.Packet) {
+	for _, p := range batch {
+		p.Free()
+	}
+}
+
+// BenchmarkDatagram is the time of a packet from one host's transport to
+// another's: output, a link in memory, input.
+func BenchmarkDatagram(b *testing.B) {
+	r := coretest.New(b, host.NewVirtual(1), coretest.Release())
+	w := wiring(&sink{})
+	x := &hole{}
+	w.Protocols[0].Protocol.New = func(in *core.Instance, _ core.SysctlView) core.Transport { return x }
+	from, to := r.Instance("a", w), r.Instance("b", w)
+	c := &cable{mac: wire.HWAddr{2, 0, 0, 0, 0, 1}}
+	d := &cable{mac: wire.HWAddr{2, 0, 0, 0, 0, 2}, other: c}
+	c.other = d
+	r.Attach(from, c, "eth0", us+"/24")
+	r.Attach(to, d, "eth0", peer+"/24")
+	dst, src := addr(peer), addr(us)
+	var route *core.Route
+	send := func() {
+		for range 16 {
+			p := from.NewPacket(core.Headroom, 1400)
+			p.Put(1400)
+			p.Dst, p.Src, p.Protocol, p.Route = dst, src, wire.ProtoUDP, route
+			_ = from.Output(p)
+		}
+	}
+	r.Domain.Do(func() { route, _ = from.Route(core.RouteQuery{Dst: dst, Src: src}) })
+	r.Domain.Do(send)
+	r.Domain.Do(func() { route, _ = from.Route(core.RouteQuery{Dst: dst, Src: src}) })
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i += 16 {
+		r.Domain.Do(send)
+	}
+	b.StopTimer()
+	if got := r.Counter(to, "Ip", "InDelivers"); got < uint64(b.N) {
+		b.Fatalf("%d of %d packets arrived", got, b.N)
+	}
+}

@@ -108,11 +108,7 @@ func (s *stack) reply(p *core.Packet, group bool, options []byte) {
 	if group {
 		src = wire.IPv4Any()
 	}
-	q := core.RouteQuery{Dst: dst, Src: src}
-	if r, err := s.in.Route(core.RouteQuery{Dst: p.Dst, Src: p.Dst}); err == nil && r.Type == core.RouteBroadcast {
-		q.Src = wire.IPv4Any()
-	}
-	r, err := s.in.Route(q)
+	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: src})
 	if err != nil {
 		s.i().n[icmpOutErrors]++
 		p.Free()

@@ -285,3 +285,14 @@ func TestPathMTUWithoutARoute(t *testing.T) {
 		t.Errorf("the transport heard %+v", b.sink.errors)
 	}
 }
+
+func TestErrorsFromTheInterfaceOfArrival(t *testing.T) {
+	r := newRouter(t)
+	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("192.0.2.0/24"), Gateway: addr(far)})
+	p := IPv4("192.0.2.9", "198.51.100.1").UDP(Ports(5, 6)) // comes by w0, but the way back is w1
+	r.w0.Inject(p)
+	r.w1.Expect(IPv4("10.1.0.1", "192.0.2.9").ICMP("unreachable", Code(0)))
+	r.set(t, "net.ipv4.icmp_errors_use_inbound_ifaddr", "1")
+	r.w0.Inject(p)
+	r.w1.Expect(IPv4(us, "192.0.2.9").ICMP("unreachable", Code(0)))
+}

@@ -1,6 +1,7 @@
 package ipv4
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -46,17 +47,34 @@ func (s *stack) output(p *core.Packet, options []byte) error {
 	}
 	p.SetTransportHeader()
 	h := wire.IPv4(p.Push(hl))
-	f := wire.IPv4Fields{TOS: p.TOS, TTL: p.HopLimit, Protocol: p.Protocol, Src: p.Src, Dst: p.Dst, Options: options, TotalLen: total}
-	if df {
-		f.Flags = wire.IPv4DontFragment // RFC 6864 §4.1: the ID of an atomic datagram means nothing
+	flags, id, ttl := wire.IPv4DontFragment, uint16(0), p.HopLimit
+	if !df { // RFC 6864 §4.1: the ID of an atomic datagram means nothing
+		flags, id = 0, uint16(s.ids.Next(s.in.Random(), p.Src, p.Dst, uint32(p.Protocol)))
+	}
+	if ttl == 0 && r.Type != core.RouteMulticast {
+		ttl = uint8(s.conf.DefaultTTL)
+	}
+	if len(options) == 0 {
+		putHeader(h, uint64(p.TOS), uint64(total), uint64(id), uint64(flags), uint64(ttl), uint64(p.Protocol), uint64(p.Src.V4()), uint64(p.Dst.V4()))
 	} else {
-		f.ID = uint16(s.ids.Next(s.in.Random(), p.Src, p.Dst, uint32(p.Protocol)))
+		h.Encode(&wire.IPv4Fields{TOS: p.TOS, ID: id, Flags: flags, TTL: ttl, Protocol: p.Protocol, Src: p.Src, Dst: p.Dst,
+			Options: options, TotalLen: total})
 	}
-	if f.TTL == 0 && r.Type != core.RouteMulticast {
-		f.TTL = uint8(s.conf.DefaultTTL)
-	}
-	h.Encode(&f)
 	return s.transmit(p, r, total, fits)
+}
+
+// putHeader writes a header without options with its checksum, summed from the
+// values that are at hand.
+func putHeader(h []byte, tos, total, id, flags, ttl, protocol, src, dst uint64) {
+	_ = h[wire.IPv4MinSize-1]
+	a := 0x45<<56 | tos<<48 | total<<32 | id<<16 | flags
+	b := ttl<<24 | protocol<<16
+	sum := a>>32 + a&0xffffffff + b + src + dst
+	sum = sum>>32 + sum&0xffffffff
+	b |= uint64(wire.Finish(uint32(sum>>32 + sum&0xffffffff)))
+	binary.BigEndian.PutUint64(h, a)
+	binary.BigEndian.PutUint64(h[8:], b<<32|src)
+	binary.BigEndian.PutUint32(h[16:], uint32(dst))
 }
 
 // outputRaw completes a header that came with the packet (IP_HDRINCL, raw(7)):
