@@ -291,3 +291,15 @@ func TestAScanDoesNotPushLiveNeighboursOut(t *testing.T) {
 		}
 	})
 }
+
+func TestALinkWithoutARPStaysSilent(t *testing.T) {
+	b := newBench(t)
+	w := b.WireWith(b.in, "eth0", core.Properties{Kind: "wire", Link: core.LinkEthernet, MTU: 1500, HWAddr: wire.MustHWAddr(mac),
+		Flags: core.FlagBroadcast | core.FlagNoARP}, us+"/24")
+	w.ExpectNothing() // no announcement
+	w.Inject(Ethernet(mac2, all).ARPRequest(mac2, peer, us))
+	w.ExpectNothing()
+	b.count(t, "Arp", "InErrors", 1)
+	_ = b.send(peer, 10, 0)
+	w.Expect(Ethernet(mac, "00:00:00:00:00:00").IPv4(us, peer))
+}

@@ -128,6 +128,7 @@ func BenchmarkForward(b *testing.B) {
 }
 
 func TestForwardingAllocatesNothing(t *testing.T) {
+	t.Setenv(coretest.PcapVariable, "") // recording allocates
 	c := newChain(t, 3, coretest.Release())
 	frames := []core.Frame{{Data: IPv4("10.0.0.9", "10.8.0.9").UDP(Ports(5, 6)).PayloadLen(1400).Bytes()}}
 	c.first.InjectFrames(frames...)

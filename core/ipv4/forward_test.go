@@ -336,3 +336,15 @@ func TestAnUnnumberedInterfaceBorrowsAnAddress(t *testing.T) {
 	}
 	w.Expect(IPv4(us, "192.0.2.1").UDP(Ports(5, 6), NoChecksum()))
 }
+
+func TestBroadcastFramesWithoutARouteAreSilent(t *testing.T) {
+	r := newRouter(t)
+	eth := r.Wire(r.in, "eth0", core.LinkEthernet, "10.3.0.1/24")
+	r.Domain.Do(func() { eth.Interface.SetNeighbour(addr("10.3.0.2"), wire.MustHWAddr(mac2)) })
+	eth.Sent()
+	p := IPv4("10.3.0.2", "198.51.100.1").UDP(Ports(5, 6))
+	eth.Inject(Ethernet(mac2, all).Then(p))
+	eth.ExpectNothing()
+	eth.Inject(Ethernet(mac2, mac).Then(p))
+	eth.Expect(ICMP("unreachable", Code(0)))
+}
