@@ -241,3 +241,112 @@ func TestARemovedAddressIsForgotten(t *testing.T) {
 		t.Errorf("%d probes for an address that is gone", n)
 	}
 }
+
+func TestAnAddressInUseIsNotGivenUp(t *testing.T) {
+	b := newBed(t)
+	w := b.wire("eth0", "fd00::1/64")
+	w.Inject(wt.Ethernet(them, "33:33:00:00:00:01").IPv6("fd00::1", "ff02::1", wt.TTL(255)).NeighborAdvert("O", "fd00::1", wt.TargetLL(them)))
+	if f, ok := b.flags(w.Interface, "fd00::1"); !ok || f&core.AddressDADFailed != 0 {
+		t.Errorf("flags %x, %v", f, ok)
+	}
+}
+
+func TestLoopbackAddressesLiveOnLoopback(t *testing.T) {
+	b := newBed(t)
+	w := b.WireWith(b.in, "lo", core.Properties{Kind: "lo", Link: core.LinkLoopback, MTU: 65535, Flags: core.FlagIsLoopback}, "::1/128")
+	w.Inject(wt.IPv6("::1", "::1").UDP(wt.Ports(1, 2)))
+	if len(b.udp.got) != 1 {
+		t.Error("::1 does not reach ::1")
+	}
+	b.Advance(time.Minute)
+	w.ExpectNothing() // no discovery, no groups
+}
+
+func TestRedirectedNeighboursAreRoutersOrNot(t *testing.T) {
+	for target, router := range map[string]bool{"fe80::9": true, "2600::1": false} {
+		b := newBed(t)
+		w := b.wire("eth0", "2001:db8:1::5/64", "fe80::5/64")
+		b.route("::/0", routerLL, w.Interface)
+		w.Inject(wt.Ethernet(them, us).IPv6(routerLL, "2001:db8:1::5", wt.TTL(255)).
+			ICMP("redirect", wt.Target(target), wt.Destination("2600::1"), wt.TargetLL(them)))
+		b.Domain.Do(func() {
+			if n := w.Interface.Neighbour(wire.MustAddr(target)); n == nil || n.Router != router {
+				t.Errorf("%s: %+v", target, n)
+			}
+		})
+	}
+}
+
+func TestReportsFillTheirMessages(t *testing.T) {
+	b := newBed(t)
+	w := b.wire("eth0")
+	for i := range uint64(100) {
+		b.Domain.Do(func() { w.Interface.JoinGroup(wire.Addr{Hi: 0xff05 << 48, Lo: 1000 + i}) })
+	}
+	b.Advance(5 * time.Second)
+	w.Sent()
+	w.Inject(query(2, "", 1000))
+	b.Advance(1100 * time.Millisecond)
+	sent := w.Sent()
+	if len(sent) != 2 {
+		t.Errorf("%d messages for 100 groups", len(sent))
+	}
+	for _, f := range sent {
+		wt.Check(t, f.Data, wt.ICMP("multicast listener report v2"))
+	}
+}
+
+func TestQueriesForSourcesAreAnsweredTogether(t *testing.T) {
+	b := newBed(t)
+	w := b.wire("eth0", "fe80::5/64")
+	b.join(w, "ff05::8", true)
+	b.Advance(5 * time.Second)
+	w.Sent()
+	w.Inject(query(2, "ff05::8", 5000, wire.MustAddr("2001::1")), query(2, "ff05::8", 5000, wire.MustAddr("2001::2"), wire.MustAddr("2001::1")))
+	b.Advance(6 * time.Second)
+	expectHeard(t, w, "1 ff05::8 2001::1 2001::2")
+	w.Inject(query(2, "ff05::8", 5000, wire.MustAddr("2001::1")), query(2, "ff05::8", 5000))
+	b.Advance(6 * time.Second)
+	expectHeard(t, w, "2 ff05::8")
+}
+
+func TestOnlyHostsOfALinkLookForRouters(t *testing.T) {
+	for _, c := range []struct {
+		name, forwarding, acceptRA string
+		link                       core.Link
+		want                       bool
+	}{
+		{"host", "0", "1", core.LinkEthernet, true},
+		{"router", "1", "1", core.LinkEthernet, false},
+		{"router that listens", "1", "2", core.LinkEthernet, true},
+		{"host that does not listen", "0", "0", core.LinkEthernet, false},
+		{"link without link layer", "0", "1", core.LinkRaw, false},
+	} {
+		b := newBed(t)
+		set(b.in, "net.ipv6.conf.all.forwarding", c.forwarding)
+		set(b.in, "net.ipv6.conf.default.accept_ra", c.acceptRA)
+		w := b.Wire(b.in, "x0", c.link)
+		b.Advance(time.Minute)
+		if n := count(w, wt.ICMP("router solicitation")); (n > 0) != c.want {
+			t.Errorf("%s: %d solicitations", c.name, n)
+		}
+	}
+}
+
+func TestARouterForgetsRoutersUnlessItListens(t *testing.T) {
+	for acceptRA, want := range map[string]bool{"1": false, "2": true} {
+		b := newBed(t)
+		w := b.ethernet("eth0")
+		set(b.in, "net.ipv6.conf.eth0.accept_ra", acceptRA)
+		b.Advance(3 * time.Second)
+		w.Inject(advert(wire.RouterAdvertFields{Lifetime: 1800}, sourceLL(them)))
+		set(b.in, "net.ipv6.conf.all.forwarding", "1")
+		got := false
+		for _, e := range b.in.Routes() {
+			got = got || e.Protocol == core.RouteByRA
+		}
+		if got != want {
+			t.Errorf("accept_ra %s: the route is there: %v", acceptRA, got)
+		}
+	}
+}
