@@ -7,9 +7,11 @@ import (
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
+	"github.com/libos-go/libos/protocols/udp"
 )
 
 // Wiring is what an instance of the configuration default is made of. Each call
@@ -47,11 +49,15 @@ func assemble(set *feature.Set) *core.Wiring {
 		Protocols: []core.ProtocolEntry{
 			{Protocol: ipv4.PingProtocol()},
 			{Protocol: ipv6.PingProtocol()},
+			{Protocol: udp.Protocol(), Sysctls: udpSysctls(set)},
 		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
 			tun.Kind(),
 			tunvnet.Kind(),
+		},
+		Sysctls: []*sysctl.Table{
+			corePortSysctls(set),
 		},
 		Loopback:   loopback.Device,
 		EtherType:  etherType,
@@ -65,8 +71,9 @@ func assemble(set *feature.Set) *core.Wiring {
 func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
-		Protocols: []string{"IPV4", "IPV6"},
+		Protocols: []string{"IPV4", "IPV6", "UDP"},
 		Devices:   []string{"LOOPBACK", "TUN", "TUN_VNET_HDR"},
+		Sysctls:   []string{""},
 		Loopback:  "LOOPBACK",
 	}
 }

@@ -22,6 +22,8 @@ func ipProtocol(n uint8) int {
 		return 0 // ping
 	case 58:
 		return 1 // ping6
+	case 17:
+		return 2 // udp
 	}
 	return -1
 }
@@ -35,6 +37,8 @@ func socketKind(family, typ, protocol int) int {
 			switch protocol {
 			case 1:
 				return 0 // ping
+			case 0, 17:
+				return 2 // udp
 			}
 		}
 	case 10:
@@ -43,6 +47,8 @@ func socketKind(family, typ, protocol int) int {
 			switch protocol {
 			case 58:
 				return 1 // ping6
+			case 0, 17:
+				return 2 // udp
 			}
 		}
 	}

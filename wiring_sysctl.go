@@ -3,10 +3,12 @@
 package libos
 
 import (
+	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/protocols/udp"
 	"math"
 	"time"
 )
@@ -1071,6 +1073,86 @@ func ipv6DeviceSysctls(_ *feature.Set) *sysctl.Table {
 		},
 		Clone: func(block any) any {
 			c := *block.(*ipv6.DeviceSysctls)
+			return &c
+		},
+	}
+}
+
+// udpSysctls is the table of protocols/udp.Sysctls.
+func udpSysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/protocols/udp.Sysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.ipv4.udp_rmem_min",
+				Kind:    sysctl.Int,
+				Min:     4096,
+				Max:     math.MaxInt32,
+				Unit:    "bytes",
+				Default: "4096",
+				Help:    "Receive memory that each socket can use even when memory is short.",
+				Field:   "RmemMin",
+				Pointer: func(block any) any {
+					return &block.(*udp.Sysctls).RmemMin
+				},
+			},
+			{
+				Name:    "net.ipv4.udp_wmem_min",
+				Kind:    sysctl.Int,
+				Min:     4096,
+				Max:     math.MaxInt32,
+				Unit:    "bytes",
+				Default: "4096",
+				Help:    "Send memory that each socket can use even when memory is short.",
+				Field:   "WmemMin",
+				Pointer: func(block any) any {
+					return &block.(*udp.Sysctls).WmemMin
+				},
+			},
+		},
+		Default: &udp.Sysctls{
+			RmemMin: 4096,
+			WmemMin: 4096,
+		},
+		Clone: func(block any) any {
+			c := *block.(*udp.Sysctls)
+			return &c
+		},
+	}
+}
+
+// corePortSysctls is the table of core.PortSysctls.
+func corePortSysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/core.PortSysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.ipv4.ip_local_port_range",
+				Kind:    sysctl.Ints,
+				Min:     1,
+				Max:     65535,
+				Default: "32768 60999",
+				Help:    "First and last port chosen for sockets that ask for none (RFC 6056).",
+				Field:   "Range",
+				Pointer: func(block any) any {
+					return &block.(*core.PortSysctls).Range
+				},
+			},
+			{
+				Name:  "net.ipv4.ip_local_reserved_ports",
+				Kind:  sysctl.String,
+				Help:  "Ports that are never chosen, as a list of numbers and ranges: 8080,9000-9010.",
+				Field: "Reserved",
+				Pointer: func(block any) any {
+					return &block.(*core.PortSysctls).Reserved
+				},
+			},
+		},
+		Default: &core.PortSysctls{
+			Range: [2]int32{32768, 60999},
+		},
+		Clone: func(block any) any {
+			c := *block.(*core.PortSysctls)
 			return &c
 		},
 	}

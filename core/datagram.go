@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -12,36 +13,46 @@ import (
 type datagramEndpoint struct {
 	socket     *Socket
 	sep        *separable
+	route      *Route // of the last datagram
+	queue      PacketList
+	pending    *Op // an operation that the protocol has not ended yet
+	accepts    *acceptQueue
 	local      SockAddr
 	peer       SockAddr
-	bound      bool
+	queued     int32 // truesize of the queue
+	ready      Ready // the protocol's own
 	connected  bool
 	shutRead   bool
 	shutWrite  bool
-	ready      Ready // the protocol's own
-	route      *Route
-	queue      PacketList
-	queued     int // truesize of the queue
-	pending    *Op // an operation that the protocol has not ended yet
-	backlog    []*Socket
-	backlogMax int
+	anySource  bool // bound to a group or broadcast address: no source to send from
+	linkDevice bool // the bound device came with a link-local address
 }
 
-// control runs op; EAGAIN while the protocol has not ended it.
+// acceptQueue holds connections that wait for Accept.
+type acceptQueue struct {
+	sockets []*Socket
+	most    int
+}
+
+// errPending is what an endpoint returns while another process works on the
+// call: the caller waits, also if the socket is non-blocking, and tries again.
+var errPending = errors.New("the operation is under way")
+
+// control runs op; errPending while the protocol has not ended it.
 func (e *datagramEndpoint) control(op *Op) error {
 	if p := e.pending; p != nil {
 		if !p.Done {
-			return syscall.EAGAIN
+			return errPending
 		}
 		e.pending = nil
-		if p.Kind == op.Kind {
+		if p.Kind == op.Kind && p.Level == op.Level && p.Name == op.Name {
 			*op = *p
 			return op.Err
 		}
 	}
+	o := e.socket.options
 	op.Socket = e.socket.id
-	op.Device = int(e.socket.options.Device)
-	o := &e.socket.options
+	op.Device = int(o.Device)
 	if o.ReuseAddr {
 		op.Flags |= OpReuseAddr
 	}
@@ -55,47 +66,89 @@ func (e *datagramEndpoint) control(op *Op) error {
 	if !op.Done {
 		p := *op
 		e.pending = &p
-		return syscall.EAGAIN
+		return errPending
 	}
 	return op.Err
 }
 
 // completed takes the end of a pending operation.
 func (e *datagramEndpoint) completed(op *Op) {
-	if e.pending != nil && e.pending.Kind == op.Kind {
-		*e.pending = *op
+	if p := e.pending; p != nil && p.Kind == op.Kind {
+		*p = *op
 	}
 	e.socket.Wake(ReadyIn | ReadyOut)
 }
 
+// Opened tells whether the protocol has taken the socket.
+func (e *datagramEndpoint) opened() error {
+	p := e.pending
+	if p == nil || p.Kind != OpOpen {
+		return nil
+	}
+	if !p.Done {
+		return errPending
+	}
+	e.pending = nil
+	return p.Err
+}
+
+func (e *datagramEndpoint) bound() bool { return e.local.Port != 0 }
+
 func (e *datagramEndpoint) Bind(a SockAddr) error {
-	if e.bound {
+	if e.bound() {
 		return syscall.EINVAL
 	}
-	if err := e.socket.checkLocal(a); err != nil {
+	typ, err := e.socket.localType(a)
+	if err != nil {
 		return err
 	}
-	op := Op{Kind: OpBind, Addr: a, Family: e.socket.family}
+	if err := e.linkScope(a); err != nil {
+		return err
+	}
+	op := Op{Kind: OpBind, Addr: a, Family: int(e.socket.family), Ports: e.socket.instance.PortRange()}
 	if err := e.control(&op); err != nil {
 		return err
 	}
-	e.local, e.bound = op.Local, true
+	e.local, e.route = op.Local, nil
+	e.anySource = typ == RouteMulticast || typ == RouteBroadcast
+	return nil
+}
+
+// linkScope binds the socket to the link that a link-local address names. It
+// must be named by the address or be bound already (net/ipv6/datagram.c).
+func (e *datagramEndpoint) linkScope(a SockAddr) error {
+	if a.Addr.Is4() || !a.Addr.IsLinkLocalUnicast() {
+		return nil
+	}
+	o := e.socket.options
+	switch {
+	case a.Scope == 0 && o.Device == 0:
+		return syscall.EINVAL
+	case a.Scope == 0:
+	case e.socket.instance.InterfaceByIndex(int(a.Scope)) == nil:
+		return syscall.ENODEV
+	case o.Device == 0:
+		e.socket.own().Device = int32(a.Scope)
+		e.linkDevice = true
+	case o.Device != int32(a.Scope):
+		return syscall.EINVAL
+	}
 	return nil
 }
 
 // autobind gives an unbound socket a port.
 func (e *datagramEndpoint) autobind() error {
-	if e.bound {
+	if e.bound() {
 		return nil
 	}
-	op := Op{Kind: OpBind, Family: e.socket.family}
+	op := Op{Kind: OpBind, Family: int(e.socket.family), Ports: e.socket.instance.PortRange()}
 	if e.socket.family == afInet {
-		op.Addr.Addr = wire.FromV4(0)
+		op.Addr.Addr = wire.IPv4Any()
 	}
 	if err := e.control(&op); err != nil {
 		return err
 	}
-	e.local, e.bound = op.Local, true
+	e.local = op.Local
 	return nil
 }
 
@@ -103,14 +156,13 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 	if err := e.autobind(); err != nil {
 		return err
 	}
-	in := e.socket.instance
-	src := e.local.Addr
-	r, err := in.Route(RouteQuery{Dst: a.Addr, Src: src, Interface: e.socket.outInterface(a)})
-	if err != nil {
+	a.Addr = destination(a.Addr)
+	if err := e.linkScope(a); err != nil {
 		return err
 	}
-	if r.Type == RouteBroadcast && !e.socket.options.Broadcast {
-		return syscall.EACCES
+	r, err := e.lookup(a, e.source(), 0)
+	if err != nil {
+		return err
 	}
 	op := Op{Kind: OpConnect, Addr: a, Local: SockAddr{Addr: r.Src, Port: e.local.Port, Scope: e.local.Scope}}
 	if err := e.control(&op); err != nil {
@@ -121,130 +173,60 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 	return nil
 }
 
-// Disconnect dissolves the association (connect(2) with AF_UNSPEC).
+// Disconnect dissolves the association (connect(2) with AF_UNSPEC): a local
+// address or port that the user did not ask for is given up.
 func (e *datagramEndpoint) Disconnect() error {
 	op := Op{Kind: OpConnect, Flags: OpDissolve}
 	if err := e.control(&op); err != nil {
 		return err
+	}
+	if e.linkDevice {
+		e.socket.own().Device, e.linkDevice = 0, false
 	}
 	e.local, e.peer, e.connected, e.route = op.Local, SockAddr{}, false, nil
 	return nil
 }
 
 func (e *datagramEndpoint) Listen(backlog int) error {
-	if err := e.autobind(); err != nil {
-		return err
+	if e.accepts == nil {
+		if err := e.autobind(); err != nil {
+			return err
+		}
 	}
 	op := Op{Kind: OpListen, Value: backlog}
 	if err := e.control(&op); err != nil {
 		return err
 	}
-	e.backlogMax = max(1, backlog)
+	if e.accepts == nil {
+		e.accepts = &acceptQueue{}
+	}
+	e.accepts.most = max(1, backlog)
 	return nil
 }
 
+// Listening tells whether the socket accepts connections (SO_ACCEPTCONN).
+func (e *datagramEndpoint) Listening() bool { return e.accepts != nil }
+
 func (e *datagramEndpoint) Accept() (*Socket, error) {
-	if e.backlogMax == 0 {
+	q := e.accepts
+	switch {
+	case q == nil && e.socket.typ == SockDgram:
+		return nil, syscall.EOPNOTSUPP
+	case q == nil:
 		return nil, syscall.EINVAL
-	}
-	if len(e.backlog) == 0 {
+	case len(q.sockets) == 0:
 		return nil, syscall.EAGAIN
 	}
-	s := e.backlog[0]
-	e.backlog = append(e.backlog[:0], e.backlog[1:]...)
+	s := q.sockets[0]
+	q.sockets = append(q.sockets[:0], q.sockets[1:]...)
 	return s, nil
-}
-
-func (e *datagramEndpoint) Send(m *Message) (int, error) {
-	if e.shutWrite {
-		return 0, syscall.EPIPE
-	}
-	if err := e.socket.takeError(); err != nil {
-		return 0, err
-	}
-	if m.Flags&MsgOOB != 0 {
-		return 0, syscall.EOPNOTSUPP
-	}
-	dst := e.peer
-	if m.HasAddr {
-		if err := e.socket.checkPeer(m.Addr); err != nil {
-			return 0, err
-		}
-		dst = m.Addr
-	} else if !e.connected {
-		return 0, syscall.EDESTADDRREQ
-	}
-	if dst.Port == 0 && (SocketKind{Protocol: e.socket.protocol}).ByDefault() { // echo has no ports
-		return 0, syscall.EINVAL
-	}
-	n := m.Len()
-	if n > maxDatagram {
-		return 0, syscall.EMSGSIZE
-	}
-	if err := e.autobind(); err != nil {
-		return 0, err
-	}
-	s, in := e.socket, e.socket.instance
-	r, err := e.routeTo(dst, m)
-	if err != nil {
-		return 0, err
-	}
-	if r.Type == RouteBroadcast && !s.options.Broadcast {
-		return 0, syscall.EACCES
-	}
-	p := in.NewPacket(Headroom, n)
-	if p == nil {
-		return 0, syscall.ENOBUFS
-	}
-	m.CopyIn(p.Put(n))
-	p.Src, p.SrcPort, p.Dst, p.DstPort = r.Src, e.local.Port, dst.Addr, dst.Port
-	p.Route, p.Interface = r, r.Interface
-	s.options.stamp(p, r)
-	if m.HasTOS {
-		p.TOS = m.TOS
-	}
-	if m.HasHopLimit {
-		p.HopLimit = m.HopLimit
-	}
-	batch := [1]*Packet{p}
-	if err := e.sep.handler.Send(s.id, batch[:]); err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-const maxDatagram = 65535
-
-// routeTo is the route to dst, remembered from the last datagram if it fits.
-func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
-	src, oif := e.local.Addr, e.socket.outInterface(dst)
-	if m.HasPacketInfo {
-		if !m.PacketInfo.Addr.IsUnspecified() {
-			src = m.PacketInfo.Addr
-		}
-		if m.PacketInfo.Interface != 0 {
-			oif = m.PacketInfo.Interface
-		}
-	}
-	if r := e.route; r != nil && r.key.dst == dst.Addr && r.key.src == src && int(r.key.oif) == oif && r.Valid() {
-		return r, nil
-	}
-	if dst.Addr.IsMulticast() && oif == 0 {
-		oif = int(e.socket.options.MulticastInterface)
-	}
-	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif})
-	if err != nil {
-		return nil, err
-	}
-	e.route = r
-	return r, nil
 }
 
 // enqueue puts a datagram into the receive queue; false when it is full (p is
 // freed).
 func (e *datagramEndpoint) enqueue(p *Packet) bool {
-	size := p.TrueSize()
-	if e.shutRead || e.queued+size > int(e.socket.options.ReceiveBuffer) && e.queue.Len() > 0 {
+	size := int32(p.TrueSize())
+	if e.shutRead || e.queue.head != nil && e.queued+size > e.socket.options.ReceiveBuffer {
 		p.Free()
 		return false
 	}
@@ -260,11 +242,11 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	if m.Flags&MsgOOB != 0 {
 		return 0, syscall.EOPNOTSUPP
 	}
-	p := e.queue.Peek()
+	if e.socket.err != 0 {
+		return 0, e.socket.takeError()
+	}
+	p := e.queue.head
 	if p == nil {
-		if err := e.socket.takeError(); err != nil {
-			return 0, err
-		}
 		if e.shutRead {
 			return 0, nil
 		}
@@ -272,27 +254,35 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	}
 	n := m.CopyOut(p)
 	m.Addr, m.HasAddr = SockAddr{Addr: p.Src, Port: p.SrcPort}, true
-	if p.Src.IsLinkLocalUnicast() && !p.Src.Is4() && p.Interface != nil {
-		m.Addr.Scope = uint32(p.Interface.index)
+	ifindex := p.Ifindex()
+	if !p.Src.Is4() && p.Src.IsLinkLocalUnicast() {
+		m.Addr.Scope = uint32(ifindex)
 	}
 	m.TOS, m.HopLimit = p.TOS, p.HopLimit
-	m.PacketInfo.Addr = p.Dst
-	if p.Interface != nil {
-		m.PacketInfo.Interface = p.Interface.index
-	}
+	m.PacketInfo = PacketInfo{Addr: p.Dst, Interface: ifindex}
 	m.Arrival = p.Arrival
-	if n < p.Len() {
+	m.OutFlags = 0
+	if whole := p.Len(); n < whole {
 		m.OutFlags |= MsgTrunc
 		if m.Flags&MsgTrunc != 0 {
-			n = p.Len()
+			n = whole
 		}
 	}
 	if m.Flags&MsgPeek == 0 {
 		e.queue.Pop()
-		e.queued -= p.TrueSize()
+		e.queued -= int32(p.TrueSize())
 		p.Free()
 	}
 	return n, nil
+}
+
+// nextSize is the length of the next datagram (ioctl SIOCINQ), 0 if there is
+// none.
+func (e *datagramEndpoint) nextSize() int {
+	if p := e.queue.head; p != nil {
+		return p.Len()
+	}
+	return 0
 }
 
 func (e *datagramEndpoint) Shutdown(how int) error {
@@ -312,11 +302,13 @@ func (e *datagramEndpoint) Shutdown(how int) error {
 func (e *datagramEndpoint) Close() {
 	e.queue.Free()
 	e.queued = 0
-	for _, c := range e.backlog {
-		c.closeLocked()
+	if e.accepts != nil {
+		for _, c := range e.accepts.sockets {
+			c.closeLocked()
+		}
+		e.accepts = nil
 	}
-	e.backlog = nil
-	e.pending = nil
+	e.pending = nil // its completion finds no socket
 	op := Op{Kind: OpClose}
 	_ = e.control(&op)
 	e.pending = nil
@@ -327,7 +319,7 @@ func (e *datagramEndpoint) Ready() Ready {
 	if !e.shutWrite {
 		r |= ReadyOut
 	}
-	if e.queue.Len() > 0 || len(e.backlog) > 0 {
+	if e.queue.head != nil || e.accepts != nil && len(e.accepts.sockets) > 0 {
 		r |= ReadyIn
 	}
 	if e.shutRead {
@@ -354,4 +346,12 @@ func (e *datagramEndpoint) Option(level, name int, buf []byte) (int, error) {
 		return 0, err
 	}
 	return copy(buf, op.Data), nil
+}
+
+// BindingChanged tells the protocol that SO_REUSEADDR, SO_REUSEPORT or
+// SO_BINDTODEVICE of the socket changed.
+func (e *datagramEndpoint) BindingChanged(name int) error {
+	e.route = nil
+	op := Op{Kind: OpSetOption, Level: SolSocket, Name: name}
+	return e.control(&op)
 }

@@ -32,6 +32,9 @@ type Domain struct {
 	packets *allocator.Cache[Packet]
 	caches  map[string]any
 
+	messages     []*Message // idle
+	reservations []*Reservation
+
 	run   runQueue
 	local localQueue
 	batch [64]*Packet // on their way to a device, during one Send

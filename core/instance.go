@@ -28,7 +28,9 @@ type Instance struct {
 	sockets    socketTable
 	sysctls    sysctlState
 	random     Source
-	closed     bool
+	// socketDefaults are the options of sockets that have changed none.
+	socketDefaults *SocketOptions
+	closed         bool
 }
 
 // Options are the choices made when an instance is created.

@@ -76,3 +76,41 @@ func (m *Message) CopyOut(p *Packet) int {
 	}
 	return n
 }
+
+// takeMessage and takeReservation lend what one call needs and would otherwise
+// come from the Go heap, since it is passed through an interface.
+func (d *Domain) takeMessage() *Message {
+	if n := len(d.messages); n > 0 {
+		m := d.messages[n-1]
+		d.messages = d.messages[:n-1]
+		return m
+	}
+	return new(Message)
+}
+
+func (d *Domain) giveMessage(m *Message) {
+	*m = Message{}
+	if len(d.messages) < idleCalls {
+		d.messages = append(d.messages, m)
+	}
+}
+
+func (d *Domain) takeReservation() *Reservation {
+	if n := len(d.reservations); n > 0 {
+		r := d.reservations[n-1]
+		d.reservations = d.reservations[:n-1]
+		return r
+	}
+	return new(Reservation)
+}
+
+func (d *Domain) giveReservation(r *Reservation) {
+	clear(r.Pieces[:r.N])
+	r.N, r.Bytes = 0, 0
+	if len(d.reservations) < idleCalls {
+		d.reservations = append(d.reservations, r)
+	}
+}
+
+// idleCalls bounds what is kept for later calls.
+const idleCalls = 64

@@ -33,15 +33,14 @@ func (c *Conn) network() string {
 func (c *Conn) fail(op, call string, err error) error {
 	e := &net.OpError{Op: op, Net: c.network(), Source: c.LocalAddr(), Err: wrap(call, err)}
 	if a, err := c.s.PeerAddr(); err == nil {
-		e.Addr = netAddr(c.s.typ, c.s.instance, a)
+		e.Addr = netAddr(int(c.s.typ), c.s.instance, a)
 	}
 	return e
 }
 
 // Read implements net.Conn.
 func (c *Conn) Read(b []byte) (int, error) {
-	m := Message{Data: b}
-	n, err := c.s.Receive(&m)
+	n, _, err := c.s.read(b)
 	if err != nil {
 		return n, c.fail("read", "read", err)
 	}
@@ -53,8 +52,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *Conn) Write(b []byte) (int, error) {
-	m := Message{Data: b, Flags: MsgNoSignal}
-	n, err := c.s.Send(&m)
+	n, err := c.s.write(b, nil)
 	if err != nil {
 		return n, c.fail("write", "write", err)
 	}
@@ -84,7 +82,7 @@ func (c *Conn) shutdown(how int) error {
 }
 
 // LocalAddr implements net.Conn.
-func (c *Conn) LocalAddr() net.Addr { return netAddr(c.s.typ, c.s.instance, c.s.LocalAddr()) }
+func (c *Conn) LocalAddr() net.Addr { return netAddr(int(c.s.typ), c.s.instance, c.s.LocalAddr()) }
 
 // RemoteAddr implements net.Conn; nil for a socket that is not connected.
 func (c *Conn) RemoteAddr() net.Addr {
@@ -92,7 +90,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	if err != nil {
 		return nil
 	}
-	return netAddr(c.s.typ, c.s.instance, a)
+	return netAddr(int(c.s.typ), c.s.instance, a)
 }
 
 // SetDeadline implements net.Conn. t is read on the host's clock: in virtual
@@ -158,7 +156,7 @@ func (c *Conn) SetLinger(sec int) error {
 	if sec < 0 {
 		d = -1
 	}
-	c.s.instance.domain.Do(func() { c.s.Options().Linger = d })
+	c.s.instance.domain.Do(func() { c.s.OwnOptions().Linger = d })
 	return nil
 }
 
@@ -200,22 +198,20 @@ type PacketConn struct{ Conn }
 
 // ReadFrom implements net.PacketConn.
 func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	m := Message{Data: b}
-	n, err := c.s.Receive(&m)
+	n, from, err := c.s.read(b)
 	if err != nil {
 		return n, nil, c.fail("read", "recvfrom", err)
 	}
-	return n, netAddr(c.s.typ, c.s.instance, m.Addr), nil
+	return n, netAddr(int(c.s.typ), c.s.instance, from), nil
 }
 
 // ReadFromAddrPort is ReadFrom that allocates nothing.
 func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	m := Message{Data: b}
-	n, err := c.s.Receive(&m)
+	n, from, err := c.s.read(b)
 	if err != nil {
 		return n, netip.AddrPort{}, c.fail("read", "recvfrom", err)
 	}
-	return n, netip.AddrPortFrom(m.Addr.Addr.NetIP(), m.Addr.Port), nil
+	return n, netip.AddrPortFrom(from.Addr.NetIP(), from.Port), nil
 }
 
 // WriteTo implements net.PacketConn; addr is a *net.UDPAddr.
@@ -224,7 +220,6 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if !ok || u == nil {
 		return 0, c.fail("write", "sendto", fmt.Errorf("the address %v is not a *net.UDPAddr: %w", addr, syscall.EINVAL))
 	}
-	m := Message{Data: b, HasAddr: true}
 	a, ok := wire.AddrFromSlice(u.IP)
 	if !ok {
 		if len(u.IP) != 0 {
@@ -232,15 +227,15 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 		}
 		a = wire.FromV4(0)
 	}
-	m.Addr = SockAddr{Addr: a, Port: uint16(u.Port)}
+	to := SockAddr{Addr: a, Port: uint16(u.Port)}
 	if u.Zone != "" {
 		ifc := c.s.instance.InterfaceByName(u.Zone)
 		if ifc == nil {
 			return 0, c.fail("write", "sendto", syscall.ENODEV)
 		}
-		m.Addr.Scope = uint32(ifc.index)
+		to.Scope = uint32(ifc.index)
 	}
-	n, err := c.s.Send(&m)
+	n, err := c.s.write(b, &to)
 	if err != nil {
 		return n, c.fail("write", "sendto", err)
 	}
@@ -249,10 +244,15 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // WriteToAddrPort is WriteTo without a net.Addr.
 func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	m := Message{Data: b, HasAddr: true, Addr: SockAddr{Addr: wire.FromNetIP(to.Addr().WithZone("")), Port: to.Port()}}
-	n, err := c.s.Send(&m)
+	n, err := c.s.write(b, &SockAddr{Addr: wire.FromNetIP(to.Addr().WithZone("")), Port: to.Port()})
 	if err != nil {
 		return n, c.fail("write", "sendto", err)
 	}
 	return n, nil
 }
+
+// NewPacketConn makes a datagram socket a net.PacketConn, which then owns it.
+func NewPacketConn(s *Socket) *PacketConn { return &PacketConn{Conn{s}} }
+
+// NewConn makes a connected socket a net.Conn, which then owns it.
+func NewConn(s *Socket) *Conn { return &Conn{s} }

@@ -70,12 +70,14 @@ const (
 	EventSysctl                          // Sysctls is the protocol's block now
 	EventReceiveDropped                  // Count datagrams for Socket met a full buffer
 	EventNeighbour                       // a neighbour's state changed
+	EventSendDropped                     // Count datagrams of Socket found no memory
 )
 
 // Event is news for network and transport protocols.
 type Event struct {
 	Kind      EventKind
-	Interface *Interface
+	Interface *Interface // nil for a protocol behind the narrow contract
+	Ifindex   int        // the interface's index, for those
 	Addr      wire.Addr
 	Sysctls   any
 	Socket    SocketID

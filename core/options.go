@@ -25,6 +25,7 @@ const (
 	SoRcvBuf       = 8
 	SoKeepalive    = 9
 	SoOOBInline    = 10
+	SoNoCheck      = 11
 	SoPriority     = 12
 	SoLinger       = 13
 	SoReusePort    = 15
@@ -41,6 +42,7 @@ const (
 	IPTTL            = 2
 	IPPktInfo        = 8
 	IPMTUDiscover    = 10
+	IPRecvErr        = 11
 	IPRecvTTL        = 12
 	IPRecvTOS        = 13
 	IPMTU            = 14
@@ -59,6 +61,7 @@ const (
 	IPv6LeaveGroup    = 21
 	IPv6MTUDiscover   = 23
 	IPv6MTU           = 24
+	IPv6RecvErr       = 25
 	IPv6V6Only        = 26
 	IPv6RecvPktInfo   = 49
 	IPv6RecvHopLimit  = 51
@@ -107,9 +110,9 @@ type SocketOptions struct {
 }
 
 // defaultSocketOptions are Linux's defaults (net.core.rmem_default, wmem_default).
-var defaultSocketOptions = SocketOptions{
-	ReceiveBuffer: 212992, SendBuffer: 212992, Linger: -1, MulticastHops: 1, MulticastLoop: true,
-	PMTUDiscover: PMTUWant, ReceiveLowat: 1,
+func defaultSocketOptions() SocketOptions {
+	return SocketOptions{ReceiveBuffer: 212992, SendBuffer: 212992, Linger: -1, MulticastHops: 1, MulticastLoop: true,
+		PMTUDiscover: PMTUWant, ReceiveLowat: 1}
 }
 
 const (
@@ -117,23 +120,32 @@ const (
 	maxBuffer = 64 << 20
 )
 
-// stamp sets what options say on an outgoing packet.
-func (o *SocketOptions) stamp(p *Packet, r *Route) {
+// stamp sets what options say on an outgoing datagram with n bytes of the user.
+func (o *SocketOptions) stamp(p *Packet, r *Route, n int) {
 	p.TOS = o.TOS
 	p.HopLimit = o.HopLimit
 	if r.Type == RouteMulticast {
 		p.HopLimit = o.MulticastHops
+		if !o.MulticastLoop {
+			p.Flags |= FlagNoLoop
+		}
 	}
-	switch {
-	case o.PMTUDiscover >= PMTUDo:
+	switch o.PMTUDiscover { // ip_dont_fragment, include/net/ip.h
+	case PMTUDo, PMTUProbe:
 		p.Flags |= FlagDontFragment
-	case o.PMTUDiscover == PMTUDont:
+	case PMTUWant:
+	default:
 		p.Flags |= FlagMayFragment
 	}
-	if !o.MulticastLoop {
-		p.Flags |= FlagNoLoop
+	if n+datagramOverhead <= r.MTU && r.Interface.offloads&OffloadTxChecksum != 0 {
+		p.Flags |= FlagTxChecksum
 	}
 }
+
+// datagramOverhead is the most that headers add to a datagram's bytes where it
+// must be known beforehand whether it is sent whole: IPv6 and 12 bytes of a
+// transport.
+const datagramOverhead = 52
 
 // SetOption sets a socket option as setsockopt(2) does. value is in the
 // machine's byte order, as in C.
@@ -204,6 +216,9 @@ func timeValue(b []byte) (time.Duration, error) {
 func (s *Socket) setCoreOption(level, name int, b []byte) (handled bool, err error) {
 	switch level {
 	case SolSocket:
+		if name == SoNoCheck {
+			return false, nil
+		}
 		return true, s.setSocketOption(name, b)
 	case SolIP:
 		return s.setIPOption(name, b)
@@ -217,7 +232,7 @@ func (s *Socket) setCoreOption(level, name int, b []byte) (handled bool, err err
 }
 
 func (s *Socket) setSocketOption(name int, b []byte) error {
-	o := &s.options
+	o := s.own()
 	switch name {
 	case SoLinger:
 		if len(b) < 8 {
@@ -236,14 +251,14 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 		}
 		if n == 0 {
 			o.Device = 0
-			return nil
+			return s.bindingChanged(name)
 		}
 		ifc := s.instance.interfaceByName(string(b[:n]))
 		if ifc == nil {
 			return syscall.ENODEV
 		}
 		o.Device = int32(ifc.index)
-		return nil
+		return s.bindingChanged(name)
 	case SoRcvTimeo, SoSndTimeo:
 		d, err := timeValue(b)
 		if err != nil {
@@ -263,8 +278,10 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 	switch name {
 	case SoReuseAddr:
 		o.ReuseAddr = v != 0
+		return s.bindingChanged(name)
 	case SoReusePort:
 		o.ReusePort = v != 0
+		return s.bindingChanged(name)
 	case SoBroadcast:
 		o.Broadcast = v != 0
 	case SoKeepalive:
@@ -294,6 +311,15 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 	return nil
 }
 
+// bindingChanged tells an endpoint that wants to know of SO_REUSEADDR,
+// SO_REUSEPORT and SO_BINDTODEVICE.
+func (s *Socket) bindingChanged(name int) error {
+	if e, ok := s.endpoint.(interface{ BindingChanged(int) error }); ok {
+		return e.BindingChanged(name)
+	}
+	return nil
+}
+
 // optionChanged tells an endpoint that wants to know (keepalive, buffers).
 func (s *Socket) optionChanged() {
 	if e, ok := s.endpoint.(interface{ OptionsChanged() }); ok {
@@ -302,7 +328,7 @@ func (s *Socket) optionChanged() {
 }
 
 func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
-	o := &s.options
+	o := s.own()
 	switch name {
 	case IPAddMembership, IPDropMembership:
 		if len(b) < 8 {
@@ -377,7 +403,7 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 }
 
 func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
-	o := &s.options
+	o := s.own()
 	if name == IPv6JoinGroup || name == IPv6LeaveGroup {
 		if len(b) < 20 {
 			return true, syscall.EINVAL
@@ -508,11 +534,13 @@ type membership struct {
 
 // coreOption reads what the core keeps.
 func (s *Socket) coreOption(level, name int, buf []byte) (n int, handled bool, err error) {
-	o := &s.options
+	o := s.options
 	var v int
 	switch level {
 	case SolSocket:
 		switch name {
+		case SoNoCheck:
+			return 0, false, nil
 		case SoLinger:
 			var b [8]byte
 			if o.Linger >= 0 {
@@ -539,12 +567,12 @@ func (s *Socket) coreOption(level, name int, buf []byte) (n int, handled bool, e
 			v = int(s.err)
 			s.err = 0
 		case SoType:
-			v = s.typ
+			v = int(s.typ)
 		case SoDomain:
-			v = s.family
+			v = int(s.family)
 		case SoProtocol:
-			v = s.protocol
-			if p := s.instance.wiring.SocketKind(s.family, s.typ, s.protocol); v == 0 && p >= 0 {
+			v = int(s.protocol)
+			if p := s.instance.wiring.SocketKind(int(s.family), int(s.typ), int(s.protocol)); v == 0 && p >= 0 {
 				if nums := s.instance.wiring.Protocols[p].Protocol.Numbers; len(nums) > 0 {
 					v = int(nums[0])
 				}

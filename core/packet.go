@@ -67,10 +67,10 @@ type Packet struct {
 	Src, Dst         wire.Addr // network addresses (IP input and transport output set them)
 	SrcPort, DstPort uint16    // transport ports, for the datagram contract
 	EtherType        wire.EtherType
-	Protocol         uint8 // IP protocol of the payload
-	TOS              uint8 // IPv4 TOS or IPv6 traffic class, ECN in the low two bits
-	HopLimit         uint8 // TTL or hop limit; 0 on output asks for the default
-	Type             PacketType
+	Protocol         uint8      // IP protocol of the payload
+	TOS              uint8      // IPv4 TOS or IPv6 traffic class, ECN in the low two bits
+	HopLimit         uint8      // TTL or hop limit; 0 on output asks for the default
+	Type             PacketType // IP input raises it to what Dst is
 	Checksum         ChecksumState
 	Flags            PacketFlags
 	ChecksumStart    uint16 // from the transport header (see ChecksumOffset)
@@ -80,6 +80,7 @@ type Packet struct {
 
 	network   int32 // offsets in the page of the headers met so far, -1 unknown
 	transport int32
+	foreign   int32 // interface index where there is no *Interface: in another process
 
 	frags [MaxFrags]Frag
 }
@@ -98,28 +99,32 @@ const (
 	FlagOwnAddress  // Src was chosen by the caller and is not to be replaced
 	FlagMayFragment // path MTU discovery is off for this packet: IPv4 sends it without DF
 	FlagNoLoop      // no copy of a multicast packet for ourselves (IP_MULTICAST_LOOP off)
+	FlagTxChecksum  // out: the way out completes ChecksumPartial and cuts nothing
 )
 
 // NewPacket returns a packet with an empty linear part that has headroom bytes
 // before and at least room bytes after it, charged to in; nil when memory is
 // short (the caller reports ENOBUFS or counts a drop).
 func (in *Instance) NewPacket(headroom, room int) *Packet {
-	d := in.domain
-	page := d.pool.Page(allocator.ClassFor(headroom+room), &in.account)
+	return in.domain.newPacket(&in.account, headroom, room)
+}
+
+func (d *Domain) newPacket(a *allocator.Account, headroom, room int) *Packet {
+	page := d.pool.Page(allocator.ClassFor(headroom+room), a)
 	if page == nil {
 		return nil
 	}
 	if len(page.Data) < headroom+room {
-		page.Unref(&in.account)
+		page.Unref(a)
 		return nil
 	}
-	p := d.packets.Alloc(&in.account)
+	p := d.packets.Alloc(a)
 	if p == nil {
-		page.Unref(&in.account)
+		page.Unref(a)
 		return nil
 	}
 	p.reset()
-	p.domain, p.account, p.page = d, &in.account, page
+	p.domain, p.account, p.page = d, a, page
 	p.start, p.end = int32(headroom), int32(headroom)
 	return p
 }
@@ -133,8 +138,20 @@ func (p *Packet) reset() {
 	p.SrcPort, p.DstPort, p.EtherType = 0, 0, 0
 	p.Protocol, p.TOS, p.HopLimit, p.Type, p.Checksum, p.Flags = 0, 0, 0, 0, 0, 0
 	p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel = 0, 0, 0, 0
-	p.network, p.transport = -1, -1
+	p.network, p.transport, p.foreign = -1, -1, 0
 }
+
+// Ifindex is the index of the packet's interface, 0 if there is none. Protocols
+// behind the narrow contract use it, since they have no *Interface.
+func (p *Packet) Ifindex() int {
+	if p.Interface != nil {
+		return p.Interface.index
+	}
+	return int(p.foreign)
+}
+
+// SetIfindex sets the interface of a packet in another process by its index.
+func (p *Packet) SetIfindex(i int) { p.foreign = int32(i) }
 
 // Free ends the packet and drops its references.
 func (p *Packet) Free() {
@@ -384,8 +401,13 @@ func (p *Packet) relocate(headroom, extra int) bool {
 // Clone returns a packet with a private copy of the linear part, the same
 // payload references and the same metadata, charged to in; nil when memory is
 // short.
-func (p *Packet) Clone(in *Instance) *Packet {
-	c := in.NewPacket(int(p.start), int(p.end-p.start))
+func (p *Packet) Clone(in *Instance) *Packet { return p.clone(&in.account) }
+
+// Copy is Clone charged to who holds p.
+func (p *Packet) Copy() *Packet { return p.clone(p.account) }
+
+func (p *Packet) clone(a *allocator.Account) *Packet {
+	c := p.domain.newPacket(a, int(p.start), int(p.end-p.start))
 	if c == nil {
 		return nil
 	}
@@ -406,7 +428,7 @@ func (c *Packet) copyMeta(p *Packet) {
 	c.EtherType, c.Protocol, c.TOS, c.HopLimit = p.EtherType, p.Protocol, p.TOS, p.HopLimit
 	c.Type, c.Checksum, c.Flags = p.Type, p.Checksum, p.Flags
 	c.ChecksumStart, c.ChecksumField, c.SegmentSize, c.FlowLabel = p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel
-	c.network, c.transport = p.network, p.transport
+	c.network, c.transport, c.foreign = p.network, p.transport, p.foreign
 }
 
 // Move hands the packet over to another instance of the same Domain: from here

@@ -145,11 +145,13 @@ type Env interface {
 	NewPacket(headroom, room int) *Packet
 	// Output sends packets that start at the transport header, with Src, Dst
 	// and Protocol set. It owns them. What cannot be sent is counted by the
-	// network protocol.
-	Output(batch []*Packet)
+	// network protocol, and the first such error is returned: EMSGSIZE, or
+	// those of a look-up.
+	Output(batch []*Packet) error
 	// Deliver appends datagrams to a socket's receive queue: they start at the
 	// user's bytes, with Src, SrcPort, Dst and DstPort set. It owns them.
-	// What finds no room is dropped; EventReceiveDropped tells how many.
+	// What finds no room is dropped; EventReceiveDropped tells how many (one
+	// event for each address family, which Addr shows).
 	Deliver(s SocketID, batch []*Packet)
 	// Unreachable answers a packet with an ICMP error; it borrows p.
 	Unreachable(p *Packet, why Unreachable)
@@ -212,7 +214,7 @@ const (
 	OpListen   // Value is the backlog
 	OpShutdown // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
 	OpClose
-	OpSetOption // Level, Name, Data
+	OpSetOption // Level, Name, Data; Flags and Device changed for SO_REUSEADDR, SO_REUSEPORT and SO_BINDTODEVICE
 	OpGetOption // Level, Name, Data is the buffer's size in and the value out
 )
 
@@ -224,7 +226,8 @@ type Op struct {
 	Type   int
 	Addr   SockAddr // Bind, Connect
 	Flags  OpFlags
-	Device int // bound interface, 0 for any
+	Device int       // bound interface, 0 for any
+	Ports  PortRange // Bind: where to choose a port from
 	Value  int
 	Level  int
 	Name   int

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/libos-go/libos/core/timer"
+	"github.com/libos-go/libos/core/wire"
 )
 
 // separable joins a Handler to an instance: it is the Env of the handler and
@@ -15,6 +16,7 @@ type separable struct {
 	view    SysctlView
 	handler Handler
 	timers  map[uint64]*tokenTimer
+	one     [1]*Packet // the batch of a single send
 }
 
 type tokenTimer struct {
@@ -39,8 +41,16 @@ func newSeparable(in *Instance, p *Protocol, v SysctlView) *separable {
 
 func (s *separable) Input(batch []*Packet) { s.handler.Input(batch) }
 func (s *separable) Error(e *ErrorReport)  { s.handler.Error(e) }
-func (s *separable) Event(e *Event)        { s.handler.Event(e) }
 func (s *separable) Counters() []Counters  { return s.handler.Counters() }
+
+// Event passes news on in values: an index stands for the interface.
+func (s *separable) Event(e *Event) {
+	v := *e
+	if v.Interface != nil {
+		v.Ifindex, v.Interface = v.Interface.index, nil
+	}
+	s.handler.Event(&v)
+}
 
 func (s *separable) Close() {
 	for _, t := range s.timers {
@@ -52,8 +62,10 @@ func (s *separable) Close() {
 
 func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
 	e := &datagramEndpoint{socket: sock, sep: s}
-	op := Op{Kind: OpOpen, Socket: sock.id, Family: sock.family, Type: sock.typ, Value: sock.protocol}
-	if err := e.control(&op); err != nil {
+	sock.endpoint = e // a completion may come before NewEndpoint returns
+	op := Op{Kind: OpOpen, Socket: sock.id, Family: int(sock.family), Type: int(sock.typ), Value: int(sock.protocol)}
+	if err := e.control(&op); err != nil && err != errPending {
+		sock.endpoint = nil
 		return nil, err
 	}
 	return e, nil
@@ -67,10 +79,14 @@ func (s *separable) Log() *slog.Logger                    { return s.in.domain.h
 func (s *separable) NewPacket(headroom, room int) *Packet { return s.in.NewPacket(headroom, room) }
 func (s *separable) Sysctls() any                         { return s.view.Block() }
 
-func (s *separable) Output(batch []*Packet) {
+func (s *separable) Output(batch []*Packet) error {
+	var first error
 	for _, p := range batch {
-		_ = s.in.Output(p) // counted by the network protocol
+		if err := s.in.Output(p); err != nil && first == nil {
+			first = err
+		}
 	}
+	return first
 }
 
 func (s *separable) Deliver(id SocketID, batch []*Packet) {
@@ -81,15 +97,19 @@ func (s *separable) Deliver(id SocketID, batch []*Packet) {
 		}
 		return
 	}
-	dropped := 0
+	var dropped [2]int // IPv4 and IPv6
 	for _, p := range batch {
+		family := bit(!p.Dst.Is4())
 		if !e.enqueue(p) {
-			dropped++
+			dropped[family]++
 		}
 	}
 	e.socket.Wake(ReadyIn)
-	if dropped > 0 {
-		s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: dropped})
+	if dropped[0] > 0 {
+		s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: dropped[0], Addr: wire.IPv4Any()})
+	}
+	if dropped[1] > 0 {
+		s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: dropped[1], Addr: wire.IPv6Any()})
 	}
 }
 
@@ -117,6 +137,9 @@ func (s *separable) Notify(id SocketID, r Ready, err syscall.Errno) {
 		return
 	}
 	e.ready = r
+	if err == syscall.EMSGSIZE && e.socket.options.PMTUDiscover == PMTUDont {
+		err = 0 // such a sender does not discover the path MTU and has its packets fragmented
+	}
 	if err != 0 {
 		e.socket.SetError(err)
 		r |= ReadyErr
@@ -154,17 +177,16 @@ func (s *separable) SetTimer(token uint64, t Time) {
 
 func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 	l := s.endpoint(listener)
-	if l == nil || len(l.backlog) >= l.backlogMax {
+	if l == nil || l.accepts == nil || len(l.accepts.sockets) >= l.accepts.most {
 		return 0
 	}
-	child := newSocket(s.in, l.socket.family, l.socket.typ, l.socket.protocol)
+	child := l.socket.child()
 	if child == nil {
 		return 0
 	}
-	child.options = l.socket.options
 	e := &datagramEndpoint{socket: child, sep: s, local: local, peer: peer, connected: true}
 	child.endpoint = e
-	l.backlog = append(l.backlog, child)
+	l.accepts.sockets = append(l.accepts.sockets, child)
 	l.socket.Wake(ReadyIn)
 	return child.id
 }

@@ -31,27 +31,36 @@ const (
 type Socket struct {
 	instance *Instance
 	endpoint Endpoint
-	options  SocketOptions
+	options  *SocketOptions // the instance's defaults until the first change
 	waiters  *waitNode
 	limits   *deadlines
 	id       SocketID
-	family   int
-	typ      int
-	protocol int
-	err      syscall.Errno // SO_ERROR
+	family   uint16
+	typ      uint16
+	protocol uint16
+	err      uint16 // SO_ERROR, an errno
 	nonblock bool
 	closed   bool
 	sending  bool // a writer is between Reserve and the end of its call
 	reading  bool
 }
 
-// waitNode is one waiter on a socket's queue.
+// waitNode is one waiter on a socket's queue. Those of blocked calls are kept
+// by the Domain with their Waiter and used again.
 type waitNode struct {
 	next   *waitNode
 	waiter *Waiter
 	mask   Ready
 	notify func(Ready) // instead of waiter: readiness callback (poll, epoll), inside the entry
+	timer  timer.Timer // SO_RCVTIMEO, SO_SNDTIMEO
+	domain *Domain
 }
+
+// Expire implements timer.Expirer.
+func (n *waitNode) Expire(*timer.Timer, Time) { n.domain.wake(n.waiter) }
+
+// patience is how long one call waits in all (SO_RCVTIMEO, SO_SNDTIMEO).
+type patience struct{ until Time }
 
 // deadlines are the limits set by SetReadDeadline and SetWriteDeadline.
 type deadlines struct {
@@ -66,8 +75,30 @@ type deadlines struct {
 func (in *Instance) Socket(family, typ, protocol int) (*Socket, error) {
 	var s *Socket
 	var err error
-	in.domain.Do(func() { s, err = in.SocketLocked(family, typ, protocol) })
-	return s, err
+	in.domain.enter()
+	defer in.domain.leave()
+	if s, err = in.SocketLocked(family, typ, protocol); err != nil {
+		return nil, err
+	}
+	for {
+		o, ok := s.endpoint.(interface{ opened() error })
+		if !ok {
+			return s, nil
+		}
+		err := o.opened()
+		if err == nil {
+			return s, nil
+		}
+		if err == errPending {
+			if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
+				continue
+			}
+		}
+		if !s.closed {
+			s.closeLocked()
+		}
+		return nil, err
+	}
 }
 
 // SocketLocked is Socket inside an entry.
@@ -120,13 +151,17 @@ func (in *Instance) whyNoSocket(family, typ int) error {
 
 // newSocket makes a socket without an endpoint, nil when there are too many.
 func newSocket(in *Instance, family, typ, protocol int) *Socket {
-	s := &Socket{instance: in, family: family, typ: typ, protocol: protocol, options: defaultSocketOptions}
+	if in.socketDefaults == nil {
+		o := defaultSocketOptions()
+		in.socketDefaults = &o
+	}
+	s := &Socket{instance: in, family: uint16(family), typ: uint16(typ), protocol: uint16(protocol), options: in.socketDefaults}
 	if !in.sockets.add(s) {
 		return nil
 	}
 	if family == afInet6 {
-		if x, ok := in.networks[in.networkFamily(family)].(interface{ BindV6Only() bool }); ok {
-			s.options.V6Only = x.BindV6Only()
+		if x, ok := in.networks[in.networkFamily(family)].(interface{ BindV6Only() bool }); ok && x.BindV6Only() {
+			s.own().V6Only = true
 		}
 	}
 	return s
@@ -136,12 +171,21 @@ func newSocket(in *Instance, family, typ, protocol int) *Socket {
 // transport gives its endpoint. It is nil when there are too many sockets.
 // Inside an entry.
 func (s *Socket) NewChild(ep Endpoint) *Socket {
-	c := newSocket(s.instance, s.family, s.typ, s.protocol)
+	c := s.child()
 	if c == nil {
 		return nil
 	}
-	c.options = s.options
 	c.endpoint = ep
+	return c
+}
+
+// child is a new socket of the same kind with the same options.
+func (s *Socket) child() *Socket {
+	c := newSocket(s.instance, int(s.family), int(s.typ), int(s.protocol))
+	if c != nil && s.options != s.instance.socketDefaults {
+		o := *s.options
+		c.options = &o
+	}
 	return c
 }
 
@@ -152,13 +196,27 @@ func (s *Socket) Instance() *Instance { return s.instance }
 func (s *Socket) ID() SocketID { return s.id }
 
 // Kind is the triple the socket was opened with.
-func (s *Socket) Kind() (family, typ, protocol int) { return s.family, s.typ, s.protocol }
+func (s *Socket) Kind() (family, typ, protocol int) {
+	return int(s.family), int(s.typ), int(s.protocol)
+}
 
 // Endpoint is the protocol's side, inside an entry.
 func (s *Socket) Endpoint() Endpoint { return s.endpoint }
 
 // Options are the socket's options; the protocol reads them inside an entry.
-func (s *Socket) Options() *SocketOptions { return &s.options }
+// They are shared with other sockets and must not be written: see OwnOptions.
+func (s *Socket) Options() *SocketOptions { return s.options }
+
+// OwnOptions are the socket's options for a change by its protocol.
+func (s *Socket) OwnOptions() *SocketOptions { return s.own() }
+
+func (s *Socket) own() *SocketOptions {
+	if s.options == s.instance.socketDefaults {
+		o := *s.options
+		s.options = &o
+	}
+	return s.options
+}
 
 // SetNonblock makes calls fail with EAGAIN (or EINPROGRESS) instead of waiting.
 func (s *Socket) SetNonblock(on bool) {
@@ -184,7 +242,7 @@ func (s *Socket) Wake(r Ready) {
 
 // SetError sets the pending error (SO_ERROR) and wakes everybody.
 func (s *Socket) SetError(err syscall.Errno) {
-	s.err = err
+	s.err = uint16(err)
 	s.Wake(ReadyErr)
 }
 
@@ -193,7 +251,7 @@ func (s *Socket) takeError() error {
 	if s.err == 0 {
 		return nil
 	}
-	err := s.err
+	err := syscall.Errno(s.err)
 	s.err = 0
 	return err
 }
@@ -203,8 +261,9 @@ func (s *Socket) TakeError() error { return s.takeError() }
 
 // wait blocks until any of mask may have come, with the lock given up
 // meanwhile. EAGAIN for a non-blocking call; ErrDeadline past the deadline;
-// EBADF when the socket was closed.
-func (s *Socket) wait(mask Ready, flags int) error {
+// EBADF when the socket was closed. The waits of one call share pt, and fail
+// with EAGAIN after SO_RCVTIMEO or SO_SNDTIMEO.
+func (s *Socket) wait(mask Ready, flags int, pt *patience) error {
 	if s.nonblock || flags&MsgDontWait != 0 {
 		return syscall.EAGAIN
 	}
@@ -212,12 +271,37 @@ func (s *Socket) wait(mask Ready, flags int) error {
 		return err
 	}
 	d := s.instance.domain
+	limit := s.options.ReceiveTimeout
+	if mask&ReadyIn == 0 {
+		limit = s.options.SendTimeout
+	}
+	if limit > 0 {
+		if pt.until == 0 {
+			pt.until = d.now.Add(limit)
+		}
+		if pt.until <= d.now {
+			return syscall.EAGAIN
+		}
+	}
+	return s.park(mask, pt.until)
+}
+
+// park blocks until any of mask may have come or the clock shows until (0:
+// never).
+func (s *Socket) park(mask Ready, until Time) error {
+	d := s.instance.domain
 	node := d.takeNode()
 	node.mask, node.next = mask, s.waiters
 	s.waiters = node
+	if until != 0 {
+		s.instance.SetTimer(&node.timer, until, node)
+	}
 	d.leave()
 	err := d.host.Park(node.waiter)
 	d.enter()
+	if until != 0 {
+		s.instance.CancelTimer(&node.timer)
+	}
 	s.unwait(node)
 	d.giveNode(node)
 	if err != nil {
@@ -274,7 +358,7 @@ func (d *Domain) takeNode() *waitNode {
 		d.free = d.free[:n-1]
 		return w
 	}
-	return &waitNode{waiter: &Waiter{Token: make(chan struct{}, 1)}}
+	return &waitNode{domain: d, waiter: &Waiter{Token: make(chan struct{}, 1)}}
 }
 
 // giveNode puts n back. A late wake finds it idle or makes its next user look
@@ -310,7 +394,7 @@ func (s *Socket) call(mask Ready, f func() error) error {
 	}
 	for {
 		err := f()
-		if err != syscall.EAGAIN {
+		if err != errPending {
 			return err
 		}
 		if err := s.waitAlways(mask); err != nil {
@@ -321,13 +405,7 @@ func (s *Socket) call(mask Ready, f func() error) error {
 
 // waitAlways waits also on a non-blocking socket: for the end of an operation
 // that is only under way to another process.
-func (s *Socket) waitAlways(mask Ready) error {
-	nb := s.nonblock
-	s.nonblock = false
-	err := s.wait(mask, 0)
-	s.nonblock = nb
-	return err
-}
+func (s *Socket) waitAlways(mask Ready) error { return s.park(mask, 0) }
 
 // Connect connects the socket to a. On a stream it waits until the connection
 // stands or failed; a non-blocking socket gives EINPROGRESS instead, and
@@ -340,8 +418,9 @@ func (s *Socket) Connect(a SockAddr) error {
 	if err := s.checkPeer(a); err != nil {
 		return err
 	}
+	var pt patience
 	err := s.endpoint.Connect(a)
-	for err == syscall.EAGAIN {
+	for err == errPending {
 		if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
 			err = s.endpoint.Connect(a)
 		}
@@ -350,7 +429,7 @@ func (s *Socket) Connect(a SockAddr) error {
 		return err
 	}
 	for {
-		if err := s.wait(ReadyOut|ReadyErr|ReadyHup, 0); err != nil {
+		if err := s.wait(ReadyOut|ReadyErr|ReadyHup, 0, &pt); err != nil {
 			if err == syscall.EAGAIN {
 				return syscall.EINPROGRESS
 			}
@@ -366,6 +445,17 @@ func (s *Socket) Connect(a SockAddr) error {
 	}
 }
 
+// Disconnect dissolves the association with the peer, as connect(2) with
+// AF_UNSPEC does. EOPNOTSUPP where the protocol has no such thing.
+func (s *Socket) Disconnect() error {
+	return s.call(ReadyIn|ReadyOut, func() error {
+		if e, ok := s.endpoint.(interface{ Disconnect() error }); ok {
+			return e.Disconnect()
+		}
+		return syscall.EOPNOTSUPP
+	})
+}
+
 // Listen makes the socket accept connections.
 func (s *Socket) Listen(backlog int) error {
 	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Listen(backlog) })
@@ -377,6 +467,7 @@ func (s *Socket) Accept() (*Socket, SockAddr, error) {
 	if err := s.enter(); err != nil {
 		return nil, SockAddr{}, err
 	}
+	var pt patience
 	for {
 		if err := s.expired(ReadyIn); err != nil {
 			return nil, SockAddr{}, err
@@ -389,7 +480,7 @@ func (s *Socket) Accept() (*Socket, SockAddr, error) {
 		if err != syscall.EAGAIN {
 			return nil, SockAddr{}, err
 		}
-		if err := s.wait(ReadyIn, 0); err != nil {
+		if err := s.wait(ReadyIn, 0, &pt); err != nil {
 			return nil, SockAddr{}, err
 		}
 	}
@@ -400,22 +491,49 @@ const bulkCopy = 4096
 
 // Send sends m as sendmsg(2) does and returns the bytes taken.
 func (s *Socket) Send(m *Message) (int, error) {
-	if s.typ == SockStream {
-		return s.sendStream(m)
-	}
 	defer s.leave()
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
+	return s.send(m)
+}
+
+// write is Send of b alone, to an address if that is given.
+func (s *Socket) write(b []byte, to *SockAddr) (int, error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	m := s.instance.domain.takeMessage()
+	m.Data, m.Flags = b, MsgNoSignal
+	if to != nil {
+		m.Addr, m.HasAddr = *to, true
+	}
+	n, err := s.send(m)
+	s.instance.domain.giveMessage(m)
+	return n, err
+}
+
+// send is Send inside an entry.
+func (s *Socket) send(m *Message) (int, error) {
+	if s.typ == SockStream {
+		return s.sendStream(m)
+	}
+	var pt patience
 	for {
 		if err := s.expired(ReadyOut); err != nil {
 			return 0, err
 		}
 		n, err := s.endpoint.Send(m)
-		if err != syscall.EAGAIN {
+		switch err {
+		case errPending:
+			err = s.waitAlways(ReadyIn | ReadyOut)
+		case syscall.EAGAIN:
+			err = s.wait(ReadyOut, m.Flags, &pt)
+		default:
 			return n, err
 		}
-		if err := s.wait(ReadyOut, m.Flags); err != nil {
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -424,12 +542,9 @@ func (s *Socket) Send(m *Message) (int, error) {
 // sendStream sends all of m, waiting for room as it goes. One writer at a time
 // holds the stream, so that concurrent writes do not interleave.
 func (s *Socket) sendStream(m *Message) (sent int, err error) {
-	defer s.leave()
-	if err := s.enter(); err != nil {
-		return 0, err
-	}
+	var pt patience
 	for s.sending {
-		if err := s.wait(ReadyOut, m.Flags); err != nil {
+		if err := s.wait(ReadyOut, m.Flags, &pt); err != nil {
 			return 0, err
 		}
 	}
@@ -438,23 +553,23 @@ func (s *Socket) sendStream(m *Message) (sent int, err error) {
 		s.sending = false
 		s.Wake(ReadyOut)
 	}()
-	part := *m
-	for i := -1; i < len(m.Vector); i++ {
-		b := m.Data
+	data, vector, empty := m.Data, m.Vector, m.Len() == 0
+	m.Vector = nil
+	for i := -1; i < len(vector); i++ {
+		b := data
 		if i >= 0 {
-			b = m.Vector[i]
+			b = vector[i]
 		}
-		part.Vector = nil
-		for first := true; len(b) > 0 || first && i < 0 && m.Len() == 0; first = false {
+		for first := true; len(b) > 0 || first && i < 0 && empty; first = false {
 			if err := s.expired(ReadyOut); err != nil {
 				return sent, err
 			}
-			part.Data = b
-			n, err := s.sendSome(&part)
+			m.Data = b
+			n, err := s.sendSome(m)
 			sent += n
 			b = b[n:]
 			if err == syscall.EAGAIN {
-				err = s.wait(ReadyOut, m.Flags)
+				err = s.wait(ReadyOut, m.Flags, &pt)
 			}
 			if err != nil {
 				if sent > 0 && err == syscall.EAGAIN {
@@ -475,11 +590,12 @@ func (s *Socket) sendSome(m *Message) (int, error) {
 	if !ok || len(m.Data) <= bulkCopy || m.Flags&MsgOOB != 0 {
 		return s.endpoint.Send(m)
 	}
-	var r Reservation
-	if err := bulk.Reserve(len(m.Data), &r); err != nil {
+	d := s.instance.domain
+	r := d.takeReservation()
+	defer d.giveReservation(r)
+	if err := bulk.Reserve(len(m.Data), r); err != nil {
 		return 0, err
 	}
-	d := s.instance.domain
 	d.leave()
 	n := 0
 	for i := range r.Pieces[:r.N] {
@@ -487,7 +603,7 @@ func (s *Socket) sendSome(m *Message) (int, error) {
 		n += copy(f.Page.Data[f.Off:f.Off+f.Len], m.Data[n:])
 	}
 	d.enter()
-	return n, bulk.Commit(&r, n)
+	return n, bulk.Commit(r, n)
 }
 
 // Receive receives into m as recvmsg(2) does and returns the bytes; 0 on a
@@ -497,9 +613,29 @@ func (s *Socket) Receive(m *Message) (int, error) {
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
+	return s.receive(m)
+}
+
+// read is Receive into b alone; it tells where a datagram came from.
+func (s *Socket) read(b []byte) (n int, from SockAddr, err error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, from, err
+	}
+	m := s.instance.domain.takeMessage()
+	m.Data = b
+	n, err = s.receive(m)
+	from = m.Addr
+	s.instance.domain.giveMessage(m)
+	return n, from, err
+}
+
+// receive is Receive inside an entry.
+func (s *Socket) receive(m *Message) (int, error) {
 	got := 0
+	var pt patience
 	for s.reading {
-		if err := s.wait(ReadyIn, m.Flags); err != nil {
+		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {
 			return 0, err
 		}
 	}
@@ -522,7 +658,7 @@ func (s *Socket) Receive(m *Message) (int, error) {
 			}
 			return 0, err
 		}
-		if err := s.wait(ReadyIn, m.Flags); err != nil {
+		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {
 			if got > 0 {
 				return got, nil
 			}
@@ -536,12 +672,13 @@ func (s *Socket) receiveSome(m *Message) (int, error) {
 	if !ok || len(m.Data) <= bulkCopy || m.Flags&(MsgOOB|MsgPeek|MsgTrunc) != 0 || len(m.Vector) > 0 {
 		return s.endpoint.Receive(m)
 	}
-	var r Reservation
-	if err := bulk.Take(len(m.Data), &r); err != nil || r.Bytes == 0 {
+	d := s.instance.domain
+	r := d.takeReservation()
+	defer d.giveReservation(r)
+	if err := bulk.Take(len(m.Data), r); err != nil || r.Bytes == 0 {
 		return 0, err
 	}
 	s.reading = true
-	d := s.instance.domain
 	d.leave()
 	n := 0
 	for i := range r.Pieces[:r.N] {
@@ -549,7 +686,7 @@ func (s *Socket) receiveSome(m *Message) (int, error) {
 	}
 	d.enter()
 	s.reading = false
-	bulk.Done(&r)
+	bulk.Done(r)
 	if s.waiters != nil {
 		s.Wake(ReadyIn)
 	}
@@ -578,7 +715,7 @@ func (s *Socket) Close() error {
 		if s.endpoint.Shutdown(ShutWrite) == nil && l.Lingering() {
 			s.setLimitLocked(&s.deadlines().write, &s.limits.writePast, d.now.Add(s.options.Linger))
 			for l.Lingering() {
-				if s.wait(ReadyOut|ReadyErr|ReadyHup, 0) != nil {
+				if s.park(ReadyOut|ReadyErr|ReadyHup, 0) != nil || s.expired(ReadyOut) != nil {
 					break
 				}
 			}
@@ -627,20 +764,35 @@ func (s *Socket) PeerAddr() (SockAddr, error) {
 // checkLocal tells whether the socket may bind to a: an own address, a group, a
 // broadcast address or the unspecified one.
 func (s *Socket) checkLocal(a SockAddr) error {
+	_, err := s.localType(a)
+	return err
+}
+
+// localType is checkLocal and tells what a is: RouteMulticast, RouteBroadcast,
+// or RouteLocal for every other address.
+func (s *Socket) localType(a SockAddr) (RouteType, error) {
 	if err := s.checkFamily(a.Addr); err != nil {
-		return err
+		return 0, err
 	}
-	if a.Addr.IsUnspecified() || a.Addr.IsMulticast() || a.Addr.IsBroadcast() || s.options.FreeBind {
-		return nil
+	switch {
+	case a.Addr.IsUnspecified():
+		return RouteLocal, nil
+	case a.Addr.IsMulticast():
+		return RouteMulticast, nil
+	case a.Addr.IsBroadcast():
+		return RouteBroadcast, nil
 	}
 	r, err := s.instance.Route(RouteQuery{Dst: a.Addr, Src: a.Addr})
-	if err != nil || r.Type != RouteLocal && r.Type != RouteBroadcast {
-		if n, ok := s.instance.Network(a.Addr).(interface{ NonlocalBind() bool }); ok && n.NonlocalBind() {
-			return nil
-		}
-		return syscall.EADDRNOTAVAIL
+	switch {
+	case err == nil && (r.Type == RouteLocal || r.Type == RouteBroadcast):
+		return r.Type, nil
+	case s.options.FreeBind:
+		return RouteLocal, nil
 	}
-	return nil
+	if n, ok := s.instance.Network(a.Addr).(interface{ NonlocalBind() bool }); ok && n.NonlocalBind() {
+		return RouteLocal, nil
+	}
+	return 0, syscall.EADDRNOTAVAIL
 }
 
 // CheckLocal is checkLocal for transports.

@@ -15,6 +15,7 @@ type sysctlState struct {
 	blocks []any           // by table; for a device table the "all" block
 	fresh  []any           // device tables: the "default" block; nil elsewhere
 	device int             // tables from here on are of devices
+	ports  int             // the table of PortSysctls
 }
 
 func (in *Instance) initSysctls() {
@@ -37,6 +38,9 @@ func (in *Instance) initSysctls() {
 	for i, t := range s.tables {
 		if t == nil {
 			continue
+		}
+		if _, ok := t.Default.(*PortSysctls); ok {
+			s.ports = i
 		}
 		s.blocks[i] = t.Default
 		if i >= s.device {

@@ -79,6 +79,7 @@ func (w *Wiring) check() error {
 	if w.SocketKind == nil {
 		w.SocketKind = w.searchSocketKind
 	}
+	w.completeSysctls()
 	for i := range w.Networks {
 		if w.Networks[i].Network.New == nil {
 			return fmt.Errorf("core: wiring %q: network protocol %q has no constructor", w.Name, w.Networks[i].Network.Name)
@@ -91,6 +92,16 @@ func (w *Wiring) check() error {
 		}
 	}
 	return nil
+}
+
+// completeSysctls adds the core's own tables to a wiring written by hand.
+func (w *Wiring) completeSysctls() {
+	for _, t := range w.Sysctls {
+		if _, ok := t.Default.(*PortSysctls); ok {
+			return
+		}
+	}
+	w.Sysctls = append(w.Sysctls, sysctl.Of[PortSysctls]())
 }
 
 func (w *Wiring) searchEtherType(t wire.EtherType) int {

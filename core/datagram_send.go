@@ -1,0 +1,183 @@
+package core
+
+import (
+	"syscall"
+
+	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// maxDatagram is more than any datagram protocol can carry; each has its own
+// limit below it.
+const maxDatagram = 65535
+
+// largeDatagram is the size from which the user's bytes get pages of their own
+// behind a small linear part for the headers.
+const largeDatagram = 8192
+
+func (e *datagramEndpoint) Send(m *Message) (int, error) {
+	if e.shutWrite {
+		return 0, syscall.EPIPE
+	}
+	if e.socket.err != 0 {
+		return 0, e.socket.takeError()
+	}
+	if m.Flags&(MsgOOB|MsgMore) != 0 {
+		return 0, syscall.EOPNOTSUPP
+	}
+	dst := e.peer
+	if m.HasAddr {
+		if err := e.socket.checkPeer(m.Addr); err != nil {
+			return 0, err
+		}
+		dst = SockAddr{Addr: destination(m.Addr.Addr), Port: m.Addr.Port, Scope: m.Addr.Scope}
+		if dst.Port == 0 && (SocketKind{Protocol: int(e.socket.protocol)}).ByDefault() { // echo has no ports
+			return 0, syscall.EINVAL
+		}
+	} else if !e.connected {
+		return 0, syscall.EDESTADDRREQ
+	}
+	n := m.Len()
+	if n > maxDatagram {
+		return 0, syscall.EMSGSIZE
+	}
+	if e.local.Port == 0 {
+		if err := e.autobind(); err != nil {
+			return 0, err
+		}
+	}
+	r, err := e.routeTo(dst, m)
+	if err != nil {
+		return 0, err
+	}
+	p := e.packet(m, n)
+	if p == nil {
+		e.sep.handler.Event(&Event{Kind: EventSendDropped, Socket: e.socket.id, Count: 1, Addr: dst.Addr})
+		return 0, syscall.ENOBUFS
+	}
+	p.Src, p.SrcPort, p.Dst, p.DstPort = r.Src, e.local.Port, dst.Addr, dst.Port
+	p.Route, p.Interface = r, r.Interface
+	e.socket.options.stamp(p, r, n)
+	if m.HasTOS {
+		p.TOS = m.TOS
+	}
+	if m.HasHopLimit {
+		p.HopLimit = m.HopLimit
+	}
+	batch := e.sep.one[:]
+	batch[0] = p
+	err = e.sep.handler.Send(e.socket.id, batch)
+	batch[0] = nil
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// packet makes a packet with the n bytes of m, nil when memory is short.
+func (e *datagramEndpoint) packet(m *Message, n int) *Packet {
+	in := e.socket.instance
+	if n <= largeDatagram {
+		p := in.NewPacket(Headroom, n)
+		if p != nil {
+			m.CopyIn(p.Put(n))
+		}
+		return p
+	}
+	p := in.NewPacket(Headroom, 0)
+	if p == nil {
+		return nil
+	}
+	page := in.domain.pool.Page(allocator.ClassFor(n), &in.account)
+	if page == nil {
+		p.Free()
+		return nil
+	}
+	m.CopyIn(page.Data[:n])
+	p.AppendFrag(page, 0, n)
+	page.Unref(&in.account)
+	return p
+}
+
+// destination is the address that a user means: the unspecified one stands for
+// this host (ip_route_output_key_hash, net/ipv4/route.c).
+func destination(a wire.Addr) wire.Addr {
+	if !a.IsUnspecified() {
+		return a
+	}
+	if a.Is4() {
+		return wire.FromV4(0x7f000001)
+	}
+	return wire.IPv6Loopback()
+}
+
+// source is the address the socket is bound to, if it can be sent from.
+func (e *datagramEndpoint) source() wire.Addr {
+	if e.anySource {
+		return wire.Addr{}
+	}
+	return e.local.Addr
+}
+
+// routeTo is the route to dst, remembered from the last datagram if it fits.
+func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
+	src, oif := e.source(), 0
+	if m.HasPacketInfo {
+		if !m.PacketInfo.Addr.IsUnspecified() {
+			src = m.PacketInfo.Addr
+			if !e.socket.instance.IsLocal(src) && !e.socket.options.FreeBind {
+				return nil, syscall.EINVAL
+			}
+		}
+		oif = m.PacketInfo.Interface
+	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.key.oif) == e.wantedInterface(dst) {
+		return r, nil
+	}
+	r, err := e.lookup(dst, src, oif)
+	if err == nil && !m.HasPacketInfo {
+		e.route = r
+	}
+	return r, err
+}
+
+// wantedInterface is the interface that a datagram to dst must leave by, 0 for
+// any.
+func (e *datagramEndpoint) wantedInterface(dst SockAddr) int {
+	o := e.socket.options
+	if o.Device != 0 {
+		return int(o.Device)
+	}
+	if dst.Scope != 0 {
+		if oif := e.socket.outInterface(dst); oif != 0 {
+			return oif
+		}
+	}
+	if o.MulticastInterface != 0 && dst.Addr.IsMulticast() {
+		return int(o.MulticastInterface)
+	}
+	return 0
+}
+
+// lookup finds the route to dst from src by way of oif (0: as the options
+// say), and refuses a broadcast that the socket did not ask for.
+func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int) (*Route, error) {
+	if wanted := e.wantedInterface(dst); oif == 0 {
+		oif = wanted
+	} else if d := int(e.socket.options.Device); d != 0 && d != oif {
+		return nil, syscall.ENODEV
+	}
+	if !src.IsUnspecified() && src.Is4() != dst.Addr.Is4() {
+		return nil, syscall.ENETUNREACH
+	}
+	if src.IsUnspecified() {
+		src = wire.Addr{}
+	}
+	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif})
+	if err != nil {
+		return nil, err
+	}
+	if r.Type == RouteBroadcast && !e.socket.options.Broadcast {
+		return nil, syscall.EACCES
+	}
+	return r, nil
+}

@@ -1,0 +1,157 @@
+package udp
+
+import (
+	"syscall"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Input implements core.Handler. Neighbours in the batch that are for one
+// socket are delivered together.
+func (h *handler) Input(batch []*core.Packet) {
+	var to *socket
+	from := 0
+	for i, p := range batch {
+		s := h.receive(p)
+		if s != to {
+			if to != nil {
+				h.env.Deliver(to.id, batch[from:i])
+			}
+			to, from = s, i
+		}
+	}
+	if to != nil {
+		h.env.Deliver(to.id, batch[from:])
+	}
+}
+
+// receive checks p and finds its socket. It returns nil after it ended p or
+// delivered it otherwise; else p begins with the user's bytes.
+func (h *handler) receive(p *core.Packet) *socket {
+	c := h.of(p.Dst)
+	if p.LinearLen() < wire.UDPSize && !p.Pullup(wire.UDPSize) {
+		c.inErrors++
+		p.Free()
+		return nil
+	}
+	u := wire.UDP(p.Linear())
+	// A length of zero would be that of a jumbogram (RFC 2675 §4), which no
+	// link here can carry.
+	n := u.Length()
+	if n < wire.UDPSize || n > p.Len() {
+		c.inErrors++
+		p.Free()
+		return nil
+	}
+	if n < p.Len() {
+		p.Trim(n)
+	}
+	f := flow{local: p.Dst, remote: p.Src, localPort: u.DstPort(), remotePort: u.SrcPort(), device: int32(p.Ifindex())}
+	p.SrcPort, p.DstPort = f.remotePort, f.localPort
+	unchecked := false
+	if field := u.Checksum(); field == 0 {
+		unchecked = !p.Dst.Is4() // RFC 8200 §8.1: wrong, unless the socket says otherwise (RFC 6935)
+	} else if p.Checksum == core.ChecksumUnknown && !verify(p, n) {
+		c.inCsumErrors++
+		c.inErrors++
+		p.Free()
+		return nil
+	}
+	if p.Dst.IsMulticast() || p.Dst.IsBroadcast() || p.Type == core.PacketBroadcast {
+		h.deliverAll(p, &f, c, unchecked)
+		return nil
+	}
+	s := h.lookup(&f)
+	switch {
+	case s != nil && unchecked && !s.is(noCheck6Rx), s == nil && unchecked:
+		c.inCsumErrors++
+		c.inErrors++
+		p.Free()
+		return nil
+	case s == nil:
+		// RFC 1122 §4.1.3.1. Whether the packet may be answered is for IP to say.
+		c.noPorts++
+		h.env.Unreachable(p, core.UnreachablePort)
+		p.Free()
+		return nil
+	}
+	c.inDatagrams++
+	p.Pull(wire.UDPSize)
+	return s
+}
+
+// verify checks the checksum of a datagram of n bytes.
+func verify(p *core.Packet, n int) bool {
+	sum := wire.PseudoHeader(p.Src, p.Dst, wire.ProtoUDP, n)
+	if len(p.Frags()) == 0 {
+		return wire.Sum(p.Linear(), sum) == 0xffff
+	}
+	var c wire.Checksum
+	c.AddSum(sum, 0)
+	p.Sum(&c, 0)
+	return c.Fold() == 0xffff
+}
+
+// deliverAll gives a packet to a group or to everybody to each socket that
+// wants it.
+func (h *handler) deliverAll(p *core.Packet, f *flow, c *counters, unchecked bool) {
+	p.Pull(wire.UDPSize)
+	var last *socket
+	for s := h.ports.chain(uint32(f.localPort)); s != nil; s = s.next[byPort] {
+		if !s.wants(f) || unchecked && !s.is(noCheck6Rx) {
+			continue
+		}
+		if last != nil {
+			if q := p.Copy(); q != nil {
+				h.deliverOne(last, q, c)
+			} else {
+				c.rcvbufErrors++
+				c.inErrors++
+			}
+		}
+		last = s
+	}
+	if last == nil {
+		if unchecked {
+			c.inCsumErrors++
+			c.inErrors++
+		} else {
+			c.ignoredMulti++
+		}
+		p.Free()
+		return
+	}
+	h.deliverOne(last, p, c)
+}
+
+func (h *handler) deliverOne(s *socket, p *core.Packet, c *counters) {
+	c.inDatagrams++
+	h.env.Deliver(s.id, []*core.Packet{p})
+}
+
+// Error implements core.Handler: an ICMP error about a datagram that we sent
+// (__udp4_lib_err, net/ipv4/udp.c). It is told to a connected socket if it is
+// hard, and to any that asked for errors.
+func (h *handler) Error(e *core.ErrorReport) {
+	if len(e.Quoted) < 4 {
+		return
+	}
+	f := flow{local: e.Src, remote: e.Dst, localPort: uint16(e.Quoted[0])<<8 | uint16(e.Quoted[1]),
+		remotePort: uint16(e.Quoted[2])<<8 | uint16(e.Quoted[3])}
+	s := h.connectedTo(&f)
+	if s == nil {
+		s = h.lookup(&f)
+	}
+	if s == nil {
+		return
+	}
+	asked := s.is(recvErr4)
+	if !e.Dst.Is4() {
+		asked = s.is(recvErr6)
+	}
+	hard := e.Hard || e.Errno == syscall.EMSGSIZE
+	if e.Errno != 0 && (asked || hard && s.is(connected)) {
+		h.env.Notify(s.id, 0, e.Errno)
+	}
+}
