@@ -54,42 +54,42 @@ func benchmarks() []Benchmark {
 		{
 			Name: "tcp-bulk-1500", Unit: "ns/byte", PeerName: gvisorModule,
 			Help: "CPU per byte of one TCP flow between two stacks in memory, MTU 1500, checksums on, writes of 64 KiB",
-			Peer: peerTCPBulk,
+			Ours: oursTCPBulk, Peer: peerTCPBulk,
 		},
 		{
 			Name: "tcp-bulk-1500-pipe", Unit: "ns/byte", PeerName: gvisorModule,
 			Help: "the same, the peer over its own in-memory link as it comes, without the offloads of its other links",
-			Peer: peerTCPBulkPipe,
+			Ours: oursTCPBulk, Peer: peerTCPBulkPipe,
 		},
 		{
 			Name: "tcp-rr", Unit: "us/roundtrip", PeerName: gvisorModule,
 			Help: "CPU per request and response of 1 byte, a goroutine blocked in net.Conn.Read on either side",
-			Peer: peerTCPRR,
+			Ours: oursTCPRR, Peer: peerTCPRR,
 		},
 		{
 			Name: "udp-1400", Unit: "us/datagram", PeerName: gvisorModule,
 			Help: "CPU per UDP datagram of 1400 bytes, one way, written and read through net.Conn",
-			Peer: peerUDP,
+			Ours: oursUDP, Peer: peerUDP,
 		},
 		{
 			Name: "forward-8", Unit: "ns/packet/hop", PeerName: gvisorModule,
 			Help: "CPU per packet and hop of UDP datagrams of 1400 bytes through 8 forwarding stacks, less the same through 1",
-			Peer: peerForward,
+			Ours: oursForward, Peer: peerForward,
 		},
 		{
 			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
-			Peer: peerInstance,
+			Ours: oursInstance, Peer: peerInstance,
 		},
 		{
 			Name: "tcp-idle-mem", Unit: "bytes/endpoint", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an established, idle TCP endpoint that has carried a byte each way, net.Conn included",
-			Peer: peerTCPIdle,
+			Ours: oursTCPIdle, Peer: peerTCPIdle,
 		},
 		{
 			Name: "instance-10k", Unit: "bytes", PeerName: "fixed bound", Detail: true,
 			Help: "memory each of 10,000 instances with a device, addresses, an open UDP socket and a ping answered, against a bound",
-			Peer: boundInstance10k,
+			Ours: oursInstance10k, Peer: boundInstance10k,
 		},
 	}
 }
