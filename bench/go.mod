@@ -10,7 +10,10 @@ require (
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237
 )
 
-require github.com/petermattis/goid v0.0.0-20260820044319-269ab09b5261 // indirect
+require (
+	github.com/petermattis/goid v0.0.0-20260820044319-269ab09b5261 // indirect
+	github.com/songgao/water v0.0.0-20200317203138-2b4b6d7c09d8 // indirect
+)
 
 require (
 	github.com/google/btree v1.1.2 // indirect
