@@ -35,13 +35,14 @@ type Domain struct {
 	messages     []*Message // idle
 	reservations []*Reservation
 
-	run   runQueue
-	local localQueue
-	batch [64]*Packet // on their way to a device, during one Send
-	dirty *Interface  // interfaces with frames to send, linked by nextDirty
-	done  *Interface  // last of that list
-	wakes []*Waiter
-	free  []*waitNode // idle ones, each with its waiter
+	run         runQueue
+	local       localQueue
+	event, news Event       // scratch of separable.Event and routesChanged
+	batch       [64]*Packet // on their way to a device, during one Send
+	dirty       *Interface  // interfaces with frames to send, linked by nextDirty
+	done        *Interface  // last of that list
+	wakes       []*Waiter
+	free        []*waitNode // idle ones, each with its waiter
 
 	inbox     inbox
 	timersDue atomic.Bool // RunTimers found the lock busy

@@ -46,6 +46,8 @@ type RouteEntry struct {
 	Protocol  RouteProtocol
 	Scope     Scope
 	Expires   Time // 0 never
+
+	next *RouteEntry // of the same prefix, less preferred
 }
 
 // Route is the result of a look-up, shared and immutable but for its neighbour.
@@ -92,8 +94,8 @@ type RouteQuery struct {
 // routeTable is the forwarding table of an instance with a small cache of
 // results in front.
 type routeTable struct {
-	fib   fib.Table[[]*RouteEntry]
-	cache []*Route // direct mapped, a power of two
+	fib   fib.Table[*RouteEntry] // the most preferred of each prefix
+	cache []*Route               // direct mapped, a power of two
 	miss  int
 	pmtu  map[wire.Addr]pathMTU
 }
@@ -138,8 +140,8 @@ func (k *routeKey) hash() uint32 {
 func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 	var e *RouteEntry
 	now := in.domain.now
-	in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, list []*RouteEntry) bool {
-		for _, c := range list {
+	in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, first *RouteEntry) bool {
+		for c := first; c != nil; c = c.next {
 			if c.Expires != 0 && c.Expires <= now {
 				continue
 			}
@@ -308,19 +310,18 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 			e.Interface = r.Interface
 		}
 	}
-	list, _ := in.routes.fib.Exact(e.Prefix)
-	at := len(list)
-	for i, x := range list {
+	first, _ := in.routes.fib.Exact(e.Prefix)
+	at := &first
+	for x := first; x != nil; x = x.next {
 		if x.Metric == e.Metric && (x.Type == e.Type || is4) && (x.Interface == e.Interface && x.Gateway == e.Gateway || is4 && x.Type != RouteLocal && x.Type != RouteBroadcast) {
 			return syscall.EEXIST
 		}
-		if before(e, x) && at == len(list) {
-			at = i
-		}
 	}
-	next := make([]*RouteEntry, 0, len(list)+1)
-	next = append(append(append(next, list[:at]...), e), list[at:]...)
-	in.routes.fib.Insert(e.Prefix, next)
+	for *at != nil && !before(e, *at) {
+		at = &(*at).next
+	}
+	e.next, *at = *at, e
+	in.routes.fib.Insert(e.Prefix, first)
 	in.routesChanged()
 	return nil
 }
@@ -346,26 +347,23 @@ func (in *Instance) RemoveRoute(like RouteEntry) error {
 
 // RemoveRouteLocked is RemoveRoute inside an entry.
 func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
-	list, _ := in.routes.fib.Exact(like.Prefix)
-	for i, x := range list {
+	first, _ := in.routes.fib.Exact(like.Prefix)
+	for at := &first; *at != nil; at = &(*at).next {
+		x := *at
 		if like.Type != 0 && like.Type != x.Type || like.Type == 0 && (x.Type == RouteLocal || x.Type == RouteBroadcast) ||
 			like.Interface != nil && like.Interface != x.Interface ||
 			!like.Gateway.IsUnspecified() && like.Gateway != x.Gateway || like.Metric != 0 && like.Metric != x.Metric {
 			continue
 		}
-		in.dropRoute(like.Prefix, list, i)
+		if *at = x.next; first == nil {
+			in.routes.fib.Delete(like.Prefix)
+		} else {
+			in.routes.fib.Insert(like.Prefix, first)
+		}
 		in.routesChanged()
 		return nil
 	}
 	return syscall.ESRCH
-}
-
-func (in *Instance) dropRoute(p wire.Prefix, list []*RouteEntry, i int) {
-	if len(list) == 1 {
-		in.routes.fib.Delete(p)
-		return
-	}
-	in.routes.fib.Insert(p, append(list[:i:i], list[i+1:]...))
 }
 
 // Routes are all routes in address order.
@@ -378,9 +376,11 @@ func (in *Instance) Routes() []RouteEntry {
 // RoutesLocked is Routes inside an entry.
 func (in *Instance) RoutesLocked() []RouteEntry {
 	var out []RouteEntry
-	in.routes.fib.Walk(func(_ wire.Prefix, list []*RouteEntry) bool {
-		for _, e := range list {
-			out = append(out, *e)
+	in.routes.fib.Walk(func(_ wire.Prefix, first *RouteEntry) bool {
+		for e := first; e != nil; e = e.next {
+			x := *e
+			x.next = nil
+			out = append(out, x)
 		}
 		return true
 	})
@@ -389,7 +389,8 @@ func (in *Instance) RoutesLocked() []RouteEntry {
 
 func (in *Instance) routesChanged() {
 	in.invalidateRoutes()
-	in.notify(&Event{Kind: EventRoute})
+	in.domain.news = Event{Kind: EventRoute}
+	in.notify(&in.domain.news)
 }
 
 // addressRoutes adds or removes the routes that come with an address.

@@ -45,11 +45,14 @@ func (s *separable) Counters() []Counters  { return s.handler.Counters() }
 
 // Event passes news on in values: an index stands for the interface.
 func (s *separable) Event(e *Event) {
-	v := *e
+	v := &s.in.domain.event // a copy in values, borrowed for the call
+	outer := *v             // a handler's call may have brought the next event
+	*v = *e
 	if v.Interface != nil {
 		v.Ifindex, v.Interface = v.Interface.index, nil
 	}
-	s.handler.Event(&v)
+	s.handler.Event(v)
+	*v = outer
 }
 
 func (s *separable) Close() {

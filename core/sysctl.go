@@ -9,42 +9,49 @@ import (
 )
 
 // sysctlState is an instance's view of its settings: for each table the shared
-// default block until the first write, a copy of its own after.
+// default block until the first write, a copy of its own after. Tables are
+// numbered: networks, protocols, others, then the device tables of networks.
 type sysctlState struct {
-	tables []*sysctl.Table // networks, protocols, others, then device tables of networks
-	blocks []any           // by table; for a device table the "all" block
-	fresh  []any           // device tables: the "default" block; nil elsewhere
-	device int             // tables from here on are of devices
-	ports  int             // the table of PortSysctls
+	blocks []any // by table; for a device table the "all" block, and after all tables their "default" blocks
+	fresh  []any // device tables: the "default" block
+	device int   // tables from here on are of devices
+	ports  int   // the table of PortSysctls
 }
+
+// sysctlTable is the table of a number.
+func (in *Instance) sysctlTable(i int) *sysctl.Table {
+	w := in.wiring
+	if i < len(w.Networks) {
+		return w.Networks[i].Sysctls
+	}
+	if i -= len(w.Networks); i < len(w.Protocols) {
+		return w.Protocols[i].Sysctls
+	}
+	if i -= len(w.Protocols); i < len(w.Sysctls) {
+		return w.Sysctls[i]
+	}
+	return w.Networks[i-len(w.Sysctls)].Devices
+}
+
+func (in *Instance) sysctlTables() int { return in.sysctls.device + len(in.wiring.Networks) }
 
 func (in *Instance) initSysctls() {
 	w, s := in.wiring, &in.sysctls
-	n := 2*len(w.Networks) + len(w.Protocols) + len(w.Sysctls)
-	s.tables = make([]*sysctl.Table, 0, n)
-	for i := range w.Networks {
-		s.tables = append(s.tables, w.Networks[i].Sysctls)
-	}
-	for i := range w.Protocols {
-		s.tables = append(s.tables, w.Protocols[i].Sysctls)
-	}
-	s.tables = append(s.tables, w.Sysctls...)
-	s.device = len(s.tables)
-	for i := range w.Networks {
-		s.tables = append(s.tables, w.Networks[i].Devices)
-	}
-	s.blocks = make([]any, len(s.tables))
-	s.fresh = make([]any, len(w.Networks))
-	for i, t := range s.tables {
+	s.device = len(w.Networks) + len(w.Protocols) + len(w.Sysctls)
+	n := in.sysctlTables()
+	all := make([]any, n+len(w.Networks))
+	s.blocks, s.fresh = all[:n:n], all[n:]
+	for i := range n {
+		t := in.sysctlTable(i)
 		if t == nil {
 			continue
-		}
-		if _, ok := t.Default.(*PortSysctls); ok {
-			s.ports = i
 		}
 		s.blocks[i] = t.Default
 		if i >= s.device {
 			s.fresh[i-s.device] = t.Default
+		}
+		if _, ok := t.Default.(*PortSysctls); ok {
+			s.ports = i
 		}
 	}
 }
@@ -74,7 +81,8 @@ func (v SysctlView) All() any { return v.in.sysctls.blocks[v.in.sysctls.device+v
 // device's name, "all", "default" or an interface.
 func (in *Instance) findSysctl(name string) (table int, e *sysctl.Entry, dev string, err error) {
 	name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
-	for ti, t := range in.sysctls.tables {
+	for ti := range in.sysctlTables() {
+		t := in.sysctlTable(ti)
 		if t == nil {
 			continue
 		}
@@ -147,7 +155,7 @@ func (in *Instance) setSysctl(name, value string) error {
 	if err != nil {
 		return err
 	}
-	t := s.tables[table]
+	t := in.sysctlTable(table)
 	own := t.Clone(block)
 	if err := e.Set(own, value); err != nil {
 		return err
@@ -219,7 +227,8 @@ func (in *Instance) sysctlChanged(table int, block any, ifc *Interface) {
 func (in *Instance) SysctlNames() []string {
 	var out []string
 	in.domain.Do(func() {
-		for _, t := range in.sysctls.tables {
+		for ti := range in.sysctlTables() {
+			t := in.sysctlTable(ti)
 			if t == nil {
 				continue
 			}

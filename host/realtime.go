@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +16,24 @@ import (
 // RealTime drives stacks by the machine's clocks. Tasks are goroutines, timers
 // are the runtime's. One value may drive any number of Domains.
 type RealTime struct {
-	base time.Time
-	log  *slog.Logger
-	seed *[32]byte
+	base   time.Time
+	log    *slog.Logger
+	seed   *[32]byte
+	random random
+}
+
+// random is the source of all streams of a host without a seed: nobody can
+// tell them apart, and an instance does not pay for one of its own.
+type random struct {
+	mu     sync.Mutex
+	stream *rand.ChaCha8
+}
+
+// Uint64 implements core.Source.
+func (r *random) Uint64() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.Uint64()
 }
 
 // Option changes a host when it is made.
@@ -49,7 +65,9 @@ func apply(options []Option) settings {
 // NewRealTime starts a host whose clock begins at 0 now.
 func NewRealTime(options ...Option) *RealTime {
 	s := apply(options)
-	return &RealTime{base: time.Now(), log: s.log, seed: s.seed}
+	var key [32]byte
+	_, _ = crand.Read(key[:]) // never fails: it ends the program instead
+	return &RealTime{base: time.Now(), log: s.log, seed: s.seed, random: random{stream: rand.NewChaCha8(key)}}
 }
 
 // driver is the host's part of one Domain.
@@ -129,8 +147,7 @@ func (h *RealTime) Wake(w *core.Waiter) {
 func (h *RealTime) Random(stream string) core.Source {
 	var key [32]byte
 	if h.seed == nil {
-		_, _ = crand.Read(key[:]) // never fails: it ends the program instead
-		return rand.NewChaCha8(key)
+		return &h.random
 	}
 	key = *h.seed
 	f := fnv.New64a()

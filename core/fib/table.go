@@ -69,6 +69,9 @@ func (t *Table[V]) Insert(p wire.Prefix, v V) (old V, replaced bool) {
 		return old, true
 	}
 	if len(t.few) < fewRoutes {
+		if len(t.few) == cap(t.few) { // little by little: most tables stay small
+			t.few = append(make([]route[V], 0, min(len(t.few)+4, fewRoutes)), t.few...)
+		}
 		t.few = slices.Insert(t.few, i, route[V]{p, v})
 		return old, false
 	}

@@ -21,13 +21,10 @@ func (h *handler) Control(op *core.Op) {
 		s := &socket{id: op.Socket}
 		s.set(inet6, op.Family == core.AFInet6)
 		s.unbindAddr()
-		if h.sockets == nil {
-			h.sockets = make(map[core.SocketID]*socket)
-		}
-		h.sockets[op.Socket] = s
+		h.sockets.insert(s, byID, idHash)
 		return
 	}
-	s := h.sockets[op.Socket]
+	s := h.socket(op.Socket)
 	if s == nil {
 		op.Err = syscall.EBADF
 		return
@@ -48,7 +45,7 @@ func (h *handler) Control(op *core.Op) {
 	case core.OpClose:
 		h.disconnect(s)
 		h.unbind(s)
-		delete(h.sockets, op.Socket)
+		h.sockets.remove(s, byID, idHash(s))
 	case core.OpSetOption:
 		op.Err = s.setOption(op)
 	case core.OpGetOption:

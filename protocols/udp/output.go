@@ -18,7 +18,7 @@ const checksumOffset = 6 // of the field in the header
 
 // Send implements core.Handler.
 func (h *handler) Send(id core.SocketID, batch []*core.Packet) error {
-	s := h.sockets[id]
+	s := h.socket(id)
 	if s == nil {
 		return free(batch, syscall.EBADF)
 	}

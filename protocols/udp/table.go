@@ -9,7 +9,7 @@ import (
 
 // socket is UDP's side of a socket: what demultiplexing needs.
 type socket struct {
-	next        [2]*socket // in the tables, by their index
+	next        [3]*socket // in the tables, by their index
 	local, peer wire.Addr
 	localPort   uint16 // 0: unbound
 	peerPort    uint16
@@ -78,6 +78,7 @@ func (s *socket) takesAt(a wire.Addr, v4 bool) bool {
 const (
 	byPort = 0
 	byFlow = 1
+	byID   = 2
 )
 
 // table is a hash table of sockets linked through themselves. It begins with
@@ -138,6 +139,18 @@ func (t *table) remove(s *socket, which int, hash uint32) {
 			return
 		}
 	}
+}
+
+func idHash(s *socket) uint32 { return uint32(s.id) }
+
+// socket finds a socket by its number, nil if it is not open.
+func (h *handler) socket(id core.SocketID) *socket {
+	for s := h.sockets.chain(uint32(id)); s != nil; s = s.next[byID] {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
 }
 
 func portHash(s *socket) uint32 { return uint32(s.localPort) }

@@ -29,7 +29,7 @@ func Protocol() core.Protocol {
 // handler is UDP of one instance.
 type handler struct {
 	env      core.Env
-	sockets  map[core.SocketID]*socket
+	sockets  table // by number
 	ports    table // by local port
 	flows    table // connected sockets by both addresses and ports
 	key      [2]uint64
@@ -81,5 +81,5 @@ func (h *handler) Event(e *core.Event) {
 
 // Close implements core.Handler.
 func (h *handler) Close() {
-	h.sockets, h.ports, h.flows = nil, table{}, table{}
+	h.sockets, h.ports, h.flows = table{}, table{}, table{}
 }
