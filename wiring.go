@@ -11,6 +11,10 @@ import (
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
+	"github.com/libos-go/libos/protocols/tcp"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/protocols/tcp/cubic"
+	"github.com/libos-go/libos/protocols/tcp/reno"
 	"github.com/libos-go/libos/protocols/udp"
 )
 
@@ -49,6 +53,13 @@ func assemble(set *feature.Set) *core.Wiring {
 		Protocols: []core.ProtocolEntry{
 			{Protocol: ipv4.PingProtocol()},
 			{Protocol: ipv6.PingProtocol()},
+			{Protocol: tcp.Protocol(feature.Chosen[congestion.Algorithm](set, feature.Choice[congestion.Algorithm]{
+				Make:   cubic.Algorithm,
+				Symbol: "TCP_CONG_CUBIC",
+			}, feature.Choice[congestion.Algorithm]{
+				Make:   reno.Algorithm,
+				Symbol: "TCP_CONG_RENO",
+			})...), Sysctls: tcpSysctls(set)},
 			{Protocol: udp.Protocol(), Sysctls: udpSysctls(set)},
 		},
 		Devices: []core.DeviceKind{
@@ -71,7 +82,7 @@ func assemble(set *feature.Set) *core.Wiring {
 func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
-		Protocols: []string{"IPV4", "IPV6", "UDP"},
+		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
 		Devices:   []string{"LOOPBACK", "TUN", "TUN_VNET_HDR"},
 		Sysctls:   []string{""},
 		Loopback:  "LOOPBACK",

@@ -22,8 +22,10 @@ func ipProtocol(n uint8) int {
 		return 0 // ping
 	case 58:
 		return 1 // ping6
+	case 6:
+		return 2 // tcp
 	case 17:
-		return 2 // udp
+		return 3 // udp
 	}
 	return -1
 }
@@ -33,22 +35,32 @@ func socketKind(family, typ, protocol int) int {
 	switch family {
 	case 2:
 		switch typ {
+		case 1:
+			switch protocol {
+			case 0, 6:
+				return 2 // tcp
+			}
 		case 2:
 			switch protocol {
 			case 1:
 				return 0 // ping
 			case 0, 17:
-				return 2 // udp
+				return 3 // udp
 			}
 		}
 	case 10:
 		switch typ {
+		case 1:
+			switch protocol {
+			case 0, 6:
+				return 2 // tcp
+			}
 		case 2:
 			switch protocol {
 			case 58:
 				return 1 // ping6
 			case 0, 17:
-				return 2 // udp
+				return 3 // udp
 			}
 		}
 	}

@@ -8,5 +8,8 @@ import "github.com/libos-go/libos/core"
 func caches() []core.CacheKind {
 	return []core.CacheKind{
 		{Name: "packet", Type: "core.Packet", Package: "github.com/libos-go/libos/core"},
+		{Name: "tcp_conn", Type: "tcp.conn", Package: "github.com/libos-go/libos/protocols/tcp"},
+		{Name: "tcp_held", Type: "tcp.held", Package: "github.com/libos-go/libos/protocols/tcp"},
+		{Name: "tcp_pieces", Type: "tcp.pieceBlock", Package: "github.com/libos-go/libos/protocols/tcp"},
 	}
 }

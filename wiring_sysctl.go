@@ -8,6 +8,7 @@ import (
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/protocols/tcp"
 	"github.com/libos-go/libos/protocols/udp"
 	"math"
 	"time"
@@ -1076,6 +1077,405 @@ func ipv6DeviceSysctls(_ *feature.Set) *sysctl.Table {
 			return &c
 		},
 	}
+}
+
+// tcpSysctls is the table of protocols/tcp.Sysctls.
+func tcpSysctls(set *feature.Set) *sysctl.Table {
+	t := &sysctl.Table{
+		Owner: "github.com/libos-go/libos/protocols/tcp.Sysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.ipv4.tcp_sack",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Selective acknowledgements (RFC 2018).",
+				Field:   "SACK",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).SACK
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_dsack",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Report duplicate segments by SACK (RFC 2883).",
+				Field:   "DSACK",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).DSACK
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_window_scaling",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Windows beyond 64 KiB (RFC 7323).",
+				Field:   "WindowScaling",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).WindowScaling
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_timestamps",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "1",
+				Help:    "Timestamps (RFC 7323): 0 off, 1 with a random offset for each peer, 2 without.",
+				Field:   "Timestamps",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Timestamps
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_slow_start_after_idle",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Start slowly again after an idle time (RFC 5681 §4.1).",
+				Field:   "SlowStartIdle",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).SlowStartIdle
+				},
+			},
+			{
+				Name:  "net.ipv4.tcp_congestion_control",
+				Kind:  sysctl.String,
+				Help:  "Congestion control of new connections; empty for the first that is built in.",
+				Field: "Congestion",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Congestion
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_rmem",
+				Kind:    sysctl.Ints,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "bytes",
+				Default: "4096 131072 6291456",
+				Help:    "Receive buffer of a socket: least, initial, most.",
+				Field:   "RMem",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).RMem
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_wmem",
+				Kind:    sysctl.Ints,
+				Min:     1,
+				Max:     math.MaxInt32,
+				Unit:    "bytes",
+				Default: "4096 16384 4194304",
+				Help:    "Send buffer of a socket: least, initial, most.",
+				Field:   "WMem",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).WMem
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_moderate_rcvbuf",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Let receive buffers grow as the path needs.",
+				Field:   "ModerateRcvbuf",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).ModerateRcvbuf
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_syn_retries",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     127,
+				Default: "6",
+				Help:    "How often a SYN is sent again before connect fails.",
+				Field:   "SynRetries",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).SynRetries
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_synack_retries",
+				Kind:    sysctl.Int,
+				Max:     255,
+				Default: "5",
+				Help:    "How often a SYN-ACK is sent again.",
+				Field:   "SynackRetries",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).SynackRetries
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_retries1",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     255,
+				Default: "3",
+				Help:    "Retransmissions after which the route is looked up anew.",
+				Field:   "Retries1",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Retries1
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_retries2",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "15",
+				Help:    "Retransmissions after which a connection is given up.",
+				Field:   "Retries2",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Retries2
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_orphan_retries",
+				Kind:    sysctl.Int,
+				Max:     255,
+				Default: "0",
+				Help:    "The same for a connection that its program has closed; 0 stands for 8.",
+				Field:   "OrphanRetries",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).OrphanRetries
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_syncookies",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "1",
+				Help:    "SYN cookies (RFC 4987): 0 never, 1 when the queue of requests overflows, 2 always.",
+				Field:   "SynCookies",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).SynCookies
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_max_syn_backlog",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "128",
+				Help:    "Connection requests that a listener keeps.",
+				Field:   "MaxSynBacklog",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).MaxSynBacklog
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_abort_on_overflow",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Reset a connection that finds the accept queue full.",
+				Field:   "AbortOverflow",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).AbortOverflow
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_fin_timeout",
+				Kind:    sysctl.Duration,
+				Max:     2147483,
+				Unit:    "s",
+				Default: "60",
+				Help:    "How long a closed connection waits for the peer's FIN.",
+				Field:   "FinTimeout",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).FinTimeout
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_keepalive_time",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     32767,
+				Unit:    "s",
+				Default: "7200",
+				Help:    "Idle time before the first keepalive probe.",
+				Field:   "KeepaliveTime",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).KeepaliveTime
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_keepalive_intvl",
+				Kind:    sysctl.Duration,
+				Min:     1,
+				Max:     32767,
+				Unit:    "s",
+				Default: "75",
+				Help:    "Time between keepalive probes.",
+				Field:   "KeepaliveIntvl",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).KeepaliveIntvl
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_keepalive_probes",
+				Kind:    sysctl.Int,
+				Max:     127,
+				Default: "9",
+				Help:    "Probes without an answer that end a connection.",
+				Field:   "KeepaliveProbes",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).KeepaliveProbes
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_challenge_ack_limit",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "1000",
+				Help:    "Challenge ACKs a second (RFC 5961 §7).",
+				Field:   "ChallengeLimit",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).ChallengeLimit
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_invalid_ratelimit",
+				Kind:    sysctl.Duration,
+				Max:     math.MaxInt32,
+				Unit:    "ms",
+				Default: "500",
+				Help:    "Least time between answers to invalid segments of one connection.",
+				Field:   "InvalidLimit",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).InvalidLimit
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_tw_reuse",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "2",
+				Help:    "Reuse ports in TIME-WAIT for new outgoing connections (RFC 6191): 0 never, 1 always, 2 on loopback.",
+				Field:   "TWReuse",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).TWReuse
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_rfc1337",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "Let no RST end TIME-WAIT (RFC 1337).",
+				Field:   "RFC1337",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).RFC1337
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_max_tw_buckets",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "8192",
+				Help:    "Connections in TIME-WAIT; beyond it they end at once.",
+				Field:   "MaxTWBuckets",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).MaxTWBuckets
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_mtu_probing",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "0",
+				Help:    "Smaller segments after repeated timeouts on a path that may drop ICMP (RFC 4821): 0 never, 1 and 2 after tcp_retries1 timeouts.",
+				Field:   "MTUProbing",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).MTUProbing
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_base_mss",
+				Kind:    sysctl.Int,
+				Min:     48,
+				Max:     65535,
+				Unit:    "bytes",
+				Default: "1024",
+				Help:    "Segment size to try on such a path.",
+				Field:   "BaseMSS",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).BaseMSS
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_min_snd_mss",
+				Kind:    sysctl.Int,
+				Min:     48,
+				Max:     65535,
+				Unit:    "bytes",
+				Default: "48",
+				Help:    "Smallest segment size a peer or a router can impose.",
+				Field:   "MinSendMSS",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).MinSendMSS
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_notsent_lowat",
+				Kind:    sysctl.Int,
+				Max:     math.MaxUint32,
+				Unit:    "bytes",
+				Default: "4294967295",
+				Help:    "Unsent bytes beyond which a socket is not writable.",
+				Field:   "NotsentLowat",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).NotsentLowat
+				},
+			},
+			{
+				Name:    "net.core.somaxconn",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "4096",
+				Help:    "Longest accept queue of a listener.",
+				Field:   "Somaxconn",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Somaxconn
+				},
+			},
+		},
+		Default: &tcp.Sysctls{
+			SACK:            true,
+			DSACK:           true,
+			WindowScaling:   true,
+			Timestamps:      1,
+			SlowStartIdle:   true,
+			RMem:            [3]int32{4096, 131072, 6291456},
+			WMem:            [3]int32{4096, 16384, 4194304},
+			ModerateRcvbuf:  true,
+			SynRetries:      6,
+			SynackRetries:   5,
+			Retries1:        3,
+			Retries2:        15,
+			SynCookies:      1,
+			MaxSynBacklog:   128,
+			FinTimeout:      60 * time.Second,
+			KeepaliveTime:   7200 * time.Second,
+			KeepaliveIntvl:  75 * time.Second,
+			KeepaliveProbes: 9,
+			ChallengeLimit:  1000,
+			InvalidLimit:    500 * time.Millisecond,
+			TWReuse:         2,
+			MaxTWBuckets:    8192,
+			BaseMSS:         1024,
+			MinSendMSS:      48,
+			NotsentLowat:    4294967295,
+			Somaxconn:       4096,
+		},
+		Clone: func(block any) any {
+			c := *block.(*tcp.Sysctls)
+			return &c
+		},
+	}
+	feature.Default(set, t, 5, "DEFAULT_TCP_CONG")
+	return t
 }
 
 // udpSysctls is the table of protocols/udp.Sysctls.

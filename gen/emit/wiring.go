@@ -102,7 +102,9 @@ func (f *features) call(fn *scan.Func) jen.Code {
 	for _, p := range fn.Params {
 		list := []jen.Code{jen.Id("set")}
 		for _, o := range f.providersOf(p.Type) {
-			list = append(list, jen.Add(f.build.feature("Choice")).Index(jen.Qual(p.Path, p.TypeName)).Values(jen.Lit(o.symbol), jen.Qual(o.fn.Path, o.fn.Name)))
+			list = append(list, jen.Add(f.build.feature("Choice")).Index(jen.Qual(p.Path, p.TypeName)).Values(jen.Dict{
+				jen.Id("Symbol"): jen.Lit(o.symbol), jen.Id("Make"): jen.Qual(o.fn.Path, o.fn.Name),
+			}))
 		}
 		arg := f.build.feature("Chosen").Index(jen.Qual(p.Path, p.TypeName)).Call(list...)
 		if p.Variadic {

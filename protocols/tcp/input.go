@@ -1,0 +1,436 @@
+package tcp
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
+)
+
+// arrive processes a segment of a connection (RFC 9293 §3.10.7).
+func (c *conn) arrive(s *segment) {
+	c.touch()
+	if c.state == stateSynSent {
+		c.arriveSynSent(s)
+		return
+	}
+	stamped := c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0
+	if stamped && s.flags&wire.TCPRst == 0 && c.rcv.stale(s.opts.TSVal, c.now()) {
+		c.t.counters.pawsEstab++
+		c.duplicateOf(s)
+		c.answerInvalid(s)
+		return
+	}
+	// first check: sequence number
+	if !c.rcv.acceptable(s.seq, s.length()) {
+		if s.flags&wire.TCPRst != 0 {
+			return
+		}
+		if c.state == stateTimeWait && s.flags&wire.TCPFin != 0 {
+			c.setLife(c.now().Add(timeWaitLength))
+		}
+		if s.flags&wire.TCPSyn != 0 && c.state == stateSynReceived && s.seq == c.rcv.irs {
+			c.sendSyn() // our SYN-ACK was lost
+			return
+		}
+		if s.flags&wire.TCPSyn != 0 {
+			c.t.counters.synChallenge++
+			c.challengeACK()
+			return
+		}
+		c.duplicateOf(s)
+		c.answerInvalid(s)
+		return
+	}
+	// second check: RST (RFC 5961 §3.2)
+	if s.flags&wire.TCPRst != 0 {
+		switch {
+		case c.state == stateTimeWait:
+			if !c.t.settings().RFC1337 {
+				c.end(0)
+			}
+		case s.seq == c.rcv.nxt:
+			c.reset()
+		default:
+			c.challengeACK()
+		}
+		return
+	}
+	// fourth check: SYN (RFC 5961 §4.2)
+	if s.flags&wire.TCPSyn != 0 {
+		if c.state == stateSynReceived && c.listener == nil && s.flags&wire.TCPAck != 0 && s.seq == c.rcv.irs {
+			s.flags &^= wire.TCPSyn // simultaneous open: the peer's SYN-ACK
+			s.seq = s.seq.Add(1)
+		} else {
+			c.t.counters.synChallenge++
+			c.challengeACK()
+			return
+		}
+	}
+	// fifth check: ACK
+	if s.flags&wire.TCPAck == 0 {
+		return
+	}
+	c.lastRecv = c.now()
+	c.probes = 0
+	if stamped && s.seq.LEQ(c.rcv.acked) { // RFC 7323 §4.3
+		c.rcv.remember(s.opts.TSVal, c.now())
+	}
+	if c.state == stateSynReceived {
+		if s.ack.LEQ(c.snd.una) || s.ack.GT(c.snd.max) {
+			c.t.sendReset(&c.tuple, s.ack, 0, wire.TCPRst)
+			return
+		}
+		if !c.establishPassive(s) {
+			return
+		}
+	}
+	if !c.acked(s) || c.state == stateClosed {
+		return
+	}
+	if s.flags&wire.TCPUrg != 0 { // sixth check
+		c.urgentPointer(s)
+	}
+	// seventh check: the text
+	if s.n > 0 || s.flags&wire.TCPFin != 0 {
+		c.text(s)
+	}
+}
+
+// arriveSynSent is RFC 9293 §3.10.7.3.
+func (c *conn) arriveSynSent(s *segment) {
+	ok := s.flags&wire.TCPAck != 0
+	if ok && (s.ack.LEQ(c.snd.iss) || s.ack.GT(c.snd.max)) {
+		if s.flags&wire.TCPRst == 0 {
+			c.t.sendReset(&c.tuple, s.ack, 0, wire.TCPRst)
+		}
+		return
+	}
+	if s.flags&wire.TCPRst != 0 {
+		if ok {
+			c.reset()
+		}
+		return
+	}
+	if s.flags&wire.TCPSyn == 0 {
+		return
+	}
+	c.synchronize(s)
+	if !ok { // simultaneous open
+		c.setState(stateSynReceived)
+		c.snd.nxt = c.snd.iss
+		c.sendSyn()
+		return
+	}
+	if rtt := c.snd.measured(s.ack, int64(c.now())); rtt > 0 {
+		c.rtt.sample(time.Duration(rtt))
+	}
+	c.snd.una = s.ack
+	c.snd.wl1, c.snd.wl2 = s.seq, s.ack
+	c.snd.window = s.window // never scaled on a SYN
+	c.snd.maxWindow = s.window
+	c.established()
+	c.flags |= flagAckNow
+	if s.n > 0 || s.flags&wire.TCPFin != 0 {
+		s.seq = s.seq.Add(1)
+		c.text(s)
+	}
+	c.wake(core.ReadyOut | core.ReadyIn)
+}
+
+// synchronize takes what the peer's SYN says.
+func (c *conn) synchronize(s *segment) {
+	set := c.t.settings()
+	c.rcv.irs = s.seq
+	c.rcv.nxt = s.seq.Add(1)
+	c.rcv.adv, c.rcv.acked = c.rcv.nxt, c.rcv.nxt
+	if c.state == stateSynSent { // as our SYN said
+		c.rcv.adv = c.rcv.nxt.Add(uint32(min(space(c.rcv.limit), 65535)))
+	}
+	c.snd.peerMSS = 536
+	if !c.tuple.peer.Is4() {
+		c.snd.peerMSS = 1220
+	}
+	if s.opts.Has&wire.TCPHasMSS != 0 {
+		c.snd.peerMSS = max(s.opts.MSS, uint16(set.MinSendMSS))
+	}
+	if s.opts.Has&wire.TCPHasWindowScale != 0 && set.WindowScaling {
+		c.flags |= flagScaling
+		c.snd.scale = min(s.opts.WindowScale, wire.TCPMaxWindowScale)
+	} else {
+		c.rcv.scale = 0
+	}
+	if s.opts.Has&wire.TCPHasTimestamp != 0 && set.Timestamps != 0 {
+		c.flags |= flagTimestamps
+		c.rcv.remember(s.opts.TSVal, c.now())
+	}
+	if s.opts.Has&wire.TCPHasSACKPermitted != 0 && set.SACK {
+		c.flags |= flagSACK
+	}
+	c.updateMSS()
+	c.rcv.mss = min(c.snd.mss, 536)
+}
+
+// established begins the life of the connection proper.
+func (c *conn) established() {
+	c.setState(stateEstablished)
+	c.flags |= flagDone
+	c.rtoAt = core.Never
+	c.rtt.progress()
+	c.lastRecv = c.now()
+	c.rcv.quick = 8
+	c.startControl(c.cong.name)
+	if o := c.options(); o == nil || !o.SendBufferSet {
+		c.snd.limit = max(c.t.settings().WMem[1], 4*int32(c.cong.cwnd))
+	}
+	c.keepaliveChanged()
+}
+
+// tell gives the congestion control an event and takes its decision.
+func (c *conn) tell(e *congestion.Event) {
+	if c.cong.control == nil {
+		return
+	}
+	e.Now = int64(c.now())
+	e.SRTT, e.MinRTT = int64(c.rtt.srtt()), int64(c.rtt.min())
+	e.MSS = uint32(c.snd.mss)
+	e.Cwnd, e.Ssthresh = c.cong.cwnd, c.cong.ssthresh
+	e.Sent, e.Delivered = uint64(uint32(c.snd.max-c.snd.iss)), uint64(uint32(c.snd.una-c.snd.iss))
+	d := congestion.Decision{Cwnd: e.Cwnd, Ssthresh: e.Ssthresh}
+	c.cong.control.Event(e, &d)
+	c.cong.cwnd, c.cong.ssthresh = max(d.Cwnd, uint32(c.snd.mss)), max(d.Ssthresh, 2*uint32(c.snd.mss))
+}
+
+// startControl begins congestion control by the algorithm of that name, the
+// instance's own for "".
+func (c *conn) startControl(name string) {
+	a := c.t.algorithm(name)
+	if a == nil {
+		c.cong.cwnd, c.cong.ssthresh = congestion.InitialWindow(uint32(c.snd.mss)), congestion.Infinite
+		return
+	}
+	c.cong.name, c.cong.control = a.Name, a.New()
+	c.tell(&congestion.Event{Kind: congestion.Init})
+}
+
+// acked is the fifth check of RFC 9293 §3.10.7.4: what the acknowledgement says.
+// It returns false when the segment is not to be looked at further.
+func (c *conn) acked(s *segment) bool {
+	if s.ack.GT(c.snd.max) || s.ack.LT(c.snd.una.Add(-max(c.snd.maxWindow, 65535))) {
+		c.challengeACK() // RFC 5961 §5.2
+		return false
+	}
+	window := s.window
+	if s.flags&wire.TCPSyn == 0 {
+		window <<= c.snd.scale
+	}
+	before := c.snd.window
+	changed := c.snd.updateWindow(s.seq, s.ack, window)
+	if changed && before == 0 && c.is(flagPersist) {
+		c.flags &^= flagPersist
+		c.rtoAt = core.Never
+		c.rtt.progress()
+	}
+	if c.is(flagSACK) {
+		c.rec.sacked(s, c.snd.una, c.snd.max)
+	}
+	if s.ack.LEQ(c.snd.una) {
+		if s.ack == c.snd.una && s.n == 0 && !changed && s.flags&wire.TCPFin == 0 && c.snd.outstanding() && !c.is(flagPersist) {
+			c.duplicate()
+		}
+		return true
+	}
+	c.advance(s)
+	return c.state != stateClosed
+}
+
+// advance takes the acknowledgement of new data.
+func (c *conn) advance(s *segment) {
+	flight := c.snd.flight()
+	n := uint32(s.ack - c.snd.una)
+	var sample time.Duration
+	switch {
+	case c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0:
+		if d := int32(c.timestamp() - s.opts.TSEcr); d >= 0 {
+			sample = max(time.Duration(d)*time.Millisecond, time.Microsecond)
+			if x := c.snd.measured(s.ack, int64(c.now())); x > 0 && c.rec.retransmitted == 0 {
+				sample = time.Duration(x) // finer than a millisecond
+			}
+		}
+	default:
+		sample = time.Duration(c.snd.measured(s.ack, int64(c.now())))
+	}
+	if sample > 0 {
+		c.rtt.sample(sample)
+	}
+	limited := flight+uint32(c.snd.mss) < c.cong.cwnd
+	c.snd.una = s.ack
+	if c.snd.nxt.LT(s.ack) {
+		c.snd.nxt = s.ack // after a timeout had sent it back
+	}
+	c.snd.queue.ack(&c.t.slabs, s.ack)
+	c.rtt.progress()
+	c.snd.retries = 0
+	c.rec.trim(s.ack)
+	if c.route != nil {
+		c.route.Confirm()
+	}
+	switch {
+	case c.rec.active && s.ack.GEQ(c.rec.point):
+		c.rec.leave()
+		c.tell(&congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: c.snd.flight()})
+	case c.rec.active:
+		c.rec.partial(c)
+	default:
+		c.rec.duplicates = 0
+		c.tell(&congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: limited})
+	}
+	c.rtoAt = core.Never
+	if c.snd.outstanding() {
+		c.rtoAt = c.now().Add(c.rtt.timeout())
+	}
+	if o := c.options(); o != nil && !o.SendBufferSet {
+		most := c.t.settings().WMem[2]
+		c.snd.limit = min(max(c.snd.limit, int32(min(2*c.cong.cwnd, 1<<30))), max(most, c.snd.limit))
+	}
+	if c.is(flagFinQueued) && c.snd.una == c.snd.queue.end().Add(1) {
+		c.finAcked()
+		if c.state == stateClosed {
+			return
+		}
+	}
+	if c.extra != nil {
+		c.extra.urgent.acked(s.ack)
+	}
+	if c.writable() {
+		c.wake(core.ReadyOut)
+	}
+}
+
+// text takes payload and FIN (RFC 9293 §3.10.7.4, seventh and eighth checks).
+func (c *conn) text(s *segment) {
+	if !c.state.in(setReceiving) {
+		if s.n > 0 && c.is(flagOrphan) && c.state.in(setFlushing) {
+			c.t.counters.abortOnData++
+			c.abort(0) // data for nobody (RFC 9293 §3.6.1)
+		}
+		return
+	}
+	if c.is(flagOrphan) && s.n > 0 {
+		c.t.counters.abortOnData++
+		c.abort(0)
+		return
+	}
+	seq, n, skip := s.seq, s.n, s.skip
+	fin := s.flags&wire.TCPFin != 0
+	if c.is(flagTimestamps) && n >= uint32(c.rcv.mss) && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0 {
+		if d := int32(c.timestamp() - s.opts.TSEcr); d >= 0 {
+			c.rcv.tune.echoed(time.Duration(d) * time.Millisecond)
+		}
+	}
+	if d := c.rcv.nxt.Sub(seq); d > 0 { // a part is old
+		c.duplicateOf(s)
+		if uint32(d) > n {
+			d = int32(n)
+			if !fin {
+				c.flags |= flagAckNow
+				return
+			}
+		}
+		seq, n, skip = seq.Add(uint32(d)), n-uint32(d), skip+uint32(d)
+	}
+	if over := seq.Add(n).Sub(c.rcv.adv); over > 0 { // a part is beyond the window
+		n -= min(uint32(over), n)
+		fin = false
+	}
+	if seq != c.rcv.nxt {
+		c.outOfOrder(s, seq, n, skip, fin)
+		return
+	}
+	was := c.rcv.queue.bytes
+	c.urgentByte(s, seq, n, skip)
+	if n > 0 && !c.is(flagShutRead) {
+		k, ok := pushPacket(&c.rcv.queue, &c.t.slabs, s.p, skip, n)
+		c.rcv.nxt = c.rcv.nxt.Add(k)
+		if !ok {
+			c.t.counters.rcvQDrop++
+			c.flags |= flagAckNow
+			return
+		}
+	} else {
+		c.rcv.nxt = c.rcv.nxt.Add(n)
+	}
+	if c.rcv.held != nil {
+		c.rcv.nxt = c.rcv.held.ready(c.t, &c.rcv.queue, c.rcv.nxt)
+		c.flags |= flagAckNow // RFC 5681 §4.2: a gap was filled
+		if c.rcv.held.fin && c.rcv.held.finAt == c.rcv.nxt {
+			fin = true
+		}
+		if c.rcv.held.first == nil && !c.rcv.held.fin {
+			c.rcv.held = nil
+		}
+	}
+	if uint16(n) > c.rcv.mss {
+		c.rcv.mss = uint16(min(n, 65535))
+	}
+	if fin {
+		c.finReceived()
+		return
+	}
+	if c.rcv.queue.bytes != was {
+		c.wake(core.ReadyIn)
+	}
+}
+
+// outOfOrder keeps what arrived ahead of its turn and says so at once (RFC 5681
+// §4.2).
+func (c *conn) outOfOrder(s *segment, seq wire.Seq, n, skip uint32, fin bool) {
+	c.flags |= flagAckNow
+	if n == 0 && !fin {
+		return
+	}
+	if c.rcv.held == nil {
+		c.rcv.held = new(reassembly)
+	}
+	h := c.rcv.held
+	if fin {
+		h.fin, h.finAt = true, seq.Add(n)
+	}
+	if n == 0 {
+		return
+	}
+	c.t.counters.ofoQueue++
+	if c.rcv.memory() > c.rcv.limit && !h.prune(c.t) {
+		c.t.counters.ofoDrop++
+		return
+	}
+	dup, ok := h.insert(c.t, s.p, seq, skip, n)
+	if !ok {
+		c.t.counters.ofoDrop++
+	}
+	if dup.Start != dup.End && c.t.settings().DSACK {
+		c.t.counters.dsackOfoSent++
+		c.rcv.dsack = dup
+	}
+}
+
+// duplicateOf notes what of a segment was here before, for a D-SACK (RFC 2883).
+func (c *conn) duplicateOf(s *segment) {
+	end := wire.MinSeq(s.seq.Add(s.n), c.rcv.nxt)
+	if s.n == 0 || end.LEQ(s.seq) || !c.is(flagSACK) || !c.t.settings().DSACK {
+		return
+	}
+	c.t.counters.dsackOldSent++
+	c.rcv.dsack = wire.SACKBlock{Start: s.seq, End: end}
+	c.flags |= flagAckNow
+}
+
+// refused is the errno of a connection attempt that ran out of time.
+func (c *conn) refused() syscall.Errno {
+	if c.softErr != 0 {
+		return c.softErr
+	}
+	return syscall.ETIMEDOUT
+}

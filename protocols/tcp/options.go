@@ -1,0 +1,216 @@
+package tcp
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
+)
+
+// Options of level IPPROTO_TCP, with Linux's numbers (include/uapi/linux/tcp.h).
+const (
+	optNoDelay     = 1
+	optMaxSeg      = 2
+	optCork        = 3
+	optKeepIdle    = 4
+	optKeepIntvl   = 5
+	optKeepCnt     = 6
+	optLinger2     = 8
+	optInfo        = 11
+	optQuickAck    = 12
+	optCongestion  = 13
+	optUserTimeout = 18
+)
+
+// SetOption implements core.Endpoint.
+func (c *conn) SetOption(level, name int, value []byte) error {
+	if level != core.SolTCP {
+		return syscall.ENOPROTOOPT
+	}
+	if name == optCongestion {
+		return c.setCongestion(value)
+	}
+	if len(value) < 4 {
+		return syscall.EINVAL
+	}
+	v := int(int32(binary.NativeEndian.Uint32(value)))
+	within := func(least, most int) error {
+		if v < least || v > most {
+			return syscall.EINVAL
+		}
+		return nil
+	}
+	switch name {
+	case optNoDelay:
+		c.set(flagNoDelay, v != 0)
+		c.touch()
+	case optCork:
+		c.set(flagCork, v != 0)
+		c.touch()
+	case optQuickAck:
+		if c.rcv.quick = 0; v != 0 {
+			c.rcv.quick = 8
+			c.touch()
+		}
+	case optMaxSeg:
+		if v != 0 {
+			if err := within(88, 32767); err != nil {
+				return err
+			}
+		}
+		c.more().maxSeg = uint16(v)
+		c.snd.mssCap = uint16(v)
+	case optKeepIdle:
+		if err := within(1, 32767); err != nil {
+			return err
+		}
+		c.more().idle = time.Duration(v) * time.Second
+		c.keepaliveChanged()
+	case optKeepIntvl:
+		if err := within(1, 32767); err != nil {
+			return err
+		}
+		c.more().interval = time.Duration(v) * time.Second
+	case optKeepCnt:
+		if err := within(1, 127); err != nil {
+			return err
+		}
+		c.more().count = int32(v)
+	case optLinger2:
+		c.more().linger2 = time.Duration(v) * time.Second
+	case optUserTimeout:
+		if v < 0 {
+			return syscall.EINVAL
+		}
+		c.more().userTimeout = time.Duration(v) * time.Millisecond
+	default:
+		return syscall.ENOPROTOOPT
+	}
+	c.t.settle()
+	return nil
+}
+
+func (c *conn) setCongestion(value []byte) error {
+	name := string(value)
+	for i := range value {
+		if value[i] == 0 {
+			name = string(value[:i])
+			break
+		}
+	}
+	for i := range c.t.algorithms {
+		a := &c.t.algorithms[i]
+		if a.Name != name {
+			continue
+		}
+		c.cong.name = a.Name
+		if c.cong.control != nil { // a running connection keeps its window
+			cwnd, ssthresh := c.cong.cwnd, c.cong.ssthresh
+			c.cong.control = a.New()
+			c.tell(&congestion.Event{Kind: congestion.Init})
+			c.cong.cwnd, c.cong.ssthresh = cwnd, ssthresh
+		}
+		return nil
+	}
+	return syscall.ENOENT
+}
+
+// Option implements core.Endpoint.
+func (c *conn) Option(level, name int, buf []byte) (int, error) {
+	if level != core.SolTCP {
+		return 0, syscall.ENOPROTOOPT
+	}
+	idle, interval, count := c.keepaliveTimes()
+	var x extra
+	if c.extra != nil {
+		x = *c.extra
+	}
+	v := 0
+	switch name {
+	case optCongestion:
+		algorithm := c.cong.name
+		if a := c.t.algorithm(algorithm); algorithm == "" && a != nil {
+			algorithm = a.Name
+		}
+		var b [16]byte // TCP_CA_NAME_MAX
+		copy(b[:15], algorithm)
+		return copy(buf, b[:]), nil
+	case optInfo:
+		return copy(buf, c.info()), nil
+	case optNoDelay:
+		v = bit(c.is(flagNoDelay))
+	case optCork:
+		v = bit(c.is(flagCork))
+	case optQuickAck:
+		v = bit(c.rcv.quick > 0)
+	case optMaxSeg:
+		if v = int(c.snd.mss); c.state == stateClosed || c.state == stateListen {
+			if v = int(x.maxSeg); v == 0 {
+				v = 536
+			}
+		}
+	case optKeepIdle:
+		v = int(idle / time.Second)
+	case optKeepIntvl:
+		v = int(interval / time.Second)
+	case optKeepCnt:
+		v = int(count)
+	case optLinger2:
+		if v = int(x.linger2 / time.Second); x.linger2 == 0 {
+			v = int(c.t.settings().FinTimeout / time.Second)
+		}
+	case optUserTimeout:
+		v = int(x.userTimeout / time.Millisecond)
+	default:
+		return 0, syscall.ENOPROTOOPT
+	}
+	var b [4]byte
+	binary.NativeEndian.PutUint32(b[:], uint32(int32(v)))
+	return copy(buf, b[:]), nil
+}
+
+func bit(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// info is struct tcp_info up to tcpi_total_retrans (include/uapi/linux/tcp.h).
+func (c *conn) info() []byte {
+	b := make([]byte, 0, 104)
+	options := byte(bit(c.is(flagTimestamps)) | bit(c.is(flagSACK))<<1 | bit(c.is(flagScaling))<<2)
+	ca := byte(0)
+	switch {
+	case c.rec.active:
+		ca = 3 // TCP_CA_Recovery
+	case c.rec.timedOut && c.snd.una.LT(c.rec.point):
+		ca = 4 // TCP_CA_Loss
+	case c.rec.duplicates > 0 || len(c.rec.blocks) > 0:
+		ca = 1 // TCP_CA_Disorder
+	}
+	b = append(b, byte(c.state), ca, c.snd.retries, c.probes, c.rtt.backoff, options, c.snd.scale|c.rcv.scale<<4, 0)
+	mss := max(uint32(c.snd.mss), 1)
+	ssthresh := c.cong.ssthresh
+	if ssthresh < congestion.Infinite {
+		ssthresh /= mss
+	}
+	since := func(t core.Time) uint32 { return uint32(c.now().Sub(t) / time.Millisecond) }
+	mtu := 0
+	if c.route != nil {
+		mtu = c.route.MTU
+	}
+	for _, v := range [...]uint32{
+		uint32(c.rtt.timeout() / time.Microsecond), uint32(delayedAck / time.Microsecond),
+		uint32(c.snd.mss), uint32(c.rcv.mss),
+		(c.snd.flight() + mss - 1) / mss, c.rec.bytes / mss, 0, uint32(bit(c.rec.retransmitted > 0)), 0,
+		since(c.lastRecv), 0, since(c.lastRecv), since(c.lastRecv),
+		uint32(mtu), uint32(c.rcv.limit), c.rtt.smoothed, c.rtt.variation, ssthresh, c.cong.cwnd / mss,
+		uint32(c.snd.peerMSS), 3, c.rcv.tune.rtt, c.rcv.tune.most, c.resent,
+	} {
+		b = binary.NativeEndian.AppendUint32(b, v)
+	}
+	return b
+}

@@ -1,0 +1,323 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
+)
+
+const (
+	maxHeader      = 60
+	delayedAck     = 40 * time.Millisecond // net/ipv4: TCP_DELACK_MIN
+	timeWaitLength = 60 * time.Second      // net/ipv4: TCP_TIMEWAIT_LEN
+)
+
+// refreshRoute looks the route up again when the tables have changed; false when
+// there is none.
+func (c *conn) refreshRoute() bool {
+	if c.route != nil && c.route.Valid() {
+		return true
+	}
+	q := core.RouteQuery{Dst: c.tuple.peer, Src: c.tuple.local, Interface: int(c.scope)}
+	r, err := c.t.in.Route(q)
+	if err != nil {
+		return c.route != nil
+	}
+	c.route = r
+	c.updateMSS()
+	return true
+}
+
+// updateMSS computes the payload of a full segment (RFC 6691): of the path, of
+// the peer, without the options that every segment carries.
+func (c *conn) updateMSS() {
+	if c.route == nil {
+		return
+	}
+	n := c.route.MTU - networkHeader(c.tuple.peer) - wire.TCPMinSize
+	if c.snd.peerMSS != 0 {
+		n = min(n, int(c.snd.peerMSS))
+	}
+	if c.snd.mssCap != 0 {
+		n = min(n, int(c.snd.mssCap))
+	}
+	if c.is(flagTimestamps) {
+		n -= wire.TCPTimestampSize
+	}
+	c.snd.mss = uint16(min(max(n, 36), 65535))
+}
+
+// send transmits n bytes from seq on with flags; false when memory is short or
+// there is no route.
+func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
+	if !c.refreshRoute() {
+		return false
+	}
+	t := c.t
+	var o wire.TCPOptions
+	size := wire.TCPMinSize
+	switch {
+	case flags&wire.TCPSyn != 0:
+		o.MSS = uint16(min(c.route.Interface.MTU()-networkHeader(c.tuple.peer)-wire.TCPMinSize, 65535))
+		o.Has = wire.TCPHasMSS
+		set := t.settings()
+		reply := flags&wire.TCPAck != 0
+		if set.WindowScaling && (!reply || c.is(flagScaling)) {
+			o.Has |= wire.TCPHasWindowScale
+			o.WindowScale = c.rcv.scale
+		}
+		if set.SACK && (!reply || c.is(flagSACK)) {
+			o.Has |= wire.TCPHasSACKPermitted
+		}
+		if set.Timestamps != 0 && (!reply || c.is(flagTimestamps)) {
+			o.Has |= wire.TCPHasTimestamp
+		}
+	case c.is(flagTimestamps):
+		o.Has = wire.TCPHasTimestamp
+	}
+	if o.Has&wire.TCPHasTimestamp != 0 {
+		o.TSVal, o.TSEcr = c.timestamp(), c.rcv.recent
+		if flags&wire.TCPAck == 0 {
+			o.TSEcr = 0
+		}
+	}
+	if c.is(flagSACK) && (c.rcv.held != nil || c.rcv.dsack != wire.SACKBlock{}) {
+		most := uint8(4)
+		if o.Has&wire.TCPHasTimestamp != 0 {
+			most = 3
+		}
+		if c.rcv.dsack != (wire.SACKBlock{}) { // RFC 2883 §4: once, and first
+			o.SACK[0], o.NumSACK = c.rcv.dsack, 1
+			c.rcv.dsack = wire.SACKBlock{}
+		}
+		if c.rcv.held != nil {
+			c.rcv.held.blocks(&o, most)
+		}
+	}
+	plain := o.Has == 0 && o.NumSACK == 0
+	if !plain {
+		size += o.Size()
+	}
+	p := t.in.NewPacket(core.Headroom, maxHeader)
+	if p == nil {
+		return false
+	}
+	h := wire.TCP(p.Put(size))
+	f := wire.TCPFields{SrcPort: c.tuple.lport, DstPort: c.tuple.pport, Seq: seq, Flags: flags}
+	scale := c.rcv.scale
+	if flags&wire.TCPSyn != 0 {
+		scale = 0
+	}
+	if flags&wire.TCPAck != 0 {
+		f.Ack = c.rcv.nxt
+		f.Window = c.rcv.advertise(scale)
+		c.ackAt = core.Never
+		c.flags &^= flagAckNow
+		if c.rcv.quick > 0 {
+			c.rcv.quick--
+		}
+	} else {
+		f.Window = uint16(min(space(c.rcv.limit), 65535))
+	}
+	if n > 0 && seq.Add(n) == c.snd.queue.end() {
+		f.Flags |= wire.TCPPsh
+	}
+	if c.extra != nil {
+		c.extra.urgent.mark(seq, &f)
+	}
+	h.Encode(&f, size)
+	if !plain {
+		o.Put(h[wire.TCPMinSize:])
+	}
+	if n > 0 {
+		ok := true
+		c.snd.queue.each(seq, int(n), func(page *allocator.Page, off, k uint32) bool {
+			ok = p.AppendFrag(page, int(off), int(k))
+			return ok
+		})
+		if !ok {
+			p.Free()
+			return false
+		}
+	}
+	p.Src, p.Dst, p.Protocol, p.Route = c.tuple.local, c.tuple.peer, wire.ProtoTCP, c.route
+	if s := c.options(); s != nil {
+		p.TOS, p.HopLimit = s.TOS&^3, s.HopLimit
+	}
+	p.Flags |= core.FlagDontFragment
+	p.SetTransportHeader()
+	sum := wire.PseudoHeader(p.Src, p.Dst, wire.ProtoTCP, p.Len())
+	switch {
+	case c.route.Interface.Offloads()&core.OffloadTxChecksum != 0 && !c.route.Local():
+		h.SetChecksum(wire.Fold(sum))
+		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, 16
+	case n == 0:
+		h.SetChecksum(wire.Finish(wire.Sum(h, sum)))
+	default:
+		var x wire.Checksum
+		x.AddSum(sum, 0)
+		p.Sum(&x, 0)
+		h.SetChecksum(x.Field())
+	}
+	t.counters.outSegs++
+	_ = t.in.Output(p) // what is lost on the way out is sent again
+	return true
+}
+
+// sendSyn sends SYN, or SYN-ACK once the peer's SYN is there.
+func (c *conn) sendSyn() {
+	flags := wire.TCPSyn
+	if c.state == stateSynReceived {
+		flags |= wire.TCPAck
+	}
+	if c.snd.max != c.snd.iss {
+		c.t.counters.synRetrans++
+		c.snd.untime()
+	}
+	c.send(c.snd.iss, 0, flags)
+	if c.snd.nxt == c.snd.iss {
+		c.snd.sent(1, int64(c.now()))
+	}
+	c.rtoAt = c.now().Add(c.rtt.timeout())
+	c.arm()
+}
+
+// sendAck sends an acknowledgement at once.
+func (c *conn) sendAck() { c.send(c.ackSeq(), 0, wire.TCPAck) }
+
+// ackSeq is the sequence number of a segment without data: the newest that the
+// peer's window allows (net/ipv4/tcp_output.c, tcp_acceptable_seq).
+func (c *conn) ackSeq() wire.Seq {
+	if end := c.snd.una.Add(c.snd.window); c.snd.max.GT(end) {
+		return wire.MaxSeq(end, c.snd.nxt)
+	}
+	return c.snd.max
+}
+
+// answerInvalid acknowledges a segment that is out of the window; those without
+// data a limited number of times, lest two ends answer each other for ever
+// (tcp_invalid_ratelimit).
+func (c *conn) answerInvalid(s *segment) {
+	if s.n == 0 {
+		limit := c.t.settings().InvalidLimit
+		now := uint32(c.now()/core.Time(time.Millisecond)) | 1
+		if c.answered != 0 && time.Duration(now-c.answered)*time.Millisecond < limit {
+			c.t.counters.ackSkipped++
+			return
+		}
+		c.answered = now
+	}
+	c.sendAck()
+}
+
+// sendReset resets the connection at the peer.
+func (c *conn) sendReset() {
+	c.t.counters.outRsts++
+	c.send(c.ackSeq(), 0, wire.TCPRst|wire.TCPAck)
+}
+
+// acknowledge sends the acknowledgement that a batch made due, or has it wait
+// (RFC 5681 §4.2: at least every second full segment).
+func (c *conn) acknowledge() {
+	if !c.state.in(setSynchronized | 1<<stateTimeWait) {
+		return
+	}
+	pending := c.rcv.nxt.Sub(c.rcv.acked)
+	switch {
+	case c.is(flagAckNow), pending >= 2*int32(c.rcv.mss), pending > 0 && c.rcv.quick > 0:
+		c.sendAck()
+	case pending > 0 && c.ackAt == core.Never:
+		c.ackAt = c.now().Add(delayedAck)
+		c.t.counters.delayedACKs++
+	}
+}
+
+// output sends what windows and Nagle's rule allow (RFC 9293 §3.7.4, §3.8.6).
+func (c *conn) output() {
+	if !c.state.in(setFlushing) {
+		return
+	}
+	if c.rec.active {
+		for c.pipe()+uint32(c.snd.mss) <= c.cong.cwnd {
+			if !c.resend() {
+				break
+			}
+		}
+	}
+	if c.snd.una == c.snd.max && c.snd.unsent() > 0 && c.t.settings().SlowStartIdle &&
+		c.now().Sub(c.lastRecv) > c.rtt.timeout() && c.cong.cwnd > congestion.InitialWindow(uint32(c.snd.mss)) {
+		c.tell(&congestion.Event{Kind: congestion.IdleRestart})
+	}
+	for {
+		skipTo, room := c.rec.gap(c.snd.nxt)
+		c.snd.nxt = skipTo // what was sacked is not sent again
+		unsent := c.snd.unsent()
+		fin := c.is(flagFinQueued) && c.snd.nxt.LEQ(c.snd.queue.end())
+		if unsent <= 0 && !fin {
+			break
+		}
+		n := min(unsent, int(c.snd.mss), room)
+		if n > 0 {
+			usable := c.snd.usable()
+			if usable < n && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
+				break // silly windows (RFC 9293 §3.8.6.2.1)
+			}
+			n = min(n, usable)
+			if c.pipe()+uint32(n) > c.cong.cwnd && c.pipe() > 0 {
+				break
+			}
+			if n < int(c.snd.mss) && n == unsent && !fin && c.hold() {
+				break
+			}
+		}
+		last := n == unsent
+		flags := wire.TCPAck
+		if fin && last {
+			flags |= wire.TCPFin
+		}
+		seq := c.snd.nxt
+		if !c.send(seq, uint32(max(n, 0)), flags) {
+			if c.rtoAt == core.Never { // try again when memory is there
+				c.rtoAt = c.now().Add(c.rtt.timeout())
+			}
+			return
+		}
+		if seq.LT(c.snd.max) {
+			c.t.counters.retransSegs++
+		}
+		if n < int(c.snd.mss) {
+			c.snd.small = seq.Add(uint32(n))
+		}
+		sent := uint32(max(n, 0))
+		if flags&wire.TCPFin != 0 {
+			sent++
+		}
+		c.snd.sent(sent, int64(c.now()))
+		if c.rtoAt == core.Never || c.is(flagPersist) {
+			c.flags &^= flagPersist
+			c.rtoAt = c.now().Add(c.rtt.timeout())
+		}
+		if flags&wire.TCPFin != 0 {
+			break
+		}
+	}
+	if c.snd.unsent() > 0 && !c.snd.outstanding() && c.rtoAt == core.Never { // RFC 9293 §3.8.6.1
+		c.flags |= flagPersist
+		c.rtoAt = c.now().Add(c.rtt.timeout())
+	}
+}
+
+// hold tells whether a segment that is not full has to wait: by Nagle's rule in
+// Minshall's form (only one small segment outstanding), TCP_CORK or MSG_MORE.
+func (c *conn) hold() bool {
+	if c.is(flagCork | flagMore) {
+		return true
+	}
+	if c.extra != nil && c.extra.urgent.sending {
+		return false
+	}
+	return !c.is(flagNoDelay) && c.snd.small.GT(c.snd.una)
+}

@@ -1,0 +1,142 @@
+package tcp
+
+import (
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// receiver is the receive sequence space (RFC 9293 §3.3.1) with what arrived.
+type receiver struct {
+	irs   wire.Seq
+	nxt   wire.Seq // next expected
+	adv   wire.Seq // right edge of the window as we told it
+	acked wire.Seq // last acknowledgement number sent
+
+	queue pieceQueue  // in order, for the user
+	held  *reassembly // out of order; nil when nothing is
+	limit int32       // memory the user allows (SO_RCVBUF)
+	scale uint8       // shift of our windows
+	quick uint8       // ACKs not to delay (start of a connection, after loss)
+
+	mss    uint16 // size of the peer's full segments, as far as seen
+	recent uint32 // TS.Recent (RFC 7323 §4.3)
+	// recentAt is when it was taken, in milliseconds: it holds for 24 days.
+	recentAt uint32
+
+	dsack wire.SACKBlock // a duplicate to report in the next acknowledgement
+	tune  tuner
+}
+
+// space is how much window m bytes of memory make: half, as Linux's
+// tcp_adv_win_scale=1 has it, the rest is for what carries the bytes.
+func space(m int32) int32 { return m / 2 }
+
+// memory is what arrived bytes take.
+func (r *receiver) memory() int32 {
+	n := r.queue.memory
+	if r.held != nil {
+		n += r.held.memory
+	}
+	return n
+}
+
+// window is the window to offer now. It never takes back what was offered, and
+// grows in steps that are worth a segment (RFC 9293 §3.8.6.2.2).
+func (r *receiver) window() uint32 {
+	offered := uint32(max(r.adv.Sub(r.nxt), 0))
+	free := uint32(max(space(r.limit-r.memory()), 0))
+	if most := uint32(65535) << r.scale; free > most {
+		free = most
+	}
+	if free <= offered || free-offered < min(uint32(r.mss), uint32(space(r.limit)/2)) {
+		return offered
+	}
+	return free
+}
+
+// advertise is the window field of a segment that goes out, and what it promises.
+func (r *receiver) advertise(scale uint8) uint16 {
+	w := r.window()
+	offered := uint32(max(r.adv.Sub(r.nxt), 0))
+	field := w >> scale
+	if w == offered { // rounding must not take back
+		field = (w + 1<<scale - 1) >> scale
+	}
+	field = min(field, 65535)
+	r.adv = r.nxt.Add(field << scale)
+	r.acked = r.nxt
+	return uint16(field)
+}
+
+// acceptable is the test of RFC 9293 §3.10.7.4, first check, table 6.
+func (r *receiver) acceptable(seq wire.Seq, n uint32) bool {
+	window := uint32(max(r.adv.Sub(r.nxt), 0))
+	if window == 0 {
+		return n == 0 && seq == r.nxt
+	}
+	if seq.InWindow(r.nxt, window) {
+		return true
+	}
+	return n > 0 && seq.Add(n-1).InWindow(r.nxt, window)
+}
+
+// pushPacket appends n bytes of p from offset skip on, by reference. Small
+// payloads are copied together, so that they do not pin a page each. It returns
+// false when memory is short, with some of it perhaps appended.
+func pushPacket(q *pieceQueue, m *slabs, p *core.Packet, skip, n uint32) (pushed uint32, ok bool) {
+	if n <= smallPayload && q.bytes > 0 {
+		var b [smallPayload]byte
+		p.CopyOut(int(skip), b[:n])
+		if q.compact(m, b[:n], 2048) {
+			return n, true
+		}
+		return 0, false
+	}
+	add := func(f *core.Frag) bool {
+		if skip >= f.Len {
+			skip -= f.Len
+			return true
+		}
+		k := min(f.Len-skip, n)
+		if k == 0 {
+			return true
+		}
+		f.Page.Ref(m.account)
+		if !q.push(m, f.Page, f.Off+skip, k) {
+			f.Page.Unref(m.account)
+			return false
+		}
+		skip = 0
+		n -= k
+		pushed += k
+		return true
+	}
+	if p.LinearLen() > 0 {
+		lin := p.LinearFrag()
+		if !add(&lin) {
+			return pushed, false
+		}
+	}
+	frags := p.Frags()
+	for i := range frags {
+		if !add(&frags[i]) {
+			return pushed, false
+		}
+	}
+	return pushed, true
+}
+
+// smallPayload is up to where received bytes are copied together.
+const smallPayload = 256
+
+// pawsIdle is how long TS.Recent holds (RFC 7323 §5.5), in milliseconds.
+const pawsIdle = 24 * 24 * 3600 * 1000
+
+// stale is the test of RFC 7323 §5.3: a timestamp older than what was seen.
+func (r *receiver) stale(ts uint32, now core.Time) bool {
+	return int32(ts-r.recent) < 0 && uint32(now/1e6)-r.recentAt < pawsIdle
+}
+
+func (r *receiver) remember(ts uint32, now core.Time) {
+	r.recent, r.recentAt = ts, uint32(now/1e6)
+}

@@ -1,0 +1,212 @@
+package tcp
+
+import (
+	"syscall"
+
+	"github.com/libos-go/libos/core"
+)
+
+// newConn makes a closed connection; nil when memory is short.
+func (t *Transport) newConn() *conn {
+	c := t.conns.Alloc(t.account)
+	if c == nil {
+		return nil
+	}
+	c.t = t
+	c.state = stateClosed
+	c.rtoAt, c.ackAt, c.lifeAt = core.Never, core.Never, core.Never
+	return c
+}
+
+// setState moves the connection to another state and counts established ones.
+func (c *conn) setState(s state) {
+	const established = 1<<stateEstablished | 1<<stateCloseWait // RFC 4022, tcpCurrEstab
+	if was, is := c.state.in(established), s.in(established); was != is {
+		if is {
+			c.t.counters.currEstab++
+		} else {
+			c.t.counters.currEstab--
+		}
+	}
+	c.state = s
+}
+
+// enter puts the connection in the table of connections.
+func (c *conn) enter() {
+	c.hash = c.t.key().hash(&c.tuple)
+	c.t.demux.insert(c.hash, c.reference())
+	c.flags |= flagHashed
+}
+
+func (c *conn) reference() reference { return reference(c.t.conns.Index(c) + 1) }
+
+// leaveTable takes it out again.
+func (c *conn) leaveTable() {
+	if c.is(flagHashed) {
+		c.flags &^= flagHashed
+		c.t.demux.remove(c.hash, c.reference())
+	}
+}
+
+// end closes the connection for good: the user, if any, sees err (0: an orderly
+// end). Received data stay readable; everything else is released. The
+// connection itself is freed when the batch is over and nobody holds it.
+func (c *conn) end(err syscall.Errno) {
+	if c.state == stateClosed {
+		return
+	}
+	t := c.t
+	c.touch()
+	if c.state.in(setOpening) {
+		t.counters.attemptFails++
+	}
+	if c.state == stateTimeWait {
+		t.waiting--
+	}
+	c.setState(stateClosed)
+	c.leaveTable()
+	t.in.CancelTimer(&c.timer)
+	c.rtoAt, c.ackAt, c.lifeAt = core.Never, core.Never, core.Never
+	c.snd.queue.clear(&t.slabs)
+	c.rec.clear()
+	c.rcv.dropHeld(t)
+	c.cong.control = nil
+	c.flags &^= flagAckNow | flagFinQueued
+	if l := c.listener; l != nil && l.conn != c {
+		l.forget(c)
+		c.listener = nil
+	}
+	if c.socket == nil {
+		return
+	}
+	if !c.is(flagDone) && !c.is(flagBound) {
+		c.tuple.lport = 0 // the next attempt chooses anew
+	}
+	if err != 0 {
+		c.socket.SetError(err)
+	}
+	c.wake(core.ReadyIn | core.ReadyOut | core.ReadyErr | core.ReadyHup | core.ReadyRdHup)
+}
+
+// release frees a connection that nobody needs any more.
+func (c *conn) release() {
+	if c.state != stateClosed || c.socket != nil || c.holds > 0 || c.is(flagDirty) {
+		return
+	}
+	t := c.t
+	c.unbind()
+	c.rcv.queue.clear(&t.slabs)
+	t.in.CancelTimer(&c.timer)
+	t.conns.Free(t.account, c)
+}
+
+// abort resets the connection: the peer gets a RST, the user err.
+func (c *conn) abort(err syscall.Errno) {
+	if c.state.in(setSynchronized | 1<<stateSynReceived) {
+		c.sendReset()
+	}
+	c.end(err)
+}
+
+// reset is the peer's RST (RFC 9293 §3.10.7.4, second check).
+func (c *conn) reset() {
+	err := syscall.ECONNRESET
+	switch c.state {
+	case stateSynSent, stateSynReceived:
+		err = syscall.ECONNREFUSED
+	case stateCloseWait:
+		err = syscall.EPIPE // net/ipv4/tcp_input.c, tcp_reset
+	}
+	if c.state.in(1<<stateEstablished | 1<<stateCloseWait) {
+		c.t.counters.estabResets++
+	}
+	c.end(err)
+}
+
+// finReceived takes the peer's FIN (RFC 9293 §3.10.7.4, eighth check).
+func (c *conn) finReceived() {
+	c.rcv.nxt++
+	c.flags |= flagFinReceived | flagAckNow
+	c.rcv.dropHeld(c.t)
+	switch c.state {
+	case stateSynReceived, stateEstablished:
+		c.setState(stateCloseWait)
+	case stateFinWait1: // our FIN is not acknowledged, or this were FIN-WAIT-2
+		c.setState(stateClosing)
+	case stateFinWait2:
+		c.sendAck()
+		c.timeWait()
+		return
+	}
+	r := core.ReadyIn | core.ReadyRdHup
+	if c.state != stateCloseWait {
+		r |= core.ReadyHup // both directions are over
+	}
+	c.wake(r)
+}
+
+// finAcked follows the acknowledgement of our FIN.
+func (c *conn) finAcked() {
+	switch c.state {
+	case stateFinWait1:
+		c.setState(stateFinWait2)
+		c.wake(core.ReadyOut)
+		if c.is(flagOrphan) {
+			c.awaitFin()
+		}
+	case stateClosing:
+		c.timeWait()
+	case stateLastAck:
+		c.end(0)
+	}
+}
+
+// awaitFin bounds the stay of an orphan in FIN-WAIT-2 (tcp_fin_timeout,
+// TCP_LINGER2).
+func (c *conn) awaitFin() {
+	wait := c.t.settings().FinTimeout
+	if c.extra != nil && c.extra.linger2 != 0 {
+		if c.extra.linger2 < 0 {
+			c.t.counters.abortOnLinger++
+			c.abort(0)
+			return
+		}
+		wait = min(c.extra.linger2, wait)
+	}
+	c.setLife(c.now().Add(wait))
+}
+
+// queueFin has a FIN follow the data: the user sends no more.
+func (c *conn) queueFin() {
+	switch c.state {
+	case stateSynReceived, stateEstablished:
+		c.setState(stateFinWait1)
+	case stateCloseWait:
+		c.setState(stateLastAck)
+	default:
+		return
+	}
+	c.flags |= flagFinQueued
+	c.flags &^= flagMore | flagCork
+	c.touch()
+}
+
+// timeWait waits for old segments to die (RFC 9293 §3.6.1).
+func (c *conn) timeWait() {
+	t := c.t
+	if t.waiting >= t.settings().MaxTWBuckets {
+		t.counters.timeWaitOverflow++
+		c.end(0)
+		return
+	}
+	t.waiting++
+	t.counters.timeWaits++
+	c.setState(stateTimeWait)
+	c.rtoAt = core.Never
+	c.snd.queue.clear(&t.slabs)
+	c.rec.clear()
+	c.cong.control = nil
+	c.flags &^= flagFinQueued | flagPersist
+	c.wake(core.ReadyIn | core.ReadyOut | core.ReadyHup | core.ReadyRdHup)
+	c.setLife(c.now().Add(timeWaitLength))
+}

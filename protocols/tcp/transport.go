@@ -1,0 +1,367 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
+)
+
+// Protocol describes TCP with these congestion controls, the default one first.
+func Protocol(algorithms ...congestion.Algorithm) core.Protocol {
+	return core.Protocol{
+		Name:    "tcp",
+		Numbers: []uint8{wire.ProtoTCP},
+		Sockets: []core.SocketKind{
+			{Family: core.AFInet, Type: core.SockStream, Protocol: 0},
+			{Family: core.AFInet, Type: core.SockStream, Protocol: int(wire.ProtoTCP)},
+			{Family: core.AFInet6, Type: core.SockStream, Protocol: 0},
+			{Family: core.AFInet6, Type: core.SockStream, Protocol: int(wire.ProtoTCP)},
+		},
+		New: func(in *core.Instance, view core.SysctlView) core.Transport {
+			return &door{in: in, view: view, algorithms: algorithms}
+		},
+	}
+}
+
+// door is TCP of one instance until it is first used: it takes no more memory
+// than itself.
+type door struct {
+	in         *core.Instance
+	view       core.SysctlView
+	algorithms []congestion.Algorithm
+	t          *Transport
+}
+
+func (d *door) open() *Transport {
+	if d.t == nil {
+		d.t = open(d.in, d.view, d.algorithms)
+	}
+	return d.t
+}
+
+// Input implements core.Transport.
+func (d *door) Input(batch []*core.Packet) { d.open().Input(batch) }
+
+// NewEndpoint implements core.Transport.
+func (d *door) NewEndpoint(s *core.Socket) (core.Endpoint, error) { return d.open().NewEndpoint(s) }
+
+// Error implements core.Transport.
+func (d *door) Error(e *core.ErrorReport) {
+	if d.t != nil {
+		d.t.Error(e)
+	}
+}
+
+// Event implements core.Transport: routes say by themselves when they no longer
+// hold.
+func (d *door) Event(*core.Event) {}
+
+// Close implements core.Transport.
+func (d *door) Close() {
+	if d.t != nil {
+		d.t.Close()
+	}
+}
+
+// Counters implements core.Counted.
+func (d *door) Counters() []core.Counters {
+	if d.t == nil {
+		return new(counters).groups()
+	}
+	return d.t.counters.groups()
+}
+
+// Transport is TCP of one instance.
+type Transport struct {
+	in         *core.Instance
+	view       core.SysctlView
+	account    *allocator.Account
+	slabs      slabs
+	conns      *allocator.Cache[conn]
+	helds      *allocator.Cache[held]
+	algorithms []congestion.Algorithm
+	demux      demux
+	ports      map[uint16][]*conn // sockets that were bound to a port
+	secret     secret
+	keyed      bool
+	waiting    int32      // connections in TIME-WAIT
+	nextPort   [16]uint32 // of RFC 6056 §3.3.4
+	own        *Sysctls   // of a wiring without a table
+	dirty      *conn      // connections with work at the end of a batch
+	counters   counters
+	challenge  struct {
+		second core.Time
+		sent   int32
+	}
+}
+
+func open(in *core.Instance, view core.SysctlView, algorithms []congestion.Algorithm) *Transport {
+	d := in.Domain()
+	t := &Transport{in: in, view: view, account: in.Account(), algorithms: algorithms}
+	t.slabs = slabs{pool: d.Pool(), account: t.account, blocks: core.CacheOf[pieceBlock](d, "tcp_pieces")}
+	t.conns = core.CacheOf[conn](d, "tcp_conn")
+	t.helds = core.CacheOf[held](d, "tcp_held")
+	return t
+}
+
+// algorithm is the congestion control of that name, the instance's for "", nil
+// if there is none.
+func (t *Transport) algorithm(name string) *congestion.Algorithm {
+	if name == "" {
+		name = t.settings().Congestion
+	}
+	for i := range t.algorithms {
+		if t.algorithms[i].Name == name || name == "" {
+			return &t.algorithms[i]
+		}
+	}
+	if len(t.algorithms) > 0 {
+		return &t.algorithms[0]
+	}
+	return nil
+}
+
+// settings are the instance's now; the defaults of a wiring without a table.
+func (t *Transport) settings() *Sysctls {
+	if s, ok := t.view.Block().(*Sysctls); ok {
+		return s
+	}
+	if t.own == nil {
+		t.own = sysctl.Of[Sysctls]().Default.(*Sysctls)
+	}
+	return t.own
+}
+
+// key is the instance's secret, made when it is first needed.
+func (t *Transport) key() *secret {
+	if !t.keyed {
+		t.secret, t.keyed = newSecret(t.in.Random()), true
+	}
+	return &t.secret
+}
+
+// Close ends outlived its socket (TIME-WAIT, FIN-WAIT).
+func (t *Transport) Close() {
+	for _, c := range t.all() {
+		c.end(0)
+	}
+	t.settle()
+}
+
+// all are the connections in the table.
+func (t *Transport) all() []*conn {
+	var out []*conn
+	t.demux.each(func(r reference) {
+		if c := t.at(r); c != nil {
+			out = append(out, c)
+		}
+	})
+	return out
+}
+
+// at is the connection of a reference.
+func (t *Transport) at(r reference) *conn { return t.conns.At(uint32(r) - 1) }
+
+// lookup finds the connection of a four-tuple.
+func (t *Transport) lookup(u *tuple) *conn {
+	if t.demux.n == 0 {
+		return nil
+	}
+	r := t.demux.find(t.key().hash(u), func(r reference) bool {
+		c := t.at(r)
+		return c != nil && c.tuple == *u
+	})
+	if r == 0 {
+		return nil
+	}
+	return t.at(r)
+}
+
+// Input takes segments to their connections.
+func (t *Transport) Input(batch []*core.Packet) {
+	for _, p := range batch {
+		t.receive(p)
+		p.Free()
+	}
+	t.settle()
+}
+
+// settle does what was put off to the end of a batch: sending what became
+// possible, acknowledging, arming timers.
+func (t *Transport) settle() {
+	for c := t.dirty; c != nil; c = t.dirty {
+		t.dirty = c.dirty
+		c.dirty = nil
+		c.flags &^= flagDirty
+		if c.state == stateClosed {
+			c.release()
+			continue
+		}
+		c.output()
+		c.acknowledge()
+		c.arm()
+	}
+}
+
+// receive checks one segment and finds whom it is for (RFC 9293 §3.10.7). p
+// stays the caller's.
+func (t *Transport) receive(p *core.Packet) {
+	t.counters.inSegs++
+	if p.LinearLen() < wire.TCPMinSize && !p.Pullup(min(p.Len(), 60)) {
+		t.counters.inErrs++
+		return
+	}
+	if p.LinearLen() < 60 && p.LinearLen() < p.Len() && !p.Pullup(min(p.Len(), 60)) {
+		t.counters.inErrs++
+		return
+	}
+	h, err := wire.ParseTCP(p.Linear())
+	if err != nil || p.Dst.IsMulticast() || p.Dst.IsBroadcast() || p.Type == core.PacketBroadcast || p.Type == core.PacketMulticast {
+		t.counters.inErrs++
+		return
+	}
+	if p.Checksum == core.ChecksumUnknown {
+		sum := wire.PseudoHeader(p.Src, p.Dst, wire.ProtoTCP, p.Len())
+		if len(p.Frags()) == 0 {
+			sum = uint32(wire.Sum(p.Linear(), sum))
+		} else {
+			var x wire.Checksum
+			x.AddSum(sum, 0)
+			p.Sum(&x, 0)
+			sum = uint32(x.Fold())
+		}
+		if sum != 0xffff {
+			t.counters.inCsumErrors++
+			t.counters.inErrs++
+			return
+		}
+	}
+	s := segment{p: p, seq: h.Seq(), ack: h.Ack(), flags: h.Flags(), window: uint32(h.Window()), urgent: h.Urgent(), skip: uint32(h.HeaderLen())}
+	s.n = uint32(p.Len()) - s.skip
+	if s.skip > wire.TCPMinSize {
+		_ = wire.ParseTCPOptions(h.Options(), &s.opts) // what came before an error counts, as in Linux
+	}
+	u := tuple{local: p.Dst, peer: p.Src, lport: h.DstPort(), pport: h.SrcPort()}
+	c := t.lookup(&u)
+	if c != nil && c.state == stateTimeWait && s.flags&(wire.TCPSyn|wire.TCPRst|wire.TCPAck) == wire.TCPSyn && s.seq.GT(c.rcv.nxt) {
+		c.end(0) // RFC 9293 §3.6.1: a new incarnation with higher numbers
+		c = nil
+	}
+	if c != nil {
+		c.arrive(&s)
+		return
+	}
+	if l := t.listening(&u, p); l != nil {
+		l.arrive(&u, &s)
+		return
+	}
+	t.refuse(&u, &s)
+}
+
+// segment is one that arrived.
+type segment struct {
+	p      *core.Packet
+	seq    wire.Seq
+	ack    wire.Seq
+	window uint32
+	skip   uint32 // header bytes
+	urgent uint16 // pointer
+	n      uint32 // payload bytes
+	flags  wire.TCPFlags
+	opts   wire.TCPOptions
+}
+
+// length is what the segment takes of the sequence space.
+func (s *segment) length() uint32 {
+	n := s.n
+	if s.flags&wire.TCPSyn != 0 {
+		n++
+	}
+	if s.flags&wire.TCPFin != 0 {
+		n++
+	}
+	return n
+}
+
+// refuse answers a segment for which there is no connection (RFC 9293
+// §3.10.7.1).
+func (t *Transport) refuse(u *tuple, s *segment) {
+	if s.flags&wire.TCPRst != 0 {
+		return
+	}
+	if s.flags&wire.TCPAck != 0 {
+		t.sendReset(u, s.ack, 0, wire.TCPRst)
+		return
+	}
+	t.sendReset(u, 0, s.seq.Add(s.length()), wire.TCPRst|wire.TCPAck)
+}
+
+func (t *Transport) sendReset(u *tuple, seq, ack wire.Seq, flags wire.TCPFlags) {
+	p := t.in.NewPacket(core.Headroom, wire.TCPMinSize)
+	if p == nil {
+		return
+	}
+	h := wire.TCP(p.Put(wire.TCPMinSize))
+	h.Encode(&wire.TCPFields{SrcPort: u.lport, DstPort: u.pport, Seq: seq, Ack: ack, Flags: flags}, wire.TCPMinSize)
+	p.Src, p.Dst, p.Protocol = u.local, u.peer, wire.ProtoTCP
+	p.SetTransportHeader()
+	h.SetChecksum(wire.Finish(wire.Sum(p.Linear(), wire.PseudoHeader(u.local, u.peer, wire.ProtoTCP, p.Len()))))
+	t.counters.outRsts++
+	t.counters.outSegs++
+	_ = t.in.Output(p)
+}
+
+// challengeACK answers a segment that may be forged (RFC 5961), a limited number
+// of times a second.
+func (c *conn) challengeACK() {
+	t := c.t
+	second := t.in.Now() / core.Time(time.Second)
+	if t.challenge.second != second {
+		t.challenge.second, t.challenge.sent = second, 0
+	}
+	if t.challenge.sent >= t.settings().ChallengeLimit {
+		t.counters.ackSkipped++
+		return
+	}
+	t.challenge.sent++
+	t.counters.challengeACK++
+	c.sendAck()
+}
+
+// Error takes an ICMP error about a segment of ours. Only
+// what quotes outstanding data counts (RFC 5927 §4.1).
+func (t *Transport) Error(e *core.ErrorReport) {
+	if len(e.Quoted) < 8 {
+		return
+	}
+	q := e.Quoted
+	u := tuple{local: e.Src, peer: e.Dst, lport: uint16(q[0])<<8 | uint16(q[1]), pport: uint16(q[2])<<8 | uint16(q[3])}
+	c := t.lookup(&u)
+	if c == nil {
+		return
+	}
+	seq := wire.Seq(uint32(q[4])<<24 | uint32(q[5])<<16 | uint32(q[6])<<8 | uint32(q[7]))
+	if seq.LT(c.snd.una) || seq.GT(c.snd.max) {
+		return
+	}
+	if e.MTU > 0 { // RFC 1191, RFC 8201: packet too big: the route knows the new MTU
+		c.refreshRoute()
+		c.retransmitAll()
+		c.touch()
+		t.settle()
+		return
+	}
+	if e.Errno == 0 {
+		return
+	}
+	if e.Hard && c.state.in(setOpening) { // RFC 1122 §4.2.3.9; RFC 5461
+		c.end(e.Errno)
+		t.settle()
+		return
+	}
+	c.softErr = e.Errno
+}
