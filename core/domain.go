@@ -228,7 +228,12 @@ func (d *Domain) Run() {
 func (d *Domain) takeInbox() { d.inbox.drain(d) }
 
 // wake has w woken when the running entry leaves.
-func (d *Domain) wake(w *Waiter) { d.wakes = append(d.wakes, w) }
+func (d *Domain) wake(w *Waiter) {
+	if n := len(d.wakes); n > 0 && d.wakes[n-1] == w {
+		return
+	}
+	d.wakes = append(d.wakes, w)
+}
 
 // Close ends every instance and gives the slabs back. It reports memory that
 // is still held: each such report is a leak.

@@ -126,7 +126,7 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 	}
 	// The destination stands for the source too, so that one cached route
 	// serves all packets to it.
-	r, err := s.in.Route(core.RouteQuery{Dst: p.Dst, Src: p.Dst})
+	r, err := s.wayTo(p.Dst)
 	if !own && !s.validSource(p, d) {
 		s.martianSource(p, d)
 		return
@@ -197,6 +197,19 @@ func (s *stack) sourceFitsGroup(p *core.Packet, d *device) bool {
 		return false
 	}
 	return s.validSource(p, d)
+}
+
+// wayTo is the route to dst. Packets come in runs to one destination, so the last
+// answer is tried first.
+func (s *stack) wayTo(dst wire.Addr) (*core.Route, error) {
+	if r := s.last; r != nil && r.Dst == dst && r.Valid() {
+		return r, nil
+	}
+	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: dst})
+	if err == nil {
+		s.last = r
+	}
+	return r, err
 }
 
 // inputBroadcast delivers a packet to everybody on the link.

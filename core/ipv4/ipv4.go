@@ -45,6 +45,7 @@ type stack struct {
 	source    wire.Addr
 	sourceIfc *core.Interface
 	sourceGen uint32
+	last      *core.Route // answer of wayTo
 	onLink    bool
 }
 

@@ -103,6 +103,7 @@ type conn struct {
 	scope    uint32
 	resent   uint32 // segments sent again
 	softErr  syscall.Errno
+	woken    core.Ready // readiness to tell of at the end of the batch
 	state    state
 	probes   uint8 // keepalive or zero-window probes without an answer
 	holds    uint8 // reservations that user copies hold
@@ -157,10 +158,10 @@ func (c *conn) options() *core.SocketOptions {
 	return nil
 }
 
+// wake wakes who waits for any of r when the batch is over.
 func (c *conn) wake(r core.Ready) {
-	if c.socket != nil {
-		c.socket.Wake(r)
-	}
+	c.woken |= r
+	c.touch()
 }
 
 // timestamp is our clock for the timestamp option, in milliseconds.

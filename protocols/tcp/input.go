@@ -189,17 +189,19 @@ func (c *conn) established() {
 }
 
 // tell gives the congestion control an event and takes its decision.
-func (c *conn) tell(e *congestion.Event) {
+func (c *conn) tell(what congestion.Event) {
 	if c.cong.control == nil {
 		return
 	}
+	e, d := &c.t.event, &c.t.decision
+	*e = what
 	e.Now = int64(c.now())
 	e.SRTT, e.MinRTT = int64(c.rtt.srtt()), int64(c.rtt.min())
 	e.MSS = uint32(c.snd.mss)
 	e.Cwnd, e.Ssthresh = c.cong.cwnd, c.cong.ssthresh
 	e.Sent, e.Delivered = uint64(uint32(c.snd.max-c.snd.iss)), uint64(uint32(c.snd.una-c.snd.iss))
-	d := congestion.Decision{Cwnd: e.Cwnd, Ssthresh: e.Ssthresh}
-	c.cong.control.Event(e, &d)
+	*d = congestion.Decision{Cwnd: e.Cwnd, Ssthresh: e.Ssthresh}
+	c.cong.control.Event(e, d)
 	c.cong.cwnd, c.cong.ssthresh = max(d.Cwnd, uint32(c.snd.mss)), max(d.Ssthresh, 2*uint32(c.snd.mss))
 }
 
@@ -212,7 +214,7 @@ func (c *conn) startControl(name string) {
 		return
 	}
 	c.cong.name, c.cong.control = a.Name, a.New()
-	c.tell(&congestion.Event{Kind: congestion.Init})
+	c.tell(congestion.Event{Kind: congestion.Init})
 }
 
 // acked is the fifth check of RFC 9293 §3.10.7.4: what the acknowledgement says.
@@ -280,12 +282,12 @@ func (c *conn) advance(s *segment) {
 	switch {
 	case c.rec.active && s.ack.GEQ(c.rec.point):
 		c.rec.leave()
-		c.tell(&congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: c.snd.flight()})
+		c.tell(congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: c.snd.flight()})
 	case c.rec.active:
 		c.rec.partial(c)
 	default:
 		c.rec.duplicates = 0
-		c.tell(&congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: limited})
+		c.tell(congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: limited})
 	}
 	c.rtoAt = core.Never
 	if c.snd.outstanding() {

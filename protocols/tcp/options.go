@@ -109,7 +109,7 @@ func (c *conn) setCongestion(value []byte) error {
 		if c.cong.control != nil { // a running connection keeps its window
 			cwnd, ssthresh := c.cong.cwnd, c.cong.ssthresh
 			c.cong.control = a.New()
-			c.tell(&congestion.Event{Kind: congestion.Init})
+			c.tell(congestion.Event{Kind: congestion.Init})
 			c.cong.cwnd, c.cong.ssthresh = cwnd, ssthresh
 		}
 		return nil

@@ -249,7 +249,7 @@ func (c *conn) output() {
 	}
 	if c.snd.una == c.snd.max && c.snd.unsent() > 0 && c.t.settings().SlowStartIdle &&
 		c.now().Sub(c.lastRecv) > c.rtt.timeout() && c.cong.cwnd > congestion.InitialWindow(uint32(c.snd.mss)) {
-		c.tell(&congestion.Event{Kind: congestion.IdleRestart})
+		c.tell(congestion.Event{Kind: congestion.IdleRestart})
 	}
 	for {
 		skipTo, room := c.rec.gap(c.snd.nxt)

@@ -126,7 +126,7 @@ func (c *conn) duplicate() {
 	} else {
 		c.t.counters.renoRecovery++
 	}
-	c.tell(&congestion.Event{Kind: congestion.EnterRecovery, Lost: uint32(c.snd.mss), InFlight: c.snd.flight()})
+	c.tell(congestion.Event{Kind: congestion.EnterRecovery, Lost: uint32(c.snd.mss), InFlight: c.snd.flight()})
 	c.resend() // the first one regardless of the window (RFC 6675 §5, step 4.3)
 }
 
@@ -216,7 +216,7 @@ func (c *conn) pipe() uint32 {
 // is taken for lost and sent again from the oldest byte on.
 func (c *conn) expire() {
 	c.t.counters.timeouts++
-	c.tell(&congestion.Event{Kind: congestion.Timeout, InFlight: c.snd.flight(), Lost: c.snd.flight()})
+	c.tell(congestion.Event{Kind: congestion.Timeout, InFlight: c.snd.flight(), Lost: c.snd.flight()})
 	c.rtt.expired()
 	c.rec.clear() // the peer may have dropped what it sacked (RFC 2018 §8)
 	c.rec.point, c.rec.timedOut = c.snd.max, true

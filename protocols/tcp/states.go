@@ -44,6 +44,9 @@ func (c *conn) reference() reference { return reference(c.t.conns.Index(c) + 1) 
 func (c *conn) leaveTable() {
 	if c.is(flagHashed) {
 		c.flags &^= flagHashed
+		if c.t.last == c {
+			c.t.last = nil
+		}
 		c.t.demux.remove(c.hash, c.reference())
 	}
 }

@@ -85,6 +85,7 @@ type Transport struct {
 	helds      *allocator.Cache[held]
 	algorithms []congestion.Algorithm
 	demux      demux
+	last       *conn              // in the table, found by the last look-up
 	ports      map[uint16][]*conn // sockets that were bound to a port
 	secret     secret
 	keyed      bool
@@ -93,6 +94,8 @@ type Transport struct {
 	own        *Sysctls   // of a wiring without a table
 	dirty      *conn      // connections with work at the end of a batch
 	counters   counters
+	event      congestion.Event    // lent to congestion controls for one call
+	decision   congestion.Decision // likewise
 	challenge  struct {
 		second core.Time
 		sent   int32
@@ -171,6 +174,9 @@ func (t *Transport) lookup(u *tuple) *conn {
 	if t.demux.n == 0 {
 		return nil
 	}
+	if c := t.last; c != nil && c.tuple == *u { // segments come in runs
+		return c
+	}
 	r := t.demux.find(t.key().hash(u), func(r reference) bool {
 		c := t.at(r)
 		return c != nil && c.tuple == *u
@@ -178,7 +184,8 @@ func (t *Transport) lookup(u *tuple) *conn {
 	if r == 0 {
 		return nil
 	}
-	return t.at(r)
+	t.last = t.at(r)
+	return t.last
 }
 
 // Input takes segments to their connections.
@@ -197,13 +204,20 @@ func (t *Transport) settle() {
 		t.dirty = c.dirty
 		c.dirty = nil
 		c.flags &^= flagDirty
+		if c.state != stateClosed {
+			c.output()
+			c.acknowledge()
+			c.arm()
+		}
+		if c.woken != 0 {
+			if c.socket != nil {
+				c.socket.Wake(c.woken)
+			}
+			c.woken = 0
+		}
 		if c.state == stateClosed {
 			c.release()
-			continue
 		}
-		c.output()
-		c.acknowledge()
-		c.arm()
 	}
 }
 
