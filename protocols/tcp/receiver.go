@@ -40,11 +40,18 @@ func (r *receiver) memory() int32 {
 	return n
 }
 
+// used is how much of the window's room is taken: the bytes, or half of the memory
+// they pin if that is more. So what arrives does not move the window's edge,
+// unless it comes in wasteful pieces; only the user's reading does.
+func (r *receiver) used() int32 {
+	return max(r.queue.bytes, space(r.memory()))
+}
+
 // window is the window to offer now. It never takes back what was offered, and
 // grows in steps that are worth a segment (RFC 9293 §3.8.6.2.2).
 func (r *receiver) window() uint32 {
 	offered := uint32(max(r.adv.Sub(r.nxt), 0))
-	free := uint32(max(space(r.limit-r.memory()), 0))
+	free := uint32(max(space(r.limit)-r.used(), 0))
 	if most := uint32(65535) << r.scale; free > most {
 		free = most
 	}
