@@ -225,11 +225,11 @@ func (t *Transport) settle() {
 // stays the caller's.
 func (t *Transport) receive(p *core.Packet) {
 	t.counters.inSegs++
-	if p.LinearLen() < wire.TCPMinSize && !p.Pullup(min(p.Len(), 60)) {
+	if p.LinearLen() < wire.TCPMinSize && !p.Pullup(wire.TCPMinSize) {
 		t.counters.inErrs++
 		return
 	}
-	if p.LinearLen() < 60 && p.LinearLen() < p.Len() && !p.Pullup(min(p.Len(), 60)) {
+	if n := wire.TCP(p.Linear()).HeaderLen(); n > p.LinearLen() && !p.Pullup(n) {
 		t.counters.inErrs++
 		return
 	}
