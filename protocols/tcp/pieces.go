@@ -51,19 +51,31 @@ func cost(page *allocator.Page, n uint32) int32 {
 	return int32(n)
 }
 
+// extend appends bytes that continue the last piece in the same page: the queue's
+// reference to it serves them too. It returns false when they do not.
+func (q *pieceQueue) extend(page *allocator.Page, off, n uint32) bool {
+	b := q.tail
+	if b == nil {
+		return false
+	}
+	l := &b.pieces[b.end-1]
+	if l.page != page || l.off+l.n != off {
+		return false
+	}
+	q.memory += cost(page, l.n+n) - cost(page, l.n)
+	l.n += n
+	q.bytes += int32(n)
+	return true
+}
+
 // push appends bytes of a page and takes over one reference to it; false (and
 // the reference still the caller's) when memory is short.
 func (q *pieceQueue) push(m *slabs, page *allocator.Page, off, n uint32) bool {
-	b := q.tail
-	if b != nil && b.end > b.first {
-		if l := &b.pieces[b.end-1]; l.page == page && l.off+l.n == off {
-			q.memory += cost(page, l.n+n) - cost(page, l.n)
-			l.n += n
-			q.bytes += int32(n)
-			page.Unref(m.account) // one reference is enough
-			return true
-		}
+	if q.extend(page, off, n) {
+		page.Unref(m.account) // one reference is enough
+		return true
 	}
+	b := q.tail
 	if b == nil || b.end == blockPieces {
 		nb := m.blocks.Alloc(m.account)
 		if nb == nil {

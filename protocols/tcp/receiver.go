@@ -108,10 +108,12 @@ func pushPacket(q *pieceQueue, m *slabs, p *core.Packet, skip, n uint32) (pushed
 		if k == 0 {
 			return true
 		}
-		f.Page.Ref(m.account)
-		if !q.push(m, f.Page, f.Off+skip, k) {
-			f.Page.Unref(m.account)
-			return false
+		if !q.extend(f.Page, f.Off+skip, k) {
+			f.Page.Ref(m.account)
+			if !q.push(m, f.Page, f.Off+skip, k) {
+				f.Page.Unref(m.account)
+				return false
+			}
 		}
 		skip = 0
 		n -= k
