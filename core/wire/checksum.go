@@ -16,6 +16,7 @@ func Sum(b []byte, initial uint32) uint32 {
 	// chain s is all ones only if no carry is left, so adding the carry cannot overflow.
 	s0, s1 := uint64(bits.ReverseBytes16(Fold(initial))), uint64(0)
 	var c uint64
+	s0, b = addBlocks(s0, b)
 	for len(b) >= 128 {
 		p := (*[128]byte)(b)
 		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[0:8]), 0)
@@ -40,6 +41,12 @@ func Sum(b []byte, initial uint32) uint32 {
 	}
 	s0, c = bits.Add64(s0, s1, 0)
 	return uint32(bits.ReverseBytes16(fold64(sumTail(b, s0+c))))
+}
+
+// add64 is one's complement addition.
+func add64(a, b uint64) uint64 {
+	s, c := bits.Add64(a, b, 0)
+	return s + c
 }
 
 // sumTail adds the less than 128 bytes left of a sum.
