@@ -28,22 +28,18 @@ func (a *app) builder() (*build.Builder, error) {
 	return b, nil
 }
 
-// buildName is the argument, or the default.
-func buildName(args []string) string {
-	if len(args) > 0 {
-		return args[0]
-	}
-	return build.DefaultName
+// buildCommands are the generator, the compiler and what measures the result.
+// Each takes the name of a build, or several for the union of them.
+func buildCommands(a *app) []*cobra.Command {
+	return []*cobra.Command{generateCommand(a), buildCommand(a), sizeCommand(a), exportCommand(a)}
 }
 
-// buildCommands are the generator and the compiler.
-func buildCommands(a *app) []*cobra.Command {
+func generateCommand(a *app) *cobra.Command {
 	var checkedIn bool
-	generate := &cobra.Command{
-		Use:     "generate [NAME]",
+	c := &cobra.Command{
+		Use:     "generate [NAME...]",
 		Short:   "write the Go code of a build into build/NAME/.gen",
 		Example: "  libosbuild generate\n  libosbuild generate tiny\n  libosbuild generate --checked-in",
-		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := a.builder()
 			if err != nil {
@@ -53,23 +49,77 @@ func buildCommands(a *app) []*cobra.Command {
 				_, err := b.CheckIn(false)
 				return err
 			}
-			_, err = b.Generate(buildName(args))
+			_, err = b.Generate(args...)
 			return err
 		},
 	}
-	generate.Flags().BoolVar(&checkedIn, "checked-in", false, "write the files that are checked in instead: defconfig's wiring and docs/sysctls.md")
-	return []*cobra.Command{generate, {
-		Use:     "build [NAME]",
-		Short:   "generate and compile build/NAME/libos",
-		Example: "  libosbuild build\n  libosbuild build tiny",
-		Args:    cobra.MaximumNArgs(1),
+	c.Flags().BoolVar(&checkedIn, "checked-in", false, "write the files that are checked in instead: defconfig's wiring and docs/sysctls.md")
+	return c
+}
+
+func buildCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "build [NAME...]",
+		Short: "generate and compile build/NAME/libos",
+		Long: `Generate and compile build/NAME/libos from build/NAME/.config; the build default
+has .config, and is defconfig if there is none. Without changes since the last
+time nothing is done.
+
+With several names the binary is build/A+B/libos, built from the union of their
+configurations: each instance then takes its own .config at run time.`,
+		Example: "  libosbuild build\n  libosbuild build tiny\n  libosbuild build default router",
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := a.builder()
 			if err != nil {
 				return err
 			}
-			_, err = b.Build(buildName(args))
+			_, err = b.Build(args...)
 			return err
 		},
-	}}
+	}
+}
+
+func sizeCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "size [NAME...]",
+		Short:   "print what each chosen symbol adds to the binary",
+		Example: "  libosbuild size\n  libosbuild size tiny -o json",
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := a.builder()
+			if err != nil {
+				return err
+			}
+			z, err := b.Size(args...)
+			if err != nil {
+				return err
+			}
+			text := []byte(z.Text())
+			if a.output == "json" {
+				if text, err = z.JSON(); err != nil {
+					return err
+				}
+			}
+			_, err = a.stdout.Write(text)
+			return err
+		},
+	}
+}
+
+func exportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export DIR [NAME...]",
+		Short: "write a tailored copy of the library, for a replace in go.mod",
+		Long: `Write a copy of the library to DIR in which the options and the wiring are those
+of a build: for programs that use libos as a module, whose sources no overlay
+reaches. DIR must be empty or an earlier export.`,
+		Example: "  libosbuild export ../libos-tiny tiny\n  go mod edit -replace github.com/libos-go/libos=../libos-tiny",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := a.builder()
+			if err != nil {
+				return err
+			}
+			return b.Export(args[0], args[1:]...)
+		},
+	}
 }

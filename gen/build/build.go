@@ -28,6 +28,7 @@ var ErrFailed = kconfig.ErrFailed
 // CheckIn), so builders of different names may run at the same time.
 type Builder struct {
 	Dir            string // root of the module; "" is the current directory
+	Out            string // folder of the builds' folders; "" is build in Dir
 	Kconfig        string // menu file relative to Dir; "" is Kconfig.toml
 	Env            kconfig.Env
 	Stdout, Stderr io.Writer
@@ -65,7 +66,20 @@ func (b *Builder) say(format string, args ...any) {
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
 
 // Folder is the folder of a build.
-func (b *Builder) Folder(name string) string { return filepath.Join(b.Dir, "build", name) }
+func (b *Builder) Folder(name string) string {
+	if b.Out != "" {
+		return filepath.Join(b.Out, name)
+	}
+	return filepath.Join(b.Dir, "build", name)
+}
+
+// abs undoes rel.
+func (b *Builder) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(b.Dir, path)
+}
 
 // Binary is the libos of a build.
 func (b *Builder) Binary(name string) string {
@@ -88,10 +102,7 @@ func (b *Builder) gen(name string) string { return filepath.Join(b.Folder(name),
 // ConfigPath is the configuration file of a build.
 func (b *Builder) ConfigPath(name string) string {
 	if p := b.getenv("KCONFIG_CONFIG"); p != "" {
-		if filepath.IsAbs(p) {
-			return p
-		}
-		return filepath.Join(b.Dir, p)
+		return b.abs(p)
 	}
 	if name == DefaultName {
 		return filepath.Join(b.Dir, ".config")

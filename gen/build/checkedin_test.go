@@ -1,25 +1,6 @@
 package build
 
-import (
-	"bytes"
-	"testing"
-)
-
-// repository is a builder of the module's own tree.
-func repository(t *testing.T) *Builder {
-	t.Helper()
-	var said bytes.Buffer
-	b, err := New("../..", nil, &said, &said)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("said:\n%s", &said)
-		}
-	})
-	return b
-}
+import "testing"
 
 // The wiring, constants, main and sysctl page that are checked in are those
 // that the generator makes of defconfig.

@@ -2,20 +2,21 @@ package build
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"sort"
 	"time"
 )
 
 // Build brings the binary of a build up to date and tells whether there was
-// anything to do.
-func (b *Builder) Build(name string) (bool, error) {
+// anything to do. With several names the binary is built from the union of
+// their configurations, in build/A+B.
+func (b *Builder) Build(names ...string) (bool, error) {
 	start := time.Now()
-	c, err := b.configure(name)
+	c, err := b.configuration(names)
 	if err != nil {
 		return false, err
 	}
+	name := c.name
 	s := b.readState(name)
 	generated, err := b.generate(c, s)
 	if err != nil {
@@ -35,16 +36,12 @@ func (b *Builder) Build(name string) (bool, error) {
 	if err := b.writeState(name, s); err != nil {
 		return false, err
 	}
-	st, err := os.Stat(binary)
-	if err != nil {
-		return false, err
-	}
-	b.say("  BUILD   %s (%.1f MB, %.1f s)\n", b.rel(binary), float64(st.Size())/1e6, time.Since(start).Seconds())
+	b.say("  BUILD   %s (%.1f MB, %.1f s)\n", b.rel(binary), float64(s.Binary.Size)/1e6, time.Since(start).Seconds())
 	return true, nil
 }
 
 func (b *Builder) compile(name string, s *state) error {
-	deps, err := b.list(b.overlay(name), "ImportPath,Dir,EmbedFiles,Module", "./cmd/libos")
+	deps, err := b.list(b.overlay(name), "ImportPath,Dir,EmbedFiles,Module,Stale", "./cmd/libos")
 	if err != nil {
 		return err
 	}
@@ -63,10 +60,16 @@ func (b *Builder) compile(name string, s *state) error {
 	sort.Strings(s.BuildDirs)
 	// stamped before the compiler reads them: a change meanwhile is seen later
 	s.Files = b.stampAll(append(append([]string(nil), s.ScanDirs...), s.BuildDirs...), s.Extra, s.Files)
+	var stale []string
+	for i := range deps {
+		if deps[i].Stale {
+			stale = append(stale, deps[i].ImportPath)
+		}
+	}
 	binary := b.Binary(name)
-	args := append([]string{"build", "-overlay", b.overlay(name), "-o", binary}, flags()...)
-	if err := b.runGo(len(deps), append(args, "./cmd/libos")); err != nil {
-		return fmt.Errorf("compiling %s: %w", b.rel(binary), err)
+	args := append([]string{"build", "-v", "-overlay", b.overlay(name), "-o", binary}, flags()...)
+	if err := b.runGo("compiling "+b.rel(binary), stale, append(args, "./cmd/libos")); err != nil {
+		return fmt.Errorf("compiling %s:\n%w", b.rel(binary), err)
 	}
 	st, ok := take(binary, stamp{})
 	if !ok {
@@ -74,10 +77,4 @@ func (b *Builder) compile(name string, s *state) error {
 	}
 	s.Binary = st
 	return nil
-}
-
-// runGo runs the compiler; packages is how many the binary is made of.
-func (b *Builder) runGo(packages int, args []string) error {
-	_, err := output(b.goCommand(args...))
-	return err
 }

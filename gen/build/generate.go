@@ -21,6 +21,7 @@ type listed struct {
 	ImportPath string
 	Dir        string
 	EmbedFiles []string
+	Imports    []string
 	Stale      bool
 	Module     *struct{ Path string }
 }
@@ -82,12 +83,13 @@ func (b *Builder) input(c *configuration, pkgs []*scan.Package) *emit.Build {
 }
 
 // Generate brings the Go code of a build up to date and tells whether there
-// was anything to do.
-func (b *Builder) Generate(name string) (bool, error) {
-	c, err := b.configure(name)
+// was anything to do. Several names make their union.
+func (b *Builder) Generate(names ...string) (bool, error) {
+	c, err := b.configuration(names)
 	if err != nil {
 		return false, err
 	}
+	name := c.name
 	s := b.readState(name)
 	done, err := b.generate(c, s)
 	if err != nil {

@@ -145,7 +145,7 @@ func same(now, old map[string]stamp, dirs []string, extra []string) bool {
 // sameOutputs tells whether nobody touched what was written.
 func (b *Builder) sameOutputs(old map[string]stamp) bool {
 	for f, s := range old {
-		if now, ok := take(filepath.Join(b.Dir, f), s); !ok || now.Hash != s.Hash {
+		if now, ok := take(b.abs(f), s); !ok || now.Hash != s.Hash {
 			return false
 		}
 	}

@@ -1,0 +1,165 @@
+package build
+
+import (
+	"sort"
+	"strings"
+	"testing"
+)
+
+func TestPackageOfSymbol(t *testing.T) {
+	for symbol, want := range map[string]string{
+		"runtime.mheap_":               "runtime",
+		"main.main":                    "main",
+		"go:func.*":                    "",
+		"type:*":                       "",
+		"runtime/internal/atomic.Xadd": "runtime/internal/atomic",
+		"github.com/libos-go/libos/core.(*Domain).Do":                                 "github.com/libos-go/libos/core",
+		"github.com/libos-go/libos.Wiring":                                            "github.com/libos-go/libos",
+		"type:.eq.github.com/libos-go/libos/core.RouteQuery":                          "github.com/libos-go/libos/core",
+		"go:itab.*github.com/libos-go/libos/device/pipe.End,github.com/x/y.Device":    "github.com/libos-go/libos/device/pipe",
+		"github.com/libos-go/libos/core.CacheOf[go.shape.struct { a/b.x int }]":       "github.com/libos-go/libos/core",
+		"gopkg.in/yaml%2ev3.Unmarshal":                                                "gopkg.in/yaml.v3",
+		"type:.eq.[2]github.com/libos-go/libos/core/wire.Addr":                        "github.com/libos-go/libos/core/wire",
+		"golang.org/x/sys/unix.init.0":                                                "golang.org/x/sys/unix",
+		"github.com/libos-go/libos/allocator.(*Cache[go.shape.struct { p.x }]).Alloc": "github.com/libos-go/libos/allocator",
+	} {
+		if got := packageOf(symbol); got != want {
+			t.Errorf("%s belongs to %q, want %q", symbol, got, want)
+		}
+	}
+}
+
+// The binary of a configuration holds the packages of its symbols and nothing
+// of those of the others, its own count agrees with go tool nm, and a tiny
+// stack is small.
+func TestBinariesHoldWhatWasChosen(t *testing.T) {
+	b := repository(t)
+	c, err := b.configuration(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Every symbol with a package is off in one of the variants: all in "none",
+	// and each once more beside half of the others.
+	var named []string
+	for _, s := range c.symbols {
+		if s.Package != "" {
+			named = append(named, s.Name)
+		}
+	}
+	if len(named) == 0 {
+		t.Fatal("no symbol names a package")
+	}
+	var odd, even []string
+	for i := len(named) - 1; i >= 0; i-- { // those that depend on others come off first
+		s := named[i]
+		if i%2 == 0 {
+			even = append(even, s+"=n")
+		} else {
+			odd = append(odd, s+"=n")
+		}
+	}
+	b.target(t, "all", "allyesconfig", "SLAB_DEBUG=n")
+	b.target(t, "none", "allnoconfig")
+	b.target(t, "tiny", "tinyconfig")
+	b.target(t, "odd", "allyesconfig", even...)
+	b.target(t, "even", "allyesconfig", odd...)
+	off := map[string]int{}
+	sizes := map[string]*Size{}
+	for _, name := range []string{"all", "none", "tiny", "odd", "even"} {
+		z, err := b.Size(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[name] = z
+		b.agreesWithNm(t, z)
+		c, err := b.configuration([]string{name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := b.symbolsOf(b.Binary(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := map[string]bool{}
+		for _, s := range c.symbols {
+			on[s.Package] = on[s.Package] || s.On()
+		}
+		for _, s := range c.symbols {
+			if s.Package == "" {
+				continue
+			}
+			if on[s.Package] {
+				if z.Packages[Module+"/"+s.Package] == 0 && !onlyImported[s.Package] {
+					t.Errorf("%s: CONFIG_%s is on, but nothing of %s is in the binary", name, s.Name, s.Package)
+				}
+				continue
+			}
+			off[s.Name]++
+			for _, x := range table {
+				if strings.Contains(x.Name, Module+"/"+s.Package+".") {
+					t.Errorf("%s: CONFIG_%s is off, but the binary has %s", name, s.Name, x.Name)
+				}
+			}
+		}
+	}
+	for _, s := range named {
+		if off[s] < 2 {
+			t.Errorf("CONFIG_%s was off in %d builds only", s, off[s])
+		}
+	}
+	all, tiny := sizes["all"].Own, sizes["tiny"].Own
+	if 100*tiny > 40*all {
+		t.Errorf("tinyconfig has %d bytes in our own packages, more than 40 %% of allyesconfig's %d", tiny, all)
+	}
+	t.Logf("own bytes: all %d, tiny %d (%.1f %%), none %d", all, tiny, 100*float64(tiny)/float64(all), sizes["none"].Own)
+}
+
+// onlyImported are packages that no wiring needs: they are in a binary when a
+// program or a command of it imports them.
+var onlyImported = map[string]bool{"device/pipe": true, "device/capture": true}
+
+// agreesWithNm compares with `go tool nm`, package by package, and the parts
+// with the whole.
+func (b *Builder) agreesWithNm(t *testing.T, z *Size) {
+	t.Helper()
+	table, err := b.nm(b.Binary(z.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total int64
+	packages := map[string]int64{}
+	for _, s := range table {
+		total += s.Size
+		if p := packageOf(s.Name); p == "main" {
+			packages[Module+"/cmd/libos"] += s.Size
+		} else if p != "" {
+			packages[p] += s.Size
+		}
+	}
+	if total != z.Total {
+		t.Errorf("%s: %d bytes of symbols, by nm %d", z.Name, z.Total, total)
+	}
+	var paths []string
+	for p := range packages {
+		paths = append(paths, p)
+	}
+	sort.Strings(paths)
+	for _, p := range paths {
+		if packages[p] != z.Packages[p] {
+			t.Errorf("%s: %s has %d bytes, by nm %d", z.Name, p, z.Packages[p], packages[p])
+		}
+	}
+	if len(paths) != len(z.Packages) {
+		t.Errorf("%s: %d packages, by nm %d", z.Name, len(z.Packages), len(paths))
+	}
+	if z.Own+z.Other+z.Tables != z.Total {
+		t.Errorf("%s: own %d, other %d, tables %d are not %d", z.Name, z.Own, z.Other, z.Tables, z.Total)
+	}
+	own, other := z.Always.Own+z.Shared.Own, z.Always.Other+z.Shared.Other
+	for _, s := range z.Symbols {
+		own, other = own+s.Own, other+s.Other
+	}
+	if own != z.Own || other != z.Other {
+		t.Errorf("%s: the lines add up to %d and %d, not to %d and %d", z.Name, own, other, z.Own, z.Other)
+	}
+}
