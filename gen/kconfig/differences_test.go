@@ -2,7 +2,10 @@ package kconfig
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
+	"testing"
 	"testing/fstest"
 )
 
@@ -131,4 +134,26 @@ func dropOutOfRange(t *Tree) {
 		}
 	}
 	t.invalidate()
+}
+
+// The differences that the comparison allows are those that the documentation
+// lists.
+func TestDifferencesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/kconfig.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("differences_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^//   - ([a-z0-9-]+):`).FindAllStringSubmatch(string(source), -1)
+	if len(names) < 9 {
+		t.Errorf("%d differences found in the source, there are more", len(names))
+	}
+	for _, n := range names {
+		if !strings.Contains(string(page), "\n| "+n[1]+" |") {
+			t.Errorf("docs/kconfig.md does not explain %s", n[1])
+		}
+	}
 }

@@ -3,5 +3,6 @@
 // kbuild's own format, and the configuration targets (defconfig, olddefconfig,
 // allyesconfig and the rest). It knows nothing of Go packages, code
 // generation or terminals. Start at load.go (Kconfig.toml to Tree), then
-// eval.go (what value a symbol has and why), then targets.go.
+// eval.go (what value a symbol has and why), then
+// session.go (the targets).
 package kconfig
