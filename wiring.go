@@ -9,6 +9,7 @@ import (
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
+	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
 	"github.com/libos-go/libos/protocols/tcp"
@@ -64,6 +65,7 @@ func assemble(set *feature.Set) *core.Wiring {
 		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
+			pipe.Kind(),
 			tun.Kind(),
 			tunvnet.Kind(),
 		},
@@ -83,7 +85,7 @@ func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
-		Devices:   []string{"LOOPBACK", "TUN", "TUN_VNET_HDR"},
+		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
 		Sysctls:   []string{""},
 		Loopback:  "LOOPBACK",
 	}

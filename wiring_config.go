@@ -51,6 +51,7 @@ CONFIG_SLAB_KB=256
 #
 # Commands
 #
+CONFIG_CMD_UP=y
 CONFIG_CMD_PING=y
 CONFIG_CMD_GET=y
 CONFIG_CMD_HTTPD=y
@@ -83,6 +84,7 @@ func symbols() []feature.Symbol {
 		{Name: "PCAP", Value: "y", Bool: true},
 		{Name: "SLAB_DEBUG", Value: "n", Bool: true, Static: true, Where: "allocator/Kconfig.toml:3"},
 		{Name: "SLAB_KB", Value: "256", Static: true, Where: "allocator/Kconfig.toml:14"},
+		{Name: "CMD_UP", Value: "y", Bool: true},
 		{Name: "CMD_PING", Value: "y", Bool: true},
 		{Name: "CMD_GET", Value: "y", Bool: true},
 		{Name: "CMD_HTTPD", Value: "y", Bool: true},

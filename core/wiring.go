@@ -63,6 +63,9 @@ type DeviceKind struct {
 	Parameters map[string]string
 	// Open makes a device. An error names the parameter and the cure.
 	Open func(parameters map[string]string) (Device, error)
+	// OpenPair makes both ends of a link inside this process, for kinds that
+	// join two instances (pipe). One of Open and OpenPair may be nil.
+	OpenPair func(parameters map[string]string) (a, b Device, err error)
 }
 
 // check completes missing tables and finds contradictions.

@@ -6,13 +6,33 @@ package main
 
 import (
 	"github.com/libos-go/libos"
+	"github.com/libos-go/libos/cmd/libos/capture"
 	"github.com/libos-go/libos/cmd/libos/command"
+	"github.com/libos-go/libos/cmd/libos/get"
+	"github.com/libos-go/libos/cmd/libos/httpd"
+	"github.com/libos-go/libos/cmd/libos/nc"
+	"github.com/libos-go/libos/cmd/libos/ping"
+	"github.com/libos-go/libos/cmd/libos/slabinfo"
+	"github.com/libos-go/libos/cmd/libos/sysctl"
+	"github.com/libos-go/libos/cmd/libos/up"
 	"os"
 )
 
 func main() {
 	os.Exit(command.Main(command.Build{
-		Wiring: libos.Wiring,
-		Narrow: libos.Narrow,
+		Version: libos.Version,
+		Wiring:  libos.Wiring,
+		Narrow:  libos.Narrow,
+		Commands: []command.Make{
+			up.Command,
+			up.List,
+			ping.Command,
+			get.Command,
+			httpd.Command,
+			nc.Command,
+			sysctl.Command,
+			slabinfo.Command,
+			capture.Command,
+		},
 	}))
 }

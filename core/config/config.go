@@ -26,6 +26,7 @@ const (
 	PCAP              = true
 	SLAB_DEBUG        = false
 	SLAB_KB           = 256
+	CMD_UP            = true
 	CMD_PING          = true
 	CMD_GET           = true
 	CMD_HTTPD         = true

@@ -41,7 +41,7 @@ func TestConfigurationsBuildSideBySide(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
-		if !strings.Contains(string(out), "configuration "+name+"\n") {
+		if !strings.Contains(string(out), "configuration  "+name+"\n") {
 			t.Errorf("%s: version prints\n%s", name, out)
 		}
 		config, err := exec.Command(b.Binary(name), "version", "--config").Output()

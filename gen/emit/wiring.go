@@ -184,7 +184,7 @@ func mainFile(f *features) *jen.File {
 	for _, o := range f.commands {
 		list = append(list, jen.Qual(o.fn.Path, o.fn.Name))
 	}
-	fields := []jen.Code{field("Wiring", jen.Qual(b.Module, "Wiring")), field("Narrow", jen.Qual(b.Module, "Narrow"))}
+	fields := []jen.Code{field("Version", jen.Qual(b.Module, "Version")), field("Wiring", jen.Qual(b.Module, "Wiring")), field("Narrow", jen.Qual(b.Module, "Narrow"))}
 	if len(list) > 0 {
 		fields = append(fields, field("Commands", jen.Index().Qual(cmd, "Make").Add(lines(list))))
 	}

@@ -1,6 +1,9 @@
 // Package command is the libos command without its main function: the root
-// command, and what all subcommands share. Subcommands that a configuration
-// chooses live in packages of their own beside this one and come in by
-// Build.Commands, which the generated main fills; how a stack works is known to
-// the packages below only. Start at command.go.
+// command and what its subcommands share, such as flags that choose a stack,
+// stacks made from host files, output as text or JSON, progress. Each subcommand
+// that a configuration can leave out is a package of its own beside this one,
+// exports one function (*Env) *cobra.Command, and comes in by Build.Commands,
+// which the generated main fills. What it does inside a running stack it
+// registers with Env.Handle. How a stack works is known to core only. Start at
+// main.go, then stack.go.
 package command
