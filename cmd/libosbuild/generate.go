@@ -80,16 +80,21 @@ configurations: each instance then takes its own .config at run time.`,
 }
 
 func sizeCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "size [NAME...]",
-		Short:   "print what each chosen symbol adds to the binary",
-		Example: "  libosbuild size\n  libosbuild size tiny -o json",
+	var packages bool
+	c := &cobra.Command{
+		Use:   "size [NAME...]",
+		Short: "print what each chosen symbol adds to the binary",
+		Long: `Print the bytes of code and data of each chosen symbol's package, and what the
+symbol adds to the binary: by how much it is larger than one that is built
+without the symbol and what depends on it. That takes some seconds a symbol, once
+for each binary; --packages leaves it out.`,
+		Example: "  libosbuild size\n  libosbuild size tiny -o json\n  libosbuild size --packages",
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := a.builder()
 			if err != nil {
 				return err
 			}
-			z, err := b.Size(args...)
+			z, err := b.Size(packages, args...)
 			if err != nil {
 				return err
 			}
@@ -103,6 +108,8 @@ func sizeCommand(a *app) *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().BoolVar(&packages, "packages", false, "only what is in the binary, without measuring what symbols add")
+	return c
 }
 
 func exportCommand(a *app) *cobra.Command {

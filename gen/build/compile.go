@@ -11,11 +11,15 @@ import (
 // anything to do. With several names the binary is built from the union of
 // their configurations, in build/A+B.
 func (b *Builder) Build(names ...string) (bool, error) {
-	start := time.Now()
 	c, err := b.configuration(names)
 	if err != nil {
 		return false, err
 	}
+	return b.build(c)
+}
+
+func (b *Builder) build(c *configuration) (bool, error) {
+	start := time.Now()
 	name := c.name
 	s := b.readState(name)
 	generated, err := b.generate(c, s)

@@ -28,16 +28,22 @@ type Size struct {
 	Packages map[string]int64 `json:"packages"`
 }
 
-// SymbolSize is what one Kconfig symbol adds: what would go with it.
+// SymbolSize is what belongs to one Kconfig symbol.
 type SymbolSize struct {
 	Symbol  string `json:"symbol,omitempty"`
 	Package string `json:"package,omitempty"`
-	Own     int64  `json:"own"`   // bytes in packages of this module
-	Other   int64  `json:"other"` // bytes in packages that nothing else needs
+	// Adds is by how many bytes of symbols the binary is larger than one of the
+	// same configuration with this symbol set to n, and with what depends on it
+	// gone, too. It is measured by building that one; absent where the symbol
+	// cannot be n, or was not measured.
+	Adds  *int64 `json:"adds,omitempty"`
+	Own   int64  `json:"own"`   // bytes in packages of this module
+	Other int64  `json:"other"` // bytes in packages that nothing else needs
 }
 
-// Size builds what is stale and measures the binary.
-func (b *Builder) Size(names ...string) (*Size, error) {
+// Size builds what is stale and tells what is in the binary and, unless only
+// packages are asked for, what each symbol adds.
+func (b *Builder) Size(packages bool, names ...string) (*Size, error) {
 	quiet := *b
 	quiet.Quiet = true
 	if _, err := quiet.Build(names...); err != nil {
@@ -47,6 +53,15 @@ func (b *Builder) Size(names ...string) (*Size, error) {
 	if err != nil {
 		return nil, err
 	}
+	z, err := b.sizeOf(c)
+	if err != nil || packages {
+		return z, err
+	}
+	return z, b.measure(c, z)
+}
+
+// sizeOf reads the binary of a configuration that was built.
+func (b *Builder) sizeOf(c *configuration) (*Size, error) {
 	binary := b.Binary(c.name)
 	st, err := os.Stat(binary)
 	if err != nil {
@@ -164,26 +179,30 @@ func (z *Size) JSON() ([]byte, error) {
 func (z *Size) Text() string {
 	var s strings.Builder
 	w := tabwriter.NewWriter(&s, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", "symbol", "package", "libos", "others")
-	row := func(symbol, pkg string, own, other int64) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t\n", symbol, pkg, bytes10(own), bytes10(other))
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", "symbol", "package", "libos", "others", "adds")
+	row := func(symbol, pkg string, own, other int64, adds *int64) {
+		text := ""
+		if adds != nil {
+			text = bytes10(*adds)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", symbol, pkg, bytes10(own), bytes10(other), text)
 	}
 	for _, x := range z.Symbols {
-		row(x.Symbol, x.Package, x.Own, x.Other)
+		row(x.Symbol, x.Package, x.Own, x.Other, x.Adds)
 	}
-	row("several of these", "", z.Shared.Own, z.Shared.Other)
-	row("always", "", z.Always.Own, z.Always.Other)
-	row("total", "", z.Own, z.Other)
+	row("several of these", "", z.Shared.Own, z.Shared.Other, nil)
+	row("always", "", z.Always.Own, z.Always.Other, nil)
+	row("total", "", z.Own, z.Other, nil)
 	w.Flush()
 	fmt.Fprintf(&s, "\nbuild/%s/libos: %s of symbols (with %s of the linker's tables), %s as a file\n", z.Name, bytes10(z.Total), bytes10(z.Tables), bytes10(z.File))
-	s.WriteString("libos: bytes of code and data of this module; others: of Go's library and other\nmodules that would not be there without the symbol\n")
+	s.WriteString("libos: bytes of the symbol's package and of what it alone imports; others: of Go's\nlibrary and other modules that it alone imports; adds: how much smaller all would be\nwithout the symbol and what depends on it, measured by building that\n")
 	return s.String()
 }
 
 // bytes10 groups a number of bytes by thousands.
 func bytes10(n int64) string {
 	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + " " + s[i:]
 	}
 	return s

@@ -1,6 +1,9 @@
 package build
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
@@ -66,7 +69,7 @@ func TestBinariesHoldWhatWasChosen(t *testing.T) {
 	off := map[string]int{}
 	sizes := map[string]*Size{}
 	for _, name := range []string{"all", "none", "tiny", "odd", "even"} {
-		z, err := b.Size(name)
+		z, err := b.Size(true, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +120,65 @@ func TestBinariesHoldWhatWasChosen(t *testing.T) {
 // onlyImported are packages that no wiring needs: they are in a binary when a
 // program or a command of it imports them.
 var onlyImported = map[string]bool{"device/pipe": true, "device/capture": true}
+
+// What a symbol adds is what the binary of a configuration without it lacks.
+func TestSizeAgreesWithBinariesBuiltWithout(t *testing.T) {
+	b := repository(t)
+	b.target(t, "tiny", "tinyconfig")
+	z, err := b.Size(false, "tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(z.Symbols) < 4 {
+		t.Fatalf("tinyconfig has %d symbols with a package, want IPv4, UDP, loopback and pipe", len(z.Symbols))
+	}
+	for _, s := range z.Symbols {
+		if s.Adds == nil {
+			t.Errorf("%s was not measured", s.Symbol)
+			continue
+		}
+		t.Logf("%-10s adds %d", s.Symbol, *s.Adds)
+		if s.Symbol != "UDP" && s.Symbol != "LOOPBACK" { // two suffice, each is a build
+			continue
+		}
+		path := filepath.Join(b.Folder("tiny"), ".config")
+		config, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(config), "CONFIG_"+s.Symbol+"=y\n", "# CONFIG_"+s.Symbol+" is not set\n", 1)
+		// In a folder of its own under the same name, since the name is inside.
+		other := *b
+		other.Out = t.TempDir()
+		if err := os.MkdirAll(other.Folder("tiny"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(other.ConfigPath("tiny"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		other.mustBuild(t, "tiny")
+		table, err := other.nm(other.Binary("tiny"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := z.Total
+		for _, x := range table {
+			total -= x.Size
+		}
+		if total != *s.Adds {
+			t.Errorf("%s adds %d bytes by libosbuild size, %d by nm of the binaries", s.Symbol, *s.Adds, total)
+		}
+	}
+	data, err := z.JSON()
+	if err != nil || !json.Valid(data) || !strings.Contains(string(data), `"adds": `) {
+		t.Errorf("as JSON (%v):\n%s", err, data)
+	}
+	for _, want := range []string{"adds", "protocols/udp", bytes10(*z.Symbols[0].Adds)} {
+		if !strings.Contains(z.Text(), want) {
+			t.Errorf("no %q in\n%s", want, z.Text())
+		}
+	}
+}
 
 // agreesWithNm compares with `go tool nm`, package by package, and the parts
 // with the whole.
