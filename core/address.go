@@ -116,7 +116,7 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 	}
 	ifc.addresses = append(ifc.addresses, a)
 	ifc.instance.addressRoutes(ifc, a, true)
-	ifc.instance.notify(&Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr})
+	ifc.instance.notify(Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr})
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (ifc *Interface) RemoveAddressLocked(a wire.Addr) error {
 				break
 			}
 		}
-		ifc.instance.notify(&Event{Kind: EventAddressGone, Interface: ifc, Addr: a})
+		ifc.instance.notify(Event{Kind: EventAddressGone, Interface: ifc, Addr: a})
 		return nil
 	}
 	return syscall.EADDRNOTAVAIL

@@ -130,7 +130,7 @@ func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
 			}
 		}
 		oif = m.PacketInfo.Interface
-	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.key.oif) == e.wantedInterface(dst) {
+	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.oif) == e.wantedInterface(dst) {
 		return r, nil
 	}
 	r, err := e.lookup(dst, src, oif)

@@ -37,13 +37,14 @@ type Domain struct {
 
 	run         runQueue
 	local       localQueue
-	event, news Event       // scratch of separable.Event and routesChanged
+	event, news Event       // scratch of separable.Event and Instance.notify
 	batch       [64]*Packet // on their way to a device, during one Send
 	dirty       *Interface  // interfaces with frames to send, linked by nextDirty
 	done        *Interface  // last of that list
 	wakes       []*Waiter
 	free        []*waitNode // idle ones, each with its waiter
 
+	defaults  defaults
 	inbox     inbox
 	timersDue atomic.Bool // RunTimers found the lock busy
 	instances []*Instance
@@ -51,6 +52,13 @@ type Domain struct {
 
 	// HostState belongs to the host that drives this Domain.
 	HostState any
+}
+
+// defaults are what the instances of a Domain share until they change it.
+type defaults struct {
+	wiring  *Wiring // of the instance made last
+	sysctls *sysctlBlocks
+	socket  *SocketOptions
 }
 
 // DomainOptions are the choices made when a Domain is created.
@@ -65,7 +73,8 @@ func NewDomain(host Host, o DomainOptions) *Domain {
 	if o.Arena == nil {
 		o.Arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
 	}
-	d := &Domain{host: host, armed: Never}
+	socket := defaultSocketOptions()
+	d := &Domain{host: host, armed: Never, defaults: defaults{socket: &socket}}
 	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug})
 	d.packets = allocator.NewCache[Packet](d.pool, "packet", allocator.CacheOptions{KeepContents: true})
 	return d

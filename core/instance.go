@@ -24,13 +24,10 @@ type Instance struct {
 	networks   []Network
 	transports []Transport
 	routes     routeTable
-	routeGen   uint32
 	sockets    socketTable
 	sysctls    sysctlState
 	random     Source
-	// socketDefaults are the options of sockets that have changed none.
-	socketDefaults *SocketOptions
-	closed         bool
+	closed     bool
 }
 
 // Options are the choices made when an instance is created.
@@ -190,7 +187,7 @@ func (in *Instance) AddDevice(dev Device, name string) (*Interface, error) {
 		ifc.index = len(in.interfaces) + 1
 		in.interfaces = append(in.interfaces, ifc)
 		dev.Attach(ifc)
-		in.notify(&Event{Kind: EventInterface, Interface: ifc})
+		in.notify(Event{Kind: EventInterface, Interface: ifc})
 	})
 	if err != nil {
 		return nil, err
@@ -220,7 +217,7 @@ func (in *Instance) detach(ifc *Interface) bool {
 		_ = ifc.RemoveAddressLocked(ifc.addresses[0].Prefix.Addr)
 	}
 	in.removeRoutesOf(ifc)
-	in.notify(&Event{Kind: EventInterfaceGone, Interface: ifc})
+	in.notify(Event{Kind: EventInterfaceGone, Interface: ifc})
 	for _, n := range ifc.Neighbours() {
 		n.remove()
 	}
@@ -276,8 +273,7 @@ func (in *Instance) Loopback() *Interface { return in.loopback }
 
 // IsLocal tells whether a is an address of this instance.
 func (in *Instance) IsLocal(a wire.Addr) bool {
-	r, err := in.Route(RouteQuery{Dst: a, Src: a})
-	return err == nil && r.Type == RouteLocal
+	return in.addressType(a) == RouteLocal
 }
 
 // Close ends all sockets, protocols and devices. It returns an error that

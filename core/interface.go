@@ -403,7 +403,7 @@ func (ifc *Interface) setUp(up bool) error {
 		ifc.flushNeighbours()
 	}
 	ifc.instance.invalidateRoutes() // routes by an interface that is down do not count
-	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
+	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 	return nil
 }
 
@@ -419,7 +419,7 @@ func (ifc *Interface) SetCarrier(on bool) {
 		return
 	}
 	ifc.flags ^= FlagRunning
-	ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
+	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 }
 
 // SetMTU changes the MTU. EINVAL outside 68 … the device's largest.
@@ -430,7 +430,7 @@ func (ifc *Interface) SetMTU(mtu int) error {
 	ifc.instance.domain.Do(func() {
 		ifc.mtu = mtu
 		ifc.instance.invalidateRoutes()
-		ifc.instance.notify(&Event{Kind: EventInterface, Interface: ifc})
+		ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 	})
 	return nil
 }
@@ -444,7 +444,7 @@ func (ifc *Interface) JoinGroup(a wire.Addr) {
 		}
 	}
 	ifc.multicast = append(ifc.multicast, multicastGroup{a, 1})
-	ifc.instance.notify(&Event{Kind: EventJoin, Interface: ifc, Addr: a})
+	ifc.instance.notify(Event{Kind: EventJoin, Interface: ifc, Addr: a})
 }
 
 // LeaveGroup counts one user less.
@@ -453,7 +453,7 @@ func (ifc *Interface) LeaveGroup(a wire.Addr) {
 		if g := &ifc.multicast[i]; g.addr == a {
 			if g.users--; g.users == 0 {
 				ifc.multicast = append(ifc.multicast[:i], ifc.multicast[i+1:]...)
-				ifc.instance.notify(&Event{Kind: EventLeave, Interface: ifc, Addr: a})
+				ifc.instance.notify(Event{Kind: EventLeave, Interface: ifc, Addr: a})
 			}
 			return
 		}

@@ -309,7 +309,7 @@ func (n *Neighbour) fail() {
 	for p := list.Pop(); p != nil; p = list.Pop() {
 		in.networks[i].Failed(n, p)
 	}
-	in.notify(&Event{Kind: EventNeighbour, Interface: n.Interface, Addr: n.Addr})
+	in.notify(Event{Kind: EventNeighbour, Interface: n.Interface, Addr: n.Addr})
 }
 
 func (n *Neighbour) sendWaiting() {

@@ -84,8 +84,13 @@ type Event struct {
 	Count     int
 }
 
-// notify tells every network and transport protocol.
-func (in *Instance) notify(e *Event) {
+// notify tells every network and transport protocol. They borrow the Domain's
+// one Event; what they do may bring the next news before they have all heard.
+func (in *Instance) notify(news Event) {
+	e := &in.domain.news
+	outer := *e
+	defer func() { *e = outer }()
+	*e = news
 	for _, n := range in.networks {
 		n.Event(e)
 	}

@@ -46,9 +46,72 @@ type RouteEntry struct {
 	Protocol  RouteProtocol
 	Scope     Scope
 	Expires   Time // 0 never
-
-	next *RouteEntry // of the same prefix, less preferred
 }
+
+// routeNode is a RouteEntry as the table holds it: without the prefix, which is
+// the table's key, and with what few routes have beside it.
+type routeNode struct {
+	next     *routeNode // of the same prefix, less preferred
+	ifc      *Interface
+	more     *routeMore // nil when all of it is zero
+	metric   uint32
+	typ      RouteType
+	protocol RouteProtocol
+	scope    Scope
+	self     bool // the preferred source is the prefix's own address
+}
+
+// routeMore is what routes of addresses hardly have.
+type routeMore struct {
+	gateway, source wire.Addr
+	mtu             int
+	expires         Time
+}
+
+func (e *RouteEntry) node() *routeNode {
+	n := &routeNode{ifc: e.Interface, metric: e.Metric, typ: e.Type, protocol: e.Protocol, scope: e.Scope}
+	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires}
+	if m.source == e.Prefix.Addr && !m.source.IsUnspecified() {
+		n.self, m.source = true, wire.Addr{}
+	}
+	if m != (routeMore{}) {
+		kept := m
+		n.more = &kept
+	}
+	return n
+}
+
+// entry is the route as it was added, p being its prefix.
+func (n *routeNode) entry(p wire.Prefix) RouteEntry {
+	e := RouteEntry{Prefix: p, Interface: n.ifc, Metric: n.metric, Type: n.typ, Protocol: n.protocol, Scope: n.scope}
+	if n.self {
+		e.Source = p.Addr
+	}
+	if m := n.more; m != nil {
+		e.Gateway, e.MTU, e.Expires = m.gateway, m.mtu, m.expires
+		if !n.self {
+			e.Source = m.source
+		}
+	}
+	return e
+}
+
+func (n *routeNode) gateway() wire.Addr {
+	if n.more == nil {
+		return wire.Addr{}
+	}
+	return n.more.gateway
+}
+
+func (n *routeNode) expires() Time {
+	if n.more == nil {
+		return 0
+	}
+	return n.more.expires
+}
+
+// isOwn tells whether the route is of Linux's local table, which is asked first.
+func (n *routeNode) isOwn() bool { return n.typ == RouteLocal || n.typ == RouteBroadcast }
 
 // Route is the result of a look-up, shared and immutable but for its neighbour.
 // It holds until Valid says otherwise.
@@ -59,27 +122,28 @@ type Route struct {
 	Dst       wire.Addr
 	MTU       int // path MTU as far as known
 	LinkMTU   int // without what ICMP told: for packets of others
-	Type      RouteType
 	neighbour *Neighbour
-	key       routeKey
+	expires   Time      // of the entry or of the path MTU in MTU, 0 never
+	asked     wire.Addr // RouteQuery.Src
+	oif       int32     // RouteQuery.Interface
 	gen       uint32
-	expires   Time // of the entry or of the path MTU in MTU, 0 never
+	Type      RouteType
 }
 
-type routeKey struct {
-	dst, src wire.Addr
-	oif      int32
+// answers tells whether r is the result of the look-up q.
+func (r *Route) answers(q *RouteQuery) bool {
+	return r.Dst == q.Dst && r.asked == q.Src && int(r.oif) == q.Interface
 }
 
 // Valid tells whether the tables are as they were at the look-up.
 func (r *Route) Valid() bool {
 	in := r.Interface.instance
-	return r.gen == in.routeGen && (r.expires == 0 || in.domain.now < r.expires)
+	return r.gen == in.routes.gen && (r.expires == 0 || in.domain.now < r.expires)
 }
 
 // RouteGeneration changes whenever routes, addresses, interfaces or path MTUs
 // do: what was concluded from them holds while it stays.
-func (in *Instance) RouteGeneration() uint32 { return in.routeGen }
+func (in *Instance) RouteGeneration() uint32 { return in.routes.gen }
 
 // Local tells whether the destination is this instance.
 func (r *Route) Local() bool { return r.Type == RouteLocal }
@@ -94,10 +158,11 @@ type RouteQuery struct {
 // routeTable is the forwarding table of an instance with a small cache of
 // results in front.
 type routeTable struct {
-	fib   fib.Table[*RouteEntry] // the most preferred of each prefix
-	cache []*Route               // direct mapped, a power of two
-	miss  int
+	fib   fib.Table[*routeNode] // the most preferred of each prefix
+	cache []*Route              // direct mapped, a power of two
 	pmtu  map[wire.Addr]pathMTU
+	miss  uint32
+	gen   uint32 // see RouteGeneration
 }
 
 type pathMTU struct {
@@ -111,10 +176,10 @@ const routeCacheMax = 1024
 // connect(2) reports them: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL
 // (blackhole), EADDRNOTAVAIL (no source address). Inside an entry.
 func (in *Instance) Route(q RouteQuery) (*Route, error) {
-	k := routeKey{q.Dst, q.Src, int32(q.Interface)}
 	t := &in.routes
+	h := q.hash()
 	if n := len(t.cache); n > 0 {
-		if r := t.cache[k.hash()&uint32(n-1)]; r != nil && r.key == k && r.gen == in.routeGen && (r.expires == 0 || in.domain.now < r.expires) {
+		if r := t.cache[h&uint32(n-1)]; r != nil && r.answers(&q) && r.gen == in.routes.gen && (r.expires == 0 || in.domain.now < r.expires) {
 			return r, nil
 		}
 	}
@@ -122,33 +187,35 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.key, r.gen = k, in.routeGen
-	if t.miss++; t.miss > len(t.cache) && len(t.cache) < routeCacheMax {
+	r.asked, r.oif, r.gen = q.Src, int32(q.Interface), in.routes.gen
+	if t.miss++; int(t.miss) > len(t.cache) && len(t.cache) < routeCacheMax {
 		t.cache = make([]*Route, max(2, 2*len(t.cache)))
 		t.miss = 0
 	}
-	t.cache[k.hash()&uint32(len(t.cache)-1)] = r
+	t.cache[h&uint32(len(t.cache)-1)] = r
 	return r, nil
 }
 
-func (k *routeKey) hash() uint32 {
-	h := k.dst.Lo ^ k.dst.Hi*0x9e3779b97f4a7c15 ^ k.src.Lo*0xc2b2ae3d27d4eb4f ^ k.src.Hi ^ uint64(k.oif)
+func (q *RouteQuery) hash() uint32 {
+	h := q.Dst.Lo ^ q.Dst.Hi*0x9e3779b97f4a7c15 ^ q.Src.Lo*0xc2b2ae3d27d4eb4f ^ q.Src.Hi ^ uint64(q.Interface)
 	h *= 0x9e3779b97f4a7c15
 	return uint32(h >> 32)
 }
 
-func (in *Instance) lookup(q RouteQuery) (*Route, error) {
-	var e *RouteEntry
+// find is the most preferred route to q.Dst of those that can be used, nil if
+// there is none.
+func (in *Instance) find(q RouteQuery) (wire.Prefix, *routeNode) {
+	var e *routeNode
 	now := in.domain.now
-	in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, first *RouteEntry) bool {
+	_, p, _ := in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, first *routeNode) bool {
 		for c := first; c != nil; c = c.next {
-			if c.Expires != 0 && c.Expires <= now {
+			if x := c.expires(); x != 0 && x <= now {
 				continue
 			}
-			if c.Interface != nil && !c.Interface.Up() && c.Type != RouteLocal {
+			if c.ifc != nil && !c.ifc.Up() && c.typ != RouteLocal {
 				continue
 			}
-			if q.Interface != 0 && c.Type != RouteLocal && (c.Interface == nil || c.Interface.index != q.Interface) {
+			if q.Interface != 0 && c.typ != RouteLocal && (c.ifc == nil || c.ifc.index != q.Interface) {
 				continue
 			}
 			e = c
@@ -156,10 +223,24 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 		}
 		return false
 	})
-	if e == nil {
+	return p, e
+}
+
+// addressType tells what an address is to this instance by its routes: local,
+// broadcast, or anything else; 0 if it has none.
+func (in *Instance) addressType(a wire.Addr) RouteType {
+	if _, n := in.find(RouteQuery{Dst: a}); n != nil {
+		return n.typ
+	}
+	return 0
+}
+
+func (in *Instance) lookup(q RouteQuery) (*Route, error) {
+	prefix, n := in.find(q)
+	if n == nil {
 		return in.lookupLink(q)
 	}
-	switch e.Type {
+	switch n.typ {
 	case RouteBlackhole:
 		return nil, syscall.EINVAL
 	case RouteUnreachable:
@@ -167,6 +248,7 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 	case RouteProhibit:
 		return nil, syscall.EACCES
 	}
+	e := n.entry(prefix)
 	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.mtu, expires: e.Expires}
 	if e.Gateway.IsUnspecified() {
 		r.Gateway = q.Dst
@@ -271,7 +353,7 @@ func (in *Instance) InvalidateRoutes() { in.invalidateRoutes() }
 
 // invalidateRoutes makes every cached route be looked up again.
 func (in *Instance) invalidateRoutes() {
-	in.routeGen++
+	in.routes.gen++
 	clear(in.routes.cache)
 }
 
@@ -283,7 +365,8 @@ func (in *Instance) AddRoute(e RouteEntry) error {
 	return err
 }
 
-// AddRouteLocked is AddRoute inside an entry; the table keeps e.
+// AddRouteLocked is AddRoute inside an entry. It completes e: with the type
+// and, where the gateway tells it, the interface.
 func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 	if e.Type == 0 {
 		e.Type = RouteUnicast
@@ -311,30 +394,29 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 		}
 	}
 	first, _ := in.routes.fib.Exact(e.Prefix)
-	at := &first
 	for x := first; x != nil; x = x.next {
-		if x.Metric == e.Metric && (x.Type == e.Type || is4) && (x.Interface == e.Interface && x.Gateway == e.Gateway || is4 && x.Type != RouteLocal && x.Type != RouteBroadcast) {
+		if x.metric == e.Metric && (x.typ == e.Type || is4) && (x.ifc == e.Interface && x.gateway() == e.Gateway || is4 && !x.isOwn()) {
 			return syscall.EEXIST
 		}
 	}
-	for *at != nil && !before(e, *at) {
+	n := e.node()
+	at := &first
+	for *at != nil && !n.before(*at) {
 		at = &(*at).next
 	}
-	e.next, *at = *at, e
+	n.next, *at = *at, n
 	in.routes.fib.Insert(e.Prefix, first)
 	in.routesChanged()
 	return nil
 }
 
-// before orders routes of one prefix: local before the rest (Linux's local
-// table is asked first), then by metric.
-func before(a, b *RouteEntry) bool {
-	la := a.Type == RouteLocal || a.Type == RouteBroadcast
-	lb := b.Type == RouteLocal || b.Type == RouteBroadcast
-	if la != lb {
-		return la
+// before orders routes of one prefix: those of the local table before the rest,
+// then by metric.
+func (n *routeNode) before(o *routeNode) bool {
+	if n.isOwn() != o.isOwn() {
+		return n.isOwn()
 	}
-	return a.Metric < b.Metric
+	return n.metric < o.metric
 }
 
 // RemoveRoute removes the first route that has the prefix and, where they are
@@ -350,9 +432,9 @@ func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
 	first, _ := in.routes.fib.Exact(like.Prefix)
 	for at := &first; *at != nil; at = &(*at).next {
 		x := *at
-		if like.Type != 0 && like.Type != x.Type || like.Type == 0 && (x.Type == RouteLocal || x.Type == RouteBroadcast) ||
-			like.Interface != nil && like.Interface != x.Interface ||
-			!like.Gateway.IsUnspecified() && like.Gateway != x.Gateway || like.Metric != 0 && like.Metric != x.Metric {
+		if like.Type != 0 && like.Type != x.typ || like.Type == 0 && x.isOwn() ||
+			like.Interface != nil && like.Interface != x.ifc ||
+			!like.Gateway.IsUnspecified() && like.Gateway != x.gateway() || like.Metric != 0 && like.Metric != x.metric {
 			continue
 		}
 		if *at = x.next; first == nil {
@@ -376,11 +458,9 @@ func (in *Instance) Routes() []RouteEntry {
 // RoutesLocked is Routes inside an entry.
 func (in *Instance) RoutesLocked() []RouteEntry {
 	var out []RouteEntry
-	in.routes.fib.Walk(func(_ wire.Prefix, first *RouteEntry) bool {
-		for e := first; e != nil; e = e.next {
-			x := *e
-			x.next = nil
-			out = append(out, x)
+	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
+		for n := first; n != nil; n = n.next {
+			out = append(out, n.entry(p))
 		}
 		return true
 	})
@@ -389,8 +469,7 @@ func (in *Instance) RoutesLocked() []RouteEntry {
 
 func (in *Instance) routesChanged() {
 	in.invalidateRoutes()
-	in.domain.news = Event{Kind: EventRoute}
-	in.notify(&in.domain.news)
+	in.notify(Event{Kind: EventRoute})
 }
 
 // addressRoutes adds or removes the routes that come with an address.
@@ -400,30 +479,33 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 	if p.Addr.Is4() {
 		full = 32
 	}
-	var routes []*RouteEntry
-	routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
+	var routes [4]RouteEntry
+	n := 0
+	put := func(e RouteEntry) { routes[n], n = e, n+1 }
+	put(RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
 		Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
 	if p.Addr.IsLoopback() && p.Addr.Is4() && p.Bits < full {
-		routes = append(routes, &RouteEntry{Prefix: p.Masked(), Interface: ifc, Source: p.Addr,
+		put(RouteEntry{Prefix: p.Masked(), Interface: ifc, Source: p.Addr,
 			Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
 	} else if p.Bits < full && a.Flags&(AddressSecondary|AddressNoPrefix) == 0 {
-		e := &RouteEntry{Prefix: p.Masked(), Interface: ifc, Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink}
+		e := RouteEntry{Prefix: p.Masked(), Interface: ifc, Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink}
 		if full == 32 {
 			e.Source = p.Addr
 		} else {
 			e.Metric = 256
 		}
-		routes = append(routes, e)
+		put(e)
 	}
 	if !a.Peer.IsUnspecified() && a.Peer != p.Addr {
-		routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
+		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
 			Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink})
 	}
 	if full == 32 && !a.Broadcast.IsUnspecified() {
-		routes = append(routes, &RouteEntry{Prefix: wire.Prefix{Addr: a.Broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
+		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
 			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
 	}
-	for _, e := range routes {
+	for i := range routes[:n] {
+		e := &routes[i]
 		if add {
 			_ = in.AddRouteLocked(e) // an equal route may be there already
 			continue

@@ -31,7 +31,7 @@ const (
 type Socket struct {
 	instance *Instance
 	endpoint Endpoint
-	options  *SocketOptions // the instance's defaults until the first change
+	options  *SocketOptions // the Domain's defaults until the first change
 	waiters  *waitNode
 	limits   *deadlines
 	id       SocketID
@@ -151,11 +151,7 @@ func (in *Instance) whyNoSocket(family, typ int) error {
 
 // newSocket makes a socket without an endpoint, nil when there are too many.
 func newSocket(in *Instance, family, typ, protocol int) *Socket {
-	if in.socketDefaults == nil {
-		o := defaultSocketOptions()
-		in.socketDefaults = &o
-	}
-	s := &Socket{instance: in, family: uint16(family), typ: uint16(typ), protocol: uint16(protocol), options: in.socketDefaults}
+	s := &Socket{instance: in, family: uint16(family), typ: uint16(typ), protocol: uint16(protocol), options: in.domain.defaults.socket}
 	if !in.sockets.add(s) {
 		return nil
 	}
@@ -182,7 +178,7 @@ func (s *Socket) NewChild(ep Endpoint) *Socket {
 // child is a new socket of the same kind with the same options.
 func (s *Socket) child() *Socket {
 	c := newSocket(s.instance, int(s.family), int(s.typ), int(s.protocol))
-	if c != nil && s.options != s.instance.socketDefaults {
+	if c != nil && s.options != s.instance.domain.defaults.socket {
 		o := *s.options
 		c.options = &o
 	}
@@ -211,7 +207,7 @@ func (s *Socket) Options() *SocketOptions { return s.options }
 func (s *Socket) OwnOptions() *SocketOptions { return s.own() }
 
 func (s *Socket) own() *SocketOptions {
-	if s.options == s.instance.socketDefaults {
+	if s.options == s.instance.domain.defaults.socket {
 		o := *s.options
 		s.options = &o
 	}
@@ -782,10 +778,9 @@ func (s *Socket) localType(a SockAddr) (RouteType, error) {
 	case a.Addr.IsBroadcast():
 		return RouteBroadcast, nil
 	}
-	r, err := s.instance.Route(RouteQuery{Dst: a.Addr, Src: a.Addr})
-	switch {
-	case err == nil && (r.Type == RouteLocal || r.Type == RouteBroadcast):
-		return r.Type, nil
+	switch t := s.instance.addressType(a.Addr); {
+	case t == RouteLocal || t == RouteBroadcast:
+		return t, nil
 	case s.options.FreeBind:
 		return RouteLocal, nil
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -12,15 +13,33 @@ import (
 // default block until the first write, a copy of its own after. Tables are
 // numbered: networks, protocols, others, then the device tables of networks.
 type sysctlState struct {
-	blocks []any // by table; for a device table the "all" block, and after all tables their "default" blocks
+	*sysctlBlocks
+	own bool // they are this instance's alone: something was written
+}
+
+type sysctlBlocks struct {
+	blocks []any // by table; for a device table the "all" block
 	fresh  []any // device tables: the "default" block
 	device int   // tables from here on are of devices
 	ports  int   // the table of PortSysctls
 }
 
+// set replaces blocks[i], setFresh fresh[i]; the first of them takes the
+// instance's blocks away from those that it shared.
+func (s *sysctlState) set(i int, block any)      { s.write().blocks[i] = block }
+func (s *sysctlState) setFresh(i int, block any) { s.write().fresh[i] = block }
+
+func (s *sysctlState) write() *sysctlBlocks {
+	if !s.own {
+		b := *s.sysctlBlocks
+		b.blocks, b.fresh = slices.Clone(b.blocks), slices.Clone(b.fresh)
+		s.sysctlBlocks, s.own = &b, true
+	}
+	return s.sysctlBlocks
+}
+
 // sysctlTable is the table of a number.
-func (in *Instance) sysctlTable(i int) *sysctl.Table {
-	w := in.wiring
+func (w *Wiring) sysctlTable(i int) *sysctl.Table {
 	if i < len(w.Networks) {
 		return w.Networks[i].Sysctls
 	}
@@ -35,14 +54,21 @@ func (in *Instance) sysctlTable(i int) *sysctl.Table {
 
 func (in *Instance) sysctlTables() int { return in.sysctls.device + len(in.wiring.Networks) }
 
+// initSysctls gives the instance the defaults, which the Domain keeps for the
+// next instance of the same wiring.
 func (in *Instance) initSysctls() {
-	w, s := in.wiring, &in.sysctls
-	s.device = len(w.Networks) + len(w.Protocols) + len(w.Sysctls)
-	n := in.sysctlTables()
-	all := make([]any, n+len(w.Networks))
-	s.blocks, s.fresh = all[:n:n], all[n:]
-	for i := range n {
-		t := in.sysctlTable(i)
+	d := in.domain
+	if d.defaults.wiring != in.wiring {
+		d.defaults.wiring, d.defaults.sysctls = in.wiring, in.wiring.sysctlDefaults()
+	}
+	in.sysctls = sysctlState{sysctlBlocks: d.defaults.sysctls}
+}
+
+func (w *Wiring) sysctlDefaults() *sysctlBlocks {
+	s := &sysctlBlocks{device: len(w.Networks) + len(w.Protocols) + len(w.Sysctls), fresh: make([]any, len(w.Networks))}
+	s.blocks = make([]any, s.device+len(w.Networks))
+	for i := range s.blocks {
+		t := w.sysctlTable(i)
 		if t == nil {
 			continue
 		}
@@ -54,6 +80,7 @@ func (in *Instance) initSysctls() {
 			s.ports = i
 		}
 	}
+	return s
 }
 
 // SysctlView is a protocol's access to its own settings.
@@ -82,7 +109,7 @@ func (v SysctlView) All() any { return v.in.sysctls.blocks[v.in.sysctls.device+v
 func (in *Instance) findSysctl(name string) (table int, e *sysctl.Entry, dev string, err error) {
 	name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
 	for ti := range in.sysctlTables() {
-		t := in.sysctlTable(ti)
+		t := in.wiring.sysctlTable(ti)
 		if t == nil {
 			continue
 		}
@@ -155,23 +182,23 @@ func (in *Instance) setSysctl(name, value string) error {
 	if err != nil {
 		return err
 	}
-	t := in.sysctlTable(table)
+	t := in.wiring.sysctlTable(table)
 	own := t.Clone(block)
 	if err := e.Set(own, value); err != nil {
 		return err
 	}
 	switch {
 	case table < s.device:
-		s.blocks[table] = own
+		s.set(table, own)
 		in.sysctlChanged(table, own, nil)
 		return nil
 	case dev == "all":
-		s.blocks[table] = own
+		s.set(table, own)
 		if e.All == "set" {
 			def := t.Clone(s.fresh[table-s.device])
 			_ = e.Set(def, value)
 			old := s.fresh[table-s.device]
-			s.fresh[table-s.device] = def
+			s.setFresh(table-s.device, def)
 			for _, x := range in.Interfaces() {
 				cur := in.deviceBlock(x, table-s.device, old)
 				c := t.Clone(cur)
@@ -185,7 +212,7 @@ func (in *Instance) setSysctl(name, value string) error {
 		for _, x := range in.Interfaces() {
 			in.setDeviceBlock(x, table-s.device, in.deviceBlock(x, table-s.device, old))
 		}
-		s.fresh[table-s.device] = own
+		s.setFresh(table-s.device, own)
 	default:
 		in.setDeviceBlock(ifc, table-s.device, own)
 	}
@@ -228,7 +255,7 @@ func (in *Instance) SysctlNames() []string {
 	var out []string
 	in.domain.Do(func() {
 		for ti := range in.sysctlTables() {
-			t := in.sysctlTable(ti)
+			t := in.wiring.sysctlTable(ti)
 			if t == nil {
 				continue
 			}
