@@ -38,16 +38,16 @@ type acceptQueue struct {
 // call: the caller waits, also if the socket is non-blocking, and tries again.
 var errPending = errors.New("the operation is under way")
 
-// control runs op; errPending while the protocol has not ended it.
-func (e *datagramEndpoint) control(op *Op) error {
+// control runs op and returns it with its results; errPending while the
+// protocol has not ended it.
+func (e *datagramEndpoint) control(op Op) (Op, error) {
 	if p := e.pending; p != nil {
 		if !p.Done {
-			return errPending
+			return op, errPending
 		}
 		e.pending = nil
 		if p.Kind == op.Kind && p.Level == op.Level && p.Name == op.Name {
-			*op = *p
-			return op.Err
+			return *p, p.Err
 		}
 	}
 	o := e.socket.options
@@ -62,13 +62,33 @@ func (e *datagramEndpoint) control(op *Op) error {
 	if o.V6Only {
 		op.Flags |= OpV6Only
 	}
-	e.sep.handler.Control(op)
-	if !op.Done {
-		p := *op
+	d := e.socket.instance.domain
+	x := d.takeOp()
+	*x = op
+	e.sep.handler.Control(x)
+	op = *x
+	if !op.Done { // the handler keeps x until it completes it
+		p := op
 		e.pending = &p
-		return errPending
+		return op, errPending
 	}
-	return op.Err
+	d.giveOp(x)
+	return op, op.Err
+}
+
+// takeOp and giveOp keep ended operations for the next.
+func (d *Domain) takeOp() *Op {
+	if n := len(d.ops); n > 0 {
+		op := d.ops[n-1]
+		d.ops = d.ops[:n-1]
+		return op
+	}
+	return new(Op)
+}
+
+func (d *Domain) giveOp(op *Op) {
+	*op = Op{}
+	d.ops = append(d.ops, op)
 }
 
 // completed takes the end of a pending operation.
@@ -105,8 +125,8 @@ func (e *datagramEndpoint) Bind(a SockAddr) error {
 	if err := e.linkScope(a); err != nil {
 		return err
 	}
-	op := Op{Kind: OpBind, Addr: a, Family: int(e.socket.family), Ports: e.socket.instance.PortRange()}
-	if err := e.control(&op); err != nil {
+	op, err := e.control(Op{Kind: OpBind, Addr: a, Family: int(e.socket.family), Ports: e.socket.instance.PortRange()})
+	if err != nil {
 		return err
 	}
 	e.local, e.route = op.Local, nil
@@ -145,7 +165,8 @@ func (e *datagramEndpoint) autobind() error {
 	if e.socket.family == afInet {
 		op.Addr.Addr = wire.IPv4Any()
 	}
-	if err := e.control(&op); err != nil {
+	op, err := e.control(op)
+	if err != nil {
 		return err
 	}
 	e.local = op.Local
@@ -164,8 +185,8 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 	if err != nil {
 		return err
 	}
-	op := Op{Kind: OpConnect, Addr: a, Local: SockAddr{Addr: r.Src, Port: e.local.Port, Scope: e.local.Scope}}
-	if err := e.control(&op); err != nil {
+	op, err := e.control(Op{Kind: OpConnect, Addr: a, Local: SockAddr{Addr: r.Src, Port: e.local.Port, Scope: e.local.Scope}})
+	if err != nil {
 		return err
 	}
 	e.local, e.peer, e.connected, e.route = op.Local, a, true, nil
@@ -176,8 +197,8 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 // Disconnect dissolves the association (connect(2) with AF_UNSPEC): a local
 // address or port that the user did not ask for is given up.
 func (e *datagramEndpoint) Disconnect() error {
-	op := Op{Kind: OpConnect, Flags: OpDissolve}
-	if err := e.control(&op); err != nil {
+	op, err := e.control(Op{Kind: OpConnect, Flags: OpDissolve})
+	if err != nil {
 		return err
 	}
 	if e.linkDevice {
@@ -193,8 +214,8 @@ func (e *datagramEndpoint) Listen(backlog int) error {
 			return err
 		}
 	}
-	op := Op{Kind: OpListen, Value: backlog}
-	if err := e.control(&op); err != nil {
+	_, err := e.control(Op{Kind: OpListen, Value: backlog})
+	if err != nil {
 		return err
 	}
 	if e.accepts == nil {
@@ -289,8 +310,8 @@ func (e *datagramEndpoint) Shutdown(how int) error {
 	if !e.connected {
 		return syscall.ENOTCONN
 	}
-	op := Op{Kind: OpShutdown, Value: how}
-	if err := e.control(&op); err != nil {
+	_, err := e.control(Op{Kind: OpShutdown, Value: how})
+	if err != nil {
 		return err
 	}
 	e.shutRead = e.shutRead || how != ShutWrite
@@ -309,8 +330,7 @@ func (e *datagramEndpoint) Close() {
 		e.accepts = nil
 	}
 	e.pending = nil // its completion finds no socket
-	op := Op{Kind: OpClose}
-	_ = e.control(&op)
+	_, _ = e.control(Op{Kind: OpClose})
 	e.pending = nil
 }
 
@@ -336,13 +356,13 @@ func (e *datagramEndpoint) Local() SockAddr { return e.local }
 func (e *datagramEndpoint) Peer() (SockAddr, bool) { return e.peer, e.connected }
 
 func (e *datagramEndpoint) SetOption(level, name int, value []byte) error {
-	op := Op{Kind: OpSetOption, Level: level, Name: name, Data: value}
-	return e.control(&op)
+	_, err := e.control(Op{Kind: OpSetOption, Level: level, Name: name, Data: value})
+	return err
 }
 
 func (e *datagramEndpoint) Option(level, name int, buf []byte) (int, error) {
-	op := Op{Kind: OpGetOption, Level: level, Name: name, Data: buf}
-	if err := e.control(&op); err != nil {
+	op, err := e.control(Op{Kind: OpGetOption, Level: level, Name: name, Data: buf})
+	if err != nil {
 		return 0, err
 	}
 	return copy(buf, op.Data), nil
@@ -352,6 +372,6 @@ func (e *datagramEndpoint) Option(level, name int, buf []byte) (int, error) {
 // SO_BINDTODEVICE of the socket changed.
 func (e *datagramEndpoint) BindingChanged(name int) error {
 	e.route = nil
-	op := Op{Kind: OpSetOption, Level: SolSocket, Name: name}
-	return e.control(&op)
+	_, err := e.control(Op{Kind: OpSetOption, Level: SolSocket, Name: name})
+	return err
 }

@@ -64,7 +64,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	if m.HasHopLimit {
 		p.HopLimit = m.HopLimit
 	}
-	batch := e.sep.one[:]
+	batch := e.socket.instance.domain.one[:]
 	batch[0] = p
 	err = e.sep.handler.Send(e.socket.id, batch)
 	batch[0] = nil

@@ -32,6 +32,7 @@ type Domain struct {
 	packets *allocator.Cache[Packet]
 	caches  map[string]any
 
+	ops          []*Op      // idle
 	messages     []*Message // idle
 	reservations []*Reservation
 
@@ -39,6 +40,7 @@ type Domain struct {
 	local       localQueue
 	event, news Event       // scratch of separable.Event and Instance.notify
 	batch       [64]*Packet // on their way to a device, during one Send
+	one         [1]*Packet  // the batch of a single send
 	dirty       *Interface  // interfaces with frames to send, linked by nextDirty
 	done        *Interface  // last of that list
 	wakes       []*Waiter

@@ -154,7 +154,7 @@ func (in *Instance) networkOf(a wire.Addr) int {
 func (in *Instance) AddDevice(dev Device, name string) (*Interface, error) {
 	pr := dev.Properties()
 	ifc := &Interface{instance: in, device: dev, link: pr.Link, flags: pr.Flags &^ (FlagUp | FlagRunning),
-		offloads: pr.Offloads, mtu: pr.MTU, maxMTU: pr.MaxMTU, queueLen: pr.QueueLen, hwaddr: pr.HWAddr}
+		offloads: pr.Offloads, mtu: int32(pr.MTU), maxMTU: int32(pr.MaxMTU), queueLen: int32(pr.QueueLen), hwaddr: pr.HWAddr}
 	if ifc.mtu < 68 || ifc.mtu > 65535 {
 		return nil, fmt.Errorf("core: device %s: MTU %d is not in 68..65535: %w", pr.Kind, pr.MTU, syscall.EINVAL)
 	}

@@ -20,31 +20,51 @@ type Interface struct {
 	device   Device
 	name     string
 	index    int
-	link     Link
 	flags    InterfaceFlags
 	offloads Offloads
-	mtu      int
-	maxMTU   int
-	queueLen int
+	mtu      int32
+	maxMTU   int32
+	queueLen int32
 	hwaddr   wire.HWAddr
+	link     Link
 
-	txq       PacketList
+	closed    bool
+	noCarrier bool // the device has no link to the other side
 	stalled   bool // the device did not accept all; Resume comes
 	isDirty   bool
 	nextDirty *Interface
+	txq       PacketList
 
 	addresses  []*Address
 	multicast  []multicastGroup
 	neighbours *neighbourTable
-	stats      InterfaceStats
-	taps       []Tap
-	sysctls    []any // per-device sysctl blocks, by table
-	closed     bool
-	noCarrier  bool // the device has no link to the other side
+	stats      *InterfaceStats // made by the first frame
+	seldom     *seldom
 
 	// NetworkState is one value for each network protocol of the wiring, theirs
 	// to use.
 	NetworkState []any
+}
+
+// seldom is what few interfaces have.
+type seldom struct {
+	taps    []Tap
+	sysctls []any // blocks of its own, by table
+}
+
+func (ifc *Interface) own() *seldom {
+	if ifc.seldom == nil {
+		ifc.seldom = new(seldom)
+	}
+	return ifc.seldom
+}
+
+// count are the counters, made when the first frame comes or goes.
+func (ifc *Interface) count() *InterfaceStats {
+	if ifc.stats == nil {
+		ifc.stats = new(InterfaceStats)
+	}
+	return ifc.stats
 }
 
 // Tap sees every frame of an interface, complete with link header, before
@@ -71,7 +91,7 @@ func (ifc *Interface) Name() string { return ifc.name }
 func (ifc *Interface) Index() int { return ifc.index }
 
 // MTU is the largest network packet in bytes.
-func (ifc *Interface) MTU() int { return ifc.mtu }
+func (ifc *Interface) MTU() int { return int(ifc.mtu) }
 
 // Link is the kind of link layer.
 func (ifc *Interface) Link() Link { return ifc.link }
@@ -90,15 +110,16 @@ func (ifc *Interface) Offloads() Offloads { return ifc.offloads }
 
 // Stats are the counters, to be read or (by the interface's own network
 // protocols) increased inside an entry.
-func (ifc *Interface) Stats() *InterfaceStats { return &ifc.stats }
+func (ifc *Interface) Stats() *InterfaceStats { return ifc.count() }
 
 // AddTap adds t, and returns a function that removes it. Inside an entry.
 func (ifc *Interface) AddTap(t Tap) (remove func()) {
-	ifc.taps = append(ifc.taps, t)
+	o := ifc.own()
+	o.taps = append(o.taps, t)
 	return func() {
-		for i, x := range ifc.taps {
+		for i, x := range o.taps {
 			if x == t {
-				ifc.taps = append(ifc.taps[:i:i], ifc.taps[i+1:]...)
+				o.taps = append(o.taps[:i:i], o.taps[i+1:]...)
 				return
 			}
 		}
@@ -137,7 +158,7 @@ func (ifc *Interface) admit(f Frame) {
 	}
 	p := ifc.instance.NewInput(f)
 	if p == nil {
-		ifc.stats.RxDropped++
+		ifc.count().RxDropped++
 		return
 	}
 	ifc.instance.domain.run.push(ifc, p)
@@ -186,7 +207,7 @@ const inputHeadroom = 32
 // entry (from Send or a timer).
 func (ifc *Interface) Receive(p *Packet) {
 	if ifc.closed || ifc.flags&FlagUp == 0 {
-		ifc.stats.RxDropped++
+		ifc.count().RxDropped++
 		p.Free()
 		return
 	}
@@ -196,19 +217,21 @@ func (ifc *Interface) Receive(p *Packet) {
 
 // receive runs a group of frames through the instance.
 func (ifc *Interface) receive(list PacketList) {
-	in := ifc.instance
+	in, stats := ifc.instance, ifc.count()
 	for p := list.Pop(); p != nil; p = list.Pop() {
 		if ifc.closed || ifc.flags&FlagUp == 0 {
-			ifc.stats.RxDropped++
+			stats.RxDropped++
 			p.Free()
 			continue
 		}
-		for _, t := range ifc.taps {
-			t.Tap(ifc, p, false)
+		if ifc.seldom != nil {
+			for _, t := range ifc.seldom.taps {
+				t.Tap(ifc, p, false)
+			}
 		}
 		p.Flags &^= flagTapped
-		ifc.stats.RxPackets++
-		ifc.stats.RxBytes += uint64(p.Len())
+		stats.RxPackets++
+		stats.RxBytes += uint64(p.Len())
 		p.Interface, p.Route = ifc, nil
 		p.Flags &= FlagLoopback // the rest was of the sender
 		p.Arrival = in.domain.now
@@ -226,7 +249,7 @@ func (ifc *Interface) input(p *Packet) {
 	switch link {
 	case LinkEthernet:
 		if p.LinearLen() < wire.EthernetSize && !p.Pullup(wire.EthernetSize) {
-			ifc.stats.RxErrors++
+			ifc.count().RxErrors++
 			p.Free()
 			return
 		}
@@ -240,7 +263,7 @@ func (ifc *Interface) input(p *Packet) {
 			p.Type = PacketBroadcast
 		case dst.IsMulticast():
 			p.Type = PacketMulticast
-			ifc.stats.Multicast++
+			ifc.count().Multicast++
 		default:
 			p.Type = PacketOtherHost
 			p.Free()
@@ -250,7 +273,7 @@ func (ifc *Interface) input(p *Packet) {
 	default:
 		p.Type = typ
 		if p.LinearLen() < 1 && !p.Pullup(1) {
-			ifc.stats.RxErrors++
+			ifc.count().RxErrors++
 			p.Free()
 			return
 		}
@@ -260,7 +283,7 @@ func (ifc *Interface) input(p *Packet) {
 		case 6:
 			p.EtherType = wire.EtherTypeIPv6
 		default:
-			ifc.stats.RxErrors++
+			ifc.count().RxErrors++
 			p.Free()
 			return
 		}
@@ -273,15 +296,15 @@ func (ifc *Interface) input(p *Packet) {
 		in.networks[i].Input(p)
 		return
 	}
-	ifc.stats.RxUnknown++
+	ifc.count().RxUnknown++
 	p.Free()
 }
 
 // Transmit queues a complete frame (link header in place) and takes ownership.
 // Inside an entry; the frame leaves when the entry does.
 func (ifc *Interface) Transmit(p *Packet) {
-	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.txq.Len() >= ifc.queueLen {
-		ifc.stats.TxDropped++
+	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.txq.Len() >= int(ifc.queueLen) {
+		ifc.count().TxDropped++
 		p.Free()
 		return
 	}
@@ -297,7 +320,7 @@ func (ifc *Interface) Transmit(p *Packet) {
 func (ifc *Interface) TransmitTo(p *Packet, dst wire.HWAddr) {
 	if ifc.link == LinkEthernet {
 		if !p.EnsureHeadroom(wire.EthernetSize) {
-			ifc.stats.TxDropped++
+			ifc.count().TxDropped++
 			p.Free()
 			return
 		}
@@ -323,8 +346,10 @@ func (ifc *Interface) flush() {
 		for _, p := range batch[:n] {
 			if p.Flags&flagTapped == 0 {
 				p.Flags |= flagTapped
-				for _, t := range ifc.taps {
-					t.Tap(ifc, p, true)
+				if ifc.seldom != nil {
+					for _, t := range ifc.seldom.taps {
+						t.Tap(ifc, p, true)
+					}
 				}
 			}
 			bytes += p.Len()
@@ -334,8 +359,9 @@ func (ifc *Interface) flush() {
 			bytes -= batch[i].Len()
 			ifc.txq.PushFront(batch[i])
 		}
-		ifc.stats.TxPackets += uint64(taken)
-		ifc.stats.TxBytes += uint64(bytes)
+		stats := ifc.count()
+		stats.TxPackets += uint64(taken)
+		stats.TxBytes += uint64(bytes)
 		clear(batch[:n])
 		if taken < n {
 			ifc.stalled = true
@@ -424,11 +450,11 @@ func (ifc *Interface) SetCarrier(on bool) {
 
 // SetMTU changes the MTU. EINVAL outside 68 … the device's largest.
 func (ifc *Interface) SetMTU(mtu int) error {
-	if mtu < 68 || mtu > ifc.maxMTU {
+	if mtu < 68 || mtu > int(ifc.maxMTU) {
 		return syscall.EINVAL
 	}
 	ifc.instance.domain.Do(func() {
-		ifc.mtu = mtu
+		ifc.mtu = int32(mtu)
 		ifc.instance.invalidateRoutes()
 		ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 	})

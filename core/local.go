@@ -88,7 +88,7 @@ func (in *Instance) LoopLocal(p *Packet, r *Route) {
 		ifc = r.Interface
 	}
 	if !ifc.Up() {
-		ifc.stats.TxDropped++
+		ifc.count().TxDropped++
 		p.Free()
 		return
 	}

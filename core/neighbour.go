@@ -196,7 +196,7 @@ func (r *Route) Send(p *Packet) {
 	if n == nil || n.State == NeighbourFailed {
 		if n = ifc.Neighbour(r.Gateway); n == nil {
 			if n = ifc.addNeighbour(r.Gateway); n == nil {
-				ifc.stats.TxDropped++
+				ifc.count().TxDropped++
 				p.Free()
 				return
 			}
@@ -244,7 +244,7 @@ func (n *Neighbour) send(p *Packet) {
 func (n *Neighbour) wait(p *Packet) {
 	if n.waiting.Len() >= n.params().QueueLen {
 		n.waiting.Pop().Free()
-		n.Interface.stats.TxDropped++
+		n.Interface.count().TxDropped++
 	}
 	n.waiting.Push(p)
 }

@@ -249,7 +249,7 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 		return nil, syscall.EACCES
 	}
 	e := n.entry(prefix)
-	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.mtu, expires: e.Expires}
+	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.MTU(), expires: e.Expires}
 	if e.Gateway.IsUnspecified() {
 		r.Gateway = q.Dst
 	}
@@ -259,7 +259,7 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 	if e.Type == RouteLocal {
 		r.MTU = 65535
 		if lo := in.loopback; lo != nil {
-			r.MTU = lo.mtu
+			r.MTU = lo.MTU()
 		}
 	}
 	return in.finish(r, e.Source)
@@ -288,7 +288,7 @@ func (in *Instance) lookupLink(q RouteQuery) (*Route, error) {
 		if q.Interface == 0 && !q.Src.IsUnspecified() && ifc.Address(q.Src) == nil {
 			continue
 		}
-		return in.finish(&Route{Interface: ifc, Gateway: q.Dst, Dst: q.Dst, Src: q.Src, MTU: ifc.mtu, Type: typ}, wire.Addr{})
+		return in.finish(&Route{Interface: ifc, Gateway: q.Dst, Dst: q.Dst, Src: q.Src, MTU: ifc.MTU(), Type: typ}, wire.Addr{})
 	}
 	return nil, syscall.ENETUNREACH
 }

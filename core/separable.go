@@ -12,11 +12,9 @@ import (
 // the Transport of the instance.
 type separable struct {
 	in      *Instance
-	proto   *Protocol
-	view    SysctlView
 	handler Handler
 	timers  map[uint64]*tokenTimer
-	one     [1]*Packet // the batch of a single send
+	table   int32 // of its sysctls
 }
 
 type tokenTimer struct {
@@ -32,7 +30,7 @@ func (t *tokenTimer) Expire(*timer.Timer, Time) {
 }
 
 func newSeparable(in *Instance, p *Protocol, v SysctlView) *separable {
-	s := &separable{in: in, proto: p, view: v}
+	s := &separable{in: in, table: int32(v.table)}
 	s.handler = p.NewHandler(s)
 	return s
 }
@@ -67,7 +65,7 @@ func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
 	e := &datagramEndpoint{socket: sock, sep: s}
 	sock.endpoint = e // a completion may come before NewEndpoint returns
 	op := Op{Kind: OpOpen, Socket: sock.id, Family: int(sock.family), Type: int(sock.typ), Value: int(sock.protocol)}
-	if err := e.control(&op); err != nil && err != errPending {
+	if _, err := e.control(op); err != nil && err != errPending {
 		sock.endpoint = nil
 		return nil, err
 	}
@@ -80,7 +78,7 @@ func (s *separable) Now() Time                            { return s.in.domain.n
 func (s *separable) Random() uint64                       { return s.in.Random().Uint64() }
 func (s *separable) Log() *slog.Logger                    { return s.in.domain.host.Log() }
 func (s *separable) NewPacket(headroom, room int) *Packet { return s.in.NewPacket(headroom, room) }
-func (s *separable) Sysctls() any                         { return s.view.Block() }
+func (s *separable) Sysctls() any                         { return s.in.sysctls.blocks[s.table] }
 
 func (s *separable) Output(batch []*Packet) error {
 	var first error

@@ -95,10 +95,7 @@ func (v SysctlView) Block() any { return v.in.sysctls.blocks[v.table] }
 
 // Device is the struct of an interface's settings (network protocols).
 func (v SysctlView) Device(ifc *Interface) any {
-	if v.table < len(ifc.sysctls) && ifc.sysctls[v.table] != nil {
-		return ifc.sysctls[v.table]
-	}
-	return v.in.sysctls.fresh[v.table]
+	return v.in.deviceBlock(ifc, v.table, v.in.sysctls.fresh[v.table])
 }
 
 // All is the struct of the settings under the name "all".
@@ -222,17 +219,18 @@ func (in *Instance) setSysctl(name, value string) error {
 }
 
 func (in *Instance) deviceBlock(ifc *Interface, network int, def any) any {
-	if network < len(ifc.sysctls) && ifc.sysctls[network] != nil {
-		return ifc.sysctls[network]
+	if o := ifc.seldom; o != nil && o.sysctls != nil && o.sysctls[network] != nil {
+		return o.sysctls[network]
 	}
 	return def
 }
 
 func (in *Instance) setDeviceBlock(ifc *Interface, network int, block any) {
-	if ifc.sysctls == nil {
-		ifc.sysctls = make([]any, len(in.wiring.Networks))
+	o := ifc.own()
+	if o.sysctls == nil {
+		o.sysctls = make([]any, len(in.wiring.Networks))
 	}
-	ifc.sysctls[network] = block
+	o.sysctls[network] = block
 }
 
 // sysctlChanged tells the owner of a table.

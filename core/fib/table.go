@@ -70,7 +70,7 @@ func (t *Table[V]) Insert(p wire.Prefix, v V) (old V, replaced bool) {
 	}
 	if len(t.few) < fewRoutes {
 		if len(t.few) == cap(t.few) { // little by little: most tables stay small
-			t.few = append(make([]route[V], 0, min(len(t.few)+4, fewRoutes)), t.few...)
+			t.few = append(make([]route[V], 0, min(len(t.few)+3, fewRoutes)), t.few...)
 		}
 		t.few = slices.Insert(t.few, i, route[V]{p, v})
 		return old, false

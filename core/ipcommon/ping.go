@@ -22,11 +22,22 @@ func NewPing(env core.Env, number wire.Protocol) core.Handler {
 
 // ping is the echo client's protocol in one instance.
 type ping struct {
-	env     core.Env
-	number  uint8 // IP protocol: which of the two ICMPs it is
+	env    core.Env
+	number uint8 // IP protocol: which of the two ICMPs it is
+	*pingState
+}
+
+// pingState is there from the first socket or packet on.
+type pingState struct {
 	sockets map[core.SocketID]*pinger
 	byID    map[uint16]core.SocketID
 	counts  [numPingCounters]uint64
+}
+
+func (h *ping) wake() {
+	if h.pingState == nil {
+		h.pingState = new(pingState)
+	}
 }
 
 type pinger struct {
@@ -55,6 +66,7 @@ func (h *ping) types() (request, reply uint8) {
 
 // Input implements core.Handler: replies find their socket by identifier.
 func (h *ping) Input(batch []*core.Packet) {
+	h.wake()
 	_, reply := h.types()
 	for _, p := range batch {
 		b := p.Linear()
@@ -88,7 +100,7 @@ func (x *pinger) takes(p *core.Packet) bool {
 // Error implements core.Handler.
 func (h *ping) Error(e *core.ErrorReport) {
 	request, _ := h.types()
-	if len(e.Quoted) < wire.ICMPv4Size || e.Quoted[0] != request {
+	if h.pingState == nil || len(e.Quoted) < wire.ICMPv4Size || e.Quoted[0] != request {
 		return
 	}
 	id, ok := h.byID[wire.ICMPv4(e.Quoted).ID()]
@@ -105,7 +117,7 @@ func (h *ping) Timer(uint64) {}
 
 // Event implements core.Handler.
 func (h *ping) Event(e *core.Event) {
-	if e.Kind == core.EventReceiveDropped {
+	if e.Kind == core.EventReceiveDropped && h.pingState != nil {
 		h.counts[pingRcvbufErrors] += uint64(e.Count)
 	}
 }
@@ -113,6 +125,7 @@ func (h *ping) Event(e *core.Event) {
 // Control implements core.Handler.
 func (h *ping) Control(op *core.Op) {
 	op.Done = true
+	h.wake()
 	x := h.sockets[op.Socket]
 	if x == nil && op.Kind != core.OpOpen {
 		op.Err = syscall.EBADF
@@ -172,6 +185,7 @@ func (h *ping) used(id uint16) bool { _, ok := h.byID[id]; return ok }
 // Send implements core.Handler. EINVAL for anything but a whole echo request of
 // code 0.
 func (h *ping) Send(s core.SocketID, batch []*core.Packet) error {
+	h.wake()
 	request, _ := h.types()
 	x := h.sockets[s]
 	for i, p := range batch {
@@ -203,9 +217,17 @@ func (h *ping) Counters() []core.Counters {
 	if h.number == wire.ProtoICMPv6 {
 		group = "Ping6"
 	}
+	counts := make([]uint64, numPingCounters)
+	if h.pingState != nil {
+		copy(counts, h.counts[:])
+	}
 	return []core.Counters{{Group: group, Names: []string{"InReplies", "NoSockets", "OutRequests", "RcvbufErrors"},
-		Values: append([]uint64(nil), h.counts[:]...)}}
+		Values: counts}}
 }
 
 // Close implements core.Handler.
-func (h *ping) Close() { h.sockets, h.byID = nil, nil }
+func (h *ping) Close() {
+	if h.pingState != nil {
+		h.sockets, h.byID = nil, nil
+	}
+}

@@ -28,9 +28,9 @@ func (s *stack) arpInput(p *core.Packet) {
 		return
 	}
 	if f.Op == wire.ARPRequest {
-		c[arpInRequests]++
+		*c.at(arpInRequests)++
 	} else {
-		c[arpInReplies]++
+		*c.at(arpInReplies)++
 	}
 	host := p.Type == core.PacketHost
 	p.Free()
@@ -102,7 +102,7 @@ func (s *stack) answers(ifc *core.Interface, d *device, f *wire.ARPFields) bool 
 // address is kept and defended by an announcement, at most once in ten seconds
 // (rule b).
 func (s *stack) arpConflict(ifc *core.Interface, f *wire.ARPFields) {
-	s.counters[arpConflicts]++
+	*s.counters.at(arpConflicts)++
 	a := ifc.Address(f.SenderIP)
 	now := s.in.Now()
 	if last, ok := a.State.(core.Time); ok && now.Sub(last) < defendInterval {
@@ -169,9 +169,9 @@ func (s *stack) sendARP(ifc *core.Interface, op uint16, to wire.HWAddr, f wire.A
 	wire.ARP(p.Put(wire.ARPSize)).Encode(f)
 	p.EtherType, p.Interface = wire.EtherTypeARP, ifc
 	if op == wire.ARPRequest {
-		s.counters[arpOutRequests]++
+		*s.counters.at(arpOutRequests)++
 	} else {
-		s.counters[arpOutReplies]++
+		*s.counters.at(arpOutReplies)++
 	}
 	ifc.TransmitTo(p, to)
 }

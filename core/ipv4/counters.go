@@ -6,58 +6,97 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
-// Counters of the groups Ip and IpExt, in the order of /proc/net/snmp and
-// /proc/net/netstat.
+// counter is one of the groups Ip and IpExt of /proc/net/snmp and
+// /proc/net/netstat, and of Arp. The first are those of every packet.
+type counter int
+
 const (
-	ipInReceives = iota
-	ipInHdrErrors
-	ipInAddrErrors
-	ipForwDatagrams
-	ipInUnknownProtos
-	ipInDiscards
+	ipInReceives counter = iota
 	ipInDelivers
 	ipOutRequests
+	ipOutTransmits
+	ipForwDatagrams
+	extInOctets
+	extOutOctets
+	extInNoECT // the four are indexed by the ECN bits
+	extInECT1
+	extInECT0
+	extInCE
+	ipReasmReqds
+	numCommon
+
+	ipInHdrErrors counter = iota - 1
+	ipInAddrErrors
+	ipInUnknownProtos
+	ipInDiscards
 	ipOutDiscards
 	ipOutNoRoutes
 	ipReasmTimeout
-	ipReasmReqds
 	ipReasmOKs
 	ipReasmFails
 	ipFragOKs
 	ipFragFails
 	ipFragCreates
-	ipOutTransmits
-
 	extInNoRoutes
 	extInTruncated
+	extInCsumErrors
+	extReasmOverlaps
 	extInMcastPkts
 	extOutMcastPkts
 	extInBcastPkts
 	extOutBcastPkts
-	extInOctets
-	extOutOctets
 	extInMcastOctets
 	extOutMcastOctets
 	extInBcastOctets
 	extOutBcastOctets
-	extInCsumErrors
-	extInNoECT // the four are indexed by the ECN bits
-	extInECT1
-	extInECT0
-	extInCE
-	extReasmOverlaps
-
 	arpInRequests
 	arpInReplies
 	arpOutRequests
 	arpOutReplies
 	arpInErrors
 	arpConflicts
-
 	numCounters
 )
 
-type counters [numCounters]uint64
+// rareGroup is how many of the rare counters are made at once.
+const rareGroup = 8
+
+// counters are made when the first packet comes or goes, the rare ones in
+// groups when the first of them counts.
+type counters struct {
+	common [numCommon]uint64
+	rare   [(numCounters - numCommon + rareGroup - 1) / rareGroup]*[rareGroup]uint64
+}
+
+// at is counter i.
+func (c *counters) at(i counter) *uint64 {
+	if i < numCommon {
+		return &c.common[i]
+	}
+	return c.rarely(i - numCommon)
+}
+
+func (c *counters) rarely(i counter) *uint64 {
+	g := c.rare[i/rareGroup]
+	if g == nil {
+		g = new([rareGroup]uint64)
+		c.rare[i/rareGroup] = g
+	}
+	return &g[i%rareGroup]
+}
+
+func (c *counters) get(i counter) uint64 {
+	switch {
+	case c == nil:
+		return 0
+	case i < numCommon:
+		return c.common[i]
+	}
+	if g := c.rare[(i-numCommon)/rareGroup]; g != nil {
+		return g[(i-numCommon)%rareGroup]
+	}
+	return 0
+}
 
 // c are the counters, made when the first packet comes or goes.
 func (s *stack) c() *counters {
@@ -67,41 +106,54 @@ func (s *stack) c() *counters {
 	return s.counters
 }
 
-func ipNames() []string {
-	return []string{"InReceives", "InHdrErrors", "InAddrErrors", "ForwDatagrams", "InUnknownProtos", "InDiscards",
-		"InDelivers", "OutRequests", "OutDiscards", "OutNoRoutes", "ReasmTimeout", "ReasmReqds", "ReasmOKs", "ReasmFails",
-		"FragOKs", "FragFails", "FragCreates", "OutTransmits"}
+type namedCounter struct {
+	name string
+	at   counter
 }
 
-func ipExtNames() []string {
-	return []string{"InNoRoutes", "InTruncatedPkts", "InMcastPkts", "OutMcastPkts", "InBcastPkts", "OutBcastPkts",
-		"InOctets", "OutOctets", "InMcastOctets", "OutMcastOctets", "InBcastOctets", "OutBcastOctets", "InCsumErrors",
-		"InNoECTPkts", "InECT1Pkts", "InECT0Pkts", "InCEPkts", "ReasmOverlaps"}
+// The groups in Linux's order.
+func ipGroup() []namedCounter {
+	return []namedCounter{{"InReceives", ipInReceives}, {"InHdrErrors", ipInHdrErrors}, {"InAddrErrors", ipInAddrErrors},
+		{"ForwDatagrams", ipForwDatagrams}, {"InUnknownProtos", ipInUnknownProtos}, {"InDiscards", ipInDiscards},
+		{"InDelivers", ipInDelivers}, {"OutRequests", ipOutRequests}, {"OutDiscards", ipOutDiscards},
+		{"OutNoRoutes", ipOutNoRoutes}, {"ReasmTimeout", ipReasmTimeout}, {"ReasmReqds", ipReasmReqds},
+		{"ReasmOKs", ipReasmOKs}, {"ReasmFails", ipReasmFails}, {"FragOKs", ipFragOKs}, {"FragFails", ipFragFails},
+		{"FragCreates", ipFragCreates}, {"OutTransmits", ipOutTransmits}}
 }
 
-func arpNames() []string {
-	return []string{"InRequests", "InReplies", "OutRequests", "OutReplies", "InErrors", "Conflicts"}
+func ipExtGroup() []namedCounter {
+	return []namedCounter{{"InNoRoutes", extInNoRoutes}, {"InTruncatedPkts", extInTruncated}, {"InMcastPkts", extInMcastPkts},
+		{"OutMcastPkts", extOutMcastPkts}, {"InBcastPkts", extInBcastPkts}, {"OutBcastPkts", extOutBcastPkts},
+		{"InOctets", extInOctets}, {"OutOctets", extOutOctets}, {"InMcastOctets", extInMcastOctets},
+		{"OutMcastOctets", extOutMcastOctets}, {"InBcastOctets", extInBcastOctets}, {"OutBcastOctets", extOutBcastOctets},
+		{"InCsumErrors", extInCsumErrors}, {"InNoECTPkts", extInNoECT}, {"InECT1Pkts", extInECT1}, {"InECT0Pkts", extInECT0},
+		{"InCEPkts", extInCE}, {"ReasmOverlaps", extReasmOverlaps}}
+}
+
+func arpGroup() []namedCounter {
+	return []namedCounter{{"InRequests", arpInRequests}, {"InReplies", arpInReplies}, {"OutRequests", arpOutRequests},
+		{"OutReplies", arpOutReplies}, {"InErrors", arpInErrors}, {"Conflicts", arpConflicts}}
+}
+
+// group adds the counters of list to g.
+func (c *counters) group(g core.Counters, list []namedCounter) core.Counters {
+	for _, x := range list {
+		g.Names, g.Values = append(g.Names, x.name), append(g.Values, c.get(x.at))
+	}
+	return g
 }
 
 // Counters implements core.Counted: Linux's groups Ip, IpExt, Icmp and IcmpMsg,
 // and Arp, which Linux does not have.
 func (s *stack) Counters() []core.Counters {
-	var none counters
 	c := s.counters
-	if c == nil {
-		c = &none
-	}
 	forwarding := uint64(2) // RFC 1213: 1 is a router
 	if all, ok := s.view.All().(*DeviceSysctls); ok && all.Forwarding {
 		forwarding = 1
 	}
-	ip := core.Counters{Group: "Ip", Names: append([]string{"Forwarding", "DefaultTTL"}, ipNames()...),
-		Values: append([]uint64{forwarding, uint64(s.conf.DefaultTTL)}, c[:extInNoRoutes]...)}
-	return append([]core.Counters{
-		ip,
-		{Group: "IpExt", Names: ipExtNames(), Values: append([]uint64(nil), c[extInNoRoutes:arpInRequests]...)},
-		{Group: "Arp", Names: arpNames(), Values: append([]uint64(nil), c[arpInRequests:]...)},
-	}, s.icmpCounters()...)
+	ip := core.Counters{Group: "Ip", Names: []string{"Forwarding", "DefaultTTL"}, Values: []uint64{forwarding, uint64(s.conf.DefaultTTL)}}
+	return append([]core.Counters{c.group(ip, ipGroup()), c.group(core.Counters{Group: "IpExt"}, ipExtGroup()),
+		c.group(core.Counters{Group: "Arp"}, arpGroup())}, s.icmpCounters()...)
 }
 
 // Counters of the group Icmp that are not counts of a type.
@@ -122,9 +174,39 @@ const numICMPTypes = 19
 
 // icmpState is what ICMP keeps, made when the first message comes or goes.
 type icmpState struct {
-	n       [numICMPCounters]uint64
-	in, out [numICMPTypes]uint32
-	limits  *errorLimits
+	n      [numICMPCounters]uint64
+	types  []typeCount // those that came or went
+	limits *errorLimits
+}
+
+// typeCount counts the messages of one type that came, or that went.
+type typeCount struct {
+	typ uint8
+	out bool
+	n   uint32
+}
+
+func (x *icmpState) count(typ uint8, out bool) {
+	if typ >= numICMPTypes {
+		return
+	}
+	for i := range x.types {
+		if c := &x.types[i]; c.typ == typ && c.out == out {
+			c.n++
+			return
+		}
+	}
+	x.types = append(x.types, typeCount{typ, out, 1})
+}
+
+// counted is the count of a type, 0 if there was none.
+func (x *icmpState) counted(typ uint8, out bool) uint64 {
+	for _, c := range x.types {
+		if c.typ == typ && c.out == out {
+			return uint64(c.n)
+		}
+	}
+	return 0
 }
 
 func (s *stack) i() *icmpState {
@@ -135,16 +217,12 @@ func (s *stack) i() *icmpState {
 }
 
 func (x *icmpState) countIn(typ uint8) {
-	if typ < numICMPTypes {
-		x.in[typ]++
-	}
+	x.count(typ, false)
 }
 
 func (x *icmpState) countOut(typ uint8) {
 	x.n[icmpOutMsgs]++
-	if typ < numICMPTypes {
-		x.out[typ]++
-	}
+	x.count(typ, true)
 }
 
 // icmpTypeNames are the types with a name of their own in the group Icmp.
@@ -174,24 +252,24 @@ func (s *stack) icmpCounters() []core.Counters {
 	put("InErrors", x.n[icmpInErrors])
 	put("InCsumErrors", x.n[icmpInCsumErrors])
 	for _, t := range icmpTypeNames() {
-		put("In"+t.name, uint64(x.in[t.typ]))
+		put("In"+t.name, x.counted(t.typ, false))
 	}
 	put("OutMsgs", x.n[icmpOutMsgs])
 	put("OutErrors", x.n[icmpOutErrors])
 	put("OutRateLimitGlobal", x.n[icmpOutRateLimitGlobal])
 	put("OutRateLimitHost", x.n[icmpOutRateLimitHost])
 	for _, t := range icmpTypeNames() {
-		put("Out"+t.name, uint64(x.out[t.typ]))
+		put("Out"+t.name, x.counted(t.typ, true))
 	}
 	m := core.Counters{Group: "IcmpMsg"}
-	for i, v := range x.in {
-		if v != 0 {
-			m.Names, m.Values = append(m.Names, "InType"+strconv.Itoa(i)), append(m.Values, uint64(v))
-		}
-	}
-	for i, v := range x.out {
-		if v != 0 {
-			m.Names, m.Values = append(m.Names, "OutType"+strconv.Itoa(i)), append(m.Values, uint64(v))
+	for _, way := range []struct {
+		name string
+		out  bool
+	}{{"InType", false}, {"OutType", true}} {
+		for typ := range uint8(numICMPTypes) {
+			if v := x.counted(typ, way.out); v != 0 {
+				m.Names, m.Values = append(m.Names, way.name+strconv.Itoa(int(typ))), append(m.Values, v)
+			}
 		}
 	}
 	return []core.Counters{g, m}

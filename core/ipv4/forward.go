@@ -39,7 +39,7 @@ func (s *stack) forward(p *core.Packet, h wire.IPv4, d *device, r *core.Route, o
 	}
 	if h.TotalLen() > mtu && !fitsInSegments(p, h, mtu) {
 		if h.DontFragment() {
-			c[ipFragFails]++
+			*c.at(ipFragFails)++
 			s.sendError(p, wire.ICMPv4Unreachable, wire.ICMPv4FragmentationNeeded, uint32(mtu))
 			p.Free()
 			return
@@ -59,15 +59,15 @@ func (s *stack) forward(p *core.Packet, h wire.IPv4, d *device, r *core.Route, o
 	if o.RecordRoute|o.Timestamp != 0 {
 		s.recordForward(h, r, o)
 	}
-	c[ipForwDatagrams]++
-	c[extOutOctets] += uint64(h.TotalLen())
+	*c.at(ipForwDatagrams)++
+	*c.at(extOutOctets) += uint64(h.TotalLen())
 	p.Flags |= core.FlagForwarded
 	p.Interface = r.Interface
 	if mtu != 0 {
 		_ = s.fragment(p, r, mtu)
 		return
 	}
-	c[ipOutTransmits]++
+	*c.at(ipOutTransmits)++
 	r.Send(p)
 }
 

@@ -12,7 +12,7 @@ func (s *stack) Input(p *core.Packet) {
 		return
 	}
 	c := s.c()
-	c[ipInReceives]++
+	*c.at(ipInReceives)++
 	b := p.Linear()
 	if len(b) < wire.IPv4MinSize {
 		if !p.Pullup(wire.IPv4MinSize) {
@@ -34,7 +34,7 @@ func (s *stack) Input(p *core.Packet) {
 	}
 	h := wire.IPv4(b)
 	if !h.ChecksumOK() {
-		c[extInCsumErrors]++
+		*c.at(extInCsumErrors)++
 		s.drop(p, ipInHdrErrors)
 		return
 	}
@@ -53,8 +53,8 @@ func (s *stack) Input(p *core.Packet) {
 			p.Checksum = core.ChecksumUnknown
 		}
 	}
-	c[extInOctets] += uint64(total)
-	c[extInNoECT+int(h.ECN())]++
+	*c.at(extInOctets) += uint64(total)
+	*c.at(extInNoECT + counter(h.ECN()))++
 
 	p.Src, p.Dst = h.Src(), h.Dst()
 	p.TOS, p.HopLimit, p.Protocol = h.TOS(), h.TTL(), h.Protocol()
@@ -99,8 +99,8 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 		s.martianSource(p, d)
 		return
 	case dst>>28 == 0xe:
-		c[extInMcastPkts]++
-		c[extInMcastOctets] += uint64(h.TotalLen())
+		*c.at(extInMcastPkts)++
+		*c.at(extInMcastOctets) += uint64(h.TotalLen())
 		if !own && !s.sourceFitsGroup(p, d) {
 			s.martianSource(p, d)
 			return
@@ -215,8 +215,8 @@ func (s *stack) wayTo(dst wire.Addr) (*core.Route, error) {
 // inputBroadcast delivers a packet to everybody on the link.
 func (s *stack) inputBroadcast(p *core.Packet, h wire.IPv4) {
 	c := s.counters
-	c[extInBcastPkts]++
-	c[extInBcastOctets] += uint64(h.TotalLen())
+	*c.at(extInBcastPkts)++
+	*c.at(extInBcastOctets) += uint64(h.TotalLen())
 	if p.Type == core.PacketHost {
 		p.Type = core.PacketBroadcast
 	}
@@ -252,16 +252,16 @@ func (s *stack) deliver(p *core.Packet, h wire.IPv4) {
 	c := s.counters
 	switch p.Protocol {
 	case wire.ProtoICMP:
-		c[ipInDelivers]++
+		*c.at(ipInDelivers)++
 		s.icmpInput(p, h)
 		return
 	case wire.ProtoIGMP:
-		c[ipInDelivers]++
+		*c.at(ipInDelivers)++
 		s.igmpInput(p)
 		return
 	}
 	if s.in.DeliverTransport(p) {
-		c[ipInDelivers]++
+		*c.at(ipInDelivers)++
 		return
 	}
 	s.sendError(p, wire.ICMPv4Unreachable, wire.ICMPv4ProtocolUnreachable, 0)
@@ -269,8 +269,8 @@ func (s *stack) deliver(p *core.Packet, h wire.IPv4) {
 }
 
 // drop counts and frees a packet.
-func (s *stack) drop(p *core.Packet, counter int) {
-	s.counters[counter]++
+func (s *stack) drop(p *core.Packet, why counter) {
+	*s.counters.at(why)++
 	p.Free()
 }
 

@@ -23,7 +23,7 @@ func (s *stack) Output(p *core.Packet) error {
 // of p and sends it by p.Route.
 func (s *stack) output(p *core.Packet, options []byte) error {
 	c := s.c()
-	c[ipOutRequests]++
+	*c.at(ipOutRequests)++
 	r := p.Route
 	hl := wire.IPv4MinSize + len(options)
 	total := hl + p.Len()
@@ -41,7 +41,7 @@ func (s *stack) output(p *core.Packet, options []byte) error {
 	df := p.Flags&core.FlagDontFragment != 0 ||
 		fits && p.Flags&core.FlagMayFragment == 0 && s.conf.NoPMTUDisc == 0
 	if !fits && p.Flags&core.FlagDontFragment != 0 {
-		c[ipFragFails]++
+		*c.at(ipFragFails)++
 		p.Free()
 		return syscall.EMSGSIZE
 	}
@@ -81,7 +81,7 @@ func putHeader(h []byte, tos, total, id, flags, ttl, protocol, src, dst uint64) 
 // total length and checksum always, source and ID when they are zero.
 func (s *stack) outputRaw(p *core.Packet) error {
 	c := s.c()
-	c[ipOutRequests]++
+	*c.at(ipOutRequests)++
 	b := p.Linear()
 	if len(b) < wire.IPv4MinSize {
 		if !p.Pullup(wire.IPv4MinSize) {
@@ -107,7 +107,7 @@ func (s *stack) outputRaw(p *core.Packet) error {
 	h.UpdateChecksum()
 	fits := p.Len() <= p.Route.MTU
 	if !fits && (h.DontFragment() || p.Flags&core.FlagDontFragment != 0) {
-		c[ipFragFails]++
+		*c.at(ipFragFails)++
 		p.Free()
 		return syscall.EMSGSIZE
 	}
@@ -121,15 +121,15 @@ func (s *stack) transmit(p *core.Packet, r *core.Route, total int, fits bool) er
 	p.SetNetworkHeader()
 	p.EtherType = wire.EtherTypeIPv4
 	p.Interface = r.Interface
-	c[extOutOctets] += uint64(total)
+	*c.at(extOutOctets) += uint64(total)
 	switch r.Type {
 	case core.RouteLocal:
-		c[ipOutTransmits]++
+		*c.at(ipOutTransmits)++
 		s.in.LoopLocal(p, r)
 		return nil
 	case core.RouteMulticast:
-		c[extOutMcastPkts]++
-		c[extOutMcastOctets] += uint64(total)
+		*c.at(extOutMcastPkts)++
+		*c.at(extOutMcastOctets) += uint64(total)
 		if p.Flags&core.FlagNoLoop == 0 && r.Interface.Flags()&core.FlagIsLoopback == 0 &&
 			(r.Interface.InGroup(p.Dst) || p.Dst == wire.IPv4AllSystems()) {
 			s.loopCopy(p, r, core.PacketMulticast)
@@ -139,8 +139,8 @@ func (s *stack) transmit(p *core.Packet, r *core.Route, total int, fits bool) er
 			return nil
 		}
 	case core.RouteBroadcast:
-		c[extOutBcastPkts]++
-		c[extOutBcastOctets] += uint64(total)
+		*c.at(extOutBcastPkts)++
+		*c.at(extOutBcastOctets) += uint64(total)
 		if r.Interface.Flags()&core.FlagIsLoopback == 0 {
 			s.loopCopy(p, r, core.PacketBroadcast)
 		}
@@ -148,7 +148,7 @@ func (s *stack) transmit(p *core.Packet, r *core.Route, total int, fits bool) er
 	if !fits {
 		return s.fragment(p, r, r.MTU)
 	}
-	c[ipOutTransmits]++
+	*c.at(ipOutTransmits)++
 	r.Send(p)
 	return nil
 }
@@ -161,7 +161,7 @@ func (s *stack) loopCopy(p *core.Packet, r *core.Route, typ core.PacketType) {
 }
 
 func (s *stack) discard(p *core.Packet, err error) error {
-	s.counters[ipOutDiscards]++
+	*s.counters.at(ipOutDiscards)++
 	p.Free()
 	return err
 }
@@ -177,14 +177,14 @@ func (s *stack) fragment(p *core.Packet, r *core.Route, mtu int) error {
 	hl := h.HeaderLen()
 	room := (mtu - hl) &^ 7
 	if room < 8 {
-		c[ipFragFails]++
+		*c.at(ipFragFails)++
 		p.Free()
 		return syscall.EMSGSIZE
 	}
 	first, last := h.FragmentOffset(), h.FragmentWord()&wire.IPv4MoreFragments
 	size := p.Len() - hl
 	if first+size > wire.IPv4MaxSize {
-		c[ipFragFails]++
+		*c.at(ipFragFails)++
 		p.Free()
 		return syscall.EMSGSIZE
 	}
@@ -197,7 +197,7 @@ func (s *stack) fragment(p *core.Packet, r *core.Route, mtu int) error {
 			if q != nil {
 				q.Free()
 			}
-			c[ipFragFails]++
+			*c.at(ipFragFails)++
 			p.Free()
 			return syscall.ENOBUFS
 		}
@@ -215,11 +215,11 @@ func (s *stack) fragment(p *core.Packet, r *core.Route, mtu int) error {
 		q.EtherType, q.Protocol, q.TOS, q.Flags = p.EtherType, p.Protocol, p.TOS, p.Flags
 		q.Src, q.Dst, q.Interface = p.Src, p.Dst, r.Interface
 		q.SetNetworkHeader()
-		c[ipFragCreates]++
-		c[ipOutTransmits]++
+		*c.at(ipFragCreates)++
+		*c.at(ipOutTransmits)++
 		r.Send(q)
 	}
-	c[ipFragOKs]++
+	*c.at(ipFragOKs)++
 	p.Free()
 	return nil
 }

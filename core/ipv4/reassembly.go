@@ -11,7 +11,7 @@ import (
 // transport header, and the network header describes it.
 func (s *stack) reassemble(p *core.Packet, h wire.IPv4) *core.Packet {
 	c := s.counters
-	c[ipReasmReqds]++
+	*c.at(ipReasmReqds)++
 	if s.frags == nil {
 		s.frags = ipcommon.NewReassembler(s.in, int(s.conf.FragHighThresh), s.conf.FragTime, s.fragmentsExpired)
 	}
@@ -29,12 +29,12 @@ func (s *stack) reassemble(p *core.Packet, h wire.IPv4) *core.Packet {
 	case ipcommon.FragmentHeld, ipcommon.FragmentDuplicate:
 		return nil
 	case ipcommon.FragmentOverlap:
-		c[extReasmOverlaps]++
-		c[ipReasmFails]++
+		*c.at(extReasmOverlaps)++
+		*c.at(ipReasmFails)++
 		return nil
 	case ipcommon.FragmentDone:
 	default:
-		c[ipReasmFails]++
+		*c.at(ipReasmFails)++
 		return nil
 	}
 	hl := wire.IPv4(whole.NetworkHeader()).HeaderLen()
@@ -54,7 +54,7 @@ func (s *stack) reassemble(p *core.Packet, h wire.IPv4) *core.Packet {
 	h.SetTOS(h.TOS()&^3 | ecn)
 	h.UpdateChecksum()
 	whole.TOS = h.TOS()
-	c[ipReasmOKs]++
+	*c.at(ipReasmOKs)++
 	return whole
 }
 
@@ -62,11 +62,11 @@ func (s *stack) reassemble(p *core.Packet, h wire.IPv4) *core.Packet {
 // the first fragment is there (RFC 792, RFC 1122 §3.3.2).
 func (s *stack) fragmentsExpired(first *core.Packet, evicted bool) {
 	c := s.c()
-	c[ipReasmFails]++
+	*c.at(ipReasmFails)++
 	if evicted {
 		return
 	}
-	c[ipReasmTimeout]++
+	*c.at(ipReasmTimeout)++
 	if first != nil {
 		s.sendError(first, wire.ICMPv4TimeExceeded, wire.ICMPv4ReassemblyExceeded, 0)
 	}

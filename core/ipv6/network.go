@@ -40,8 +40,8 @@ type network struct {
 	fragged  *ipcommon.Reassembler
 	ids      ipcommon.Identifications
 	auto     *autoconf
-	params   core.NeighbourParams // the answer of NeighbourParams
-	untabled *untabled            // settings, where the wiring has no tables
+	params   *core.NeighbourParams // the answer of NeighbourParams
+	untabled *untabled             // settings, where the wiring has no tables
 }
 
 func open(in *core.Instance, v core.SysctlView) core.Network {

@@ -92,7 +92,10 @@ func newUntabled() *untabled {
 // holds until the next call.
 func (n *network) NeighbourParams(ifc *core.Interface) *core.NeighbourParams {
 	c := n.conf(ifc)
-	n.params = core.NeighbourParams{BaseReachable: c.BaseReachable, DelayFirstProbe: c.DelayFirstProbe, Retransmit: c.Retransmit,
+	if n.params == nil {
+		n.params = new(core.NeighbourParams)
+	}
+	*n.params = core.NeighbourParams{BaseReachable: c.BaseReachable, DelayFirstProbe: c.DelayFirstProbe, Retransmit: c.Retransmit,
 		GCStale: c.GCStale, MulticastProbes: c.MulticastProbes, UnicastProbes: c.UnicastProbes, QueueLen: c.QueueLen}
 	if d := n.known(ifc); d != nil && d.ra != nil {
 		if d.ra.reachable != 0 {
@@ -102,7 +105,7 @@ func (n *network) NeighbourParams(ifc *core.Interface) *core.NeighbourParams {
 			n.params.Retransmit = d.ra.retransmit
 		}
 	}
-	return &n.params
+	return n.params
 }
 
 // BindV6Only is IPV6_V6ONLY of new sockets.

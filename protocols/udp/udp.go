@@ -33,7 +33,7 @@ type handler struct {
 	ports    table // by local port
 	flows    table // connected sockets by both addresses and ports
 	key      [2]uint64
-	counters [2]counters // IPv4 and IPv6
+	counters [2]*counters // IPv4 and IPv6, made when the first datagram comes or goes
 }
 
 // counters are the SNMP counters of one address family (RFC 4113 and Linux's).
@@ -43,10 +43,14 @@ type counters struct {
 }
 
 func (h *handler) of(a wire.Addr) *counters {
+	i := 1
 	if a.Is4() {
-		return &h.counters[0]
+		i = 0
 	}
-	return &h.counters[1]
+	if h.counters[i] == nil {
+		h.counters[i] = new(counters)
+	}
+	return h.counters[i]
 }
 
 // Counters implements core.Handler: the lines Udp of /proc/net/snmp and Udp6 of
@@ -54,7 +58,10 @@ func (h *handler) of(a wire.Addr) *counters {
 func (h *handler) Counters() []core.Counters {
 	out := make([]core.Counters, 2)
 	for i, group := range []string{"Udp", "Udp6"} {
-		c := &h.counters[i]
+		c := h.counters[i]
+		if c == nil {
+			c = new(counters)
+		}
 		out[i] = core.Counters{Group: group,
 			Names: []string{"InDatagrams", "NoPorts", "InErrors", "OutDatagrams", "RcvbufErrors", "SndbufErrors", "InCsumErrors", "IgnoredMulti"},
 			Values: []uint64{c.inDatagrams, c.noPorts, c.inErrors, c.outDatagrams, c.rcvbufErrors, c.sndbufErrors,
