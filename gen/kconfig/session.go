@@ -102,6 +102,7 @@ func (s *Session) LoadConfigured() (*Tree, error) {
 	err = s.read(t, t.ConfigPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		fmt.Fprintf(s.Stderr, "%s does not exist: starting from the defaults\n", t.ConfigPath())
+		t.changed = true // there is something to save
 		return t, nil
 	}
 	return t, err

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -294,13 +295,13 @@ type light struct{}
 
 func (light) RGBA() (r, g, b, a uint32) { return 0xffff, 0xffff, 0xffff, 0xffff }
 
-// TestInATerminal runs libosbuild menuconfig inside tmux.
+// TestInATerminal runs libosbuild menuconfig inside tmux, once with light and
+// once with dark colours around it.
 func TestInATerminal(t *testing.T) {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("tmux is not installed (Debian package tmux)")
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "libosbuild")
+	bin := filepath.Join(t.TempDir(), "libosbuild")
 	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/libosbuild").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -308,48 +309,105 @@ func TestInATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Kconfig.toml"), menu, 0o644); err != nil {
+	looks := map[string]string{}
+	for _, colours := range []string{"fg=#000000,bg=#ffffff", "fg=#ffffff,bg=#000000"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "Kconfig.toml"), menu, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		x := startTerminal(t, dir, colours, bin+" menuconfig")
+		x.wait("Networking  --->")
+		looks[colours] = x.tmux("capture-pane", "-p", "-e")
+		x.tmux("send-keys", "Down", "Enter")
+		x.wait("[*] IPv4")
+		x.tmux("send-keys", "n")
+		x.wait("[ ] IPv4")
+		for _, size := range [][2]string{{"100", "30"}, {"50", "14"}, {"80", "24"}} {
+			x.tmux("resize-window", "-x", size[0], "-y", size[1])
+			columns, _ := strconv.Atoi(size[0])
+			x.wait("\n" + strings.Repeat("─", columns) + "\n") // the rule below the title is as wide as the screen
+			x.wait("[ ] IPv4")
+		}
+		x.tmux("send-keys", "Escape", "Escape")
+		x.wait("Networking  --->")
+		x.tmux("send-keys", "Escape", "Escape")
+		x.wait("Save your new configuration?")
+		x.tmux("send-keys", "Enter")
+		x.wait("The configuration is in .config")
+		got, err := os.ReadFile(filepath.Join(dir, ".config"))
+		if err != nil || !strings.Contains(string(got), "# CONFIG_IPV4 is not set") {
+			t.Errorf("the file says %q (%v)", got, err)
+		}
+	}
+	if len(looks) != 2 || looks["fg=#000000,bg=#ffffff"] == looks["fg=#ffffff,bg=#000000"] {
+		t.Error("the same colours on a light terminal as on a dark one")
+	}
+}
+
+// Without a .config there is something to save, though nothing was changed.
+func TestNewConfigurationIsOffered(t *testing.T) {
+	var said bytes.Buffer
+	session := kconfig.Session{Dir: t.TempDir(), Env: func(string) string { return "" }, Stdout: &said, Stderr: &said}
+	menu, err := os.ReadFile("testdata/Kconfig.toml")
+	if err != nil {
 		t.Fatal(err)
 	}
-	socket := filepath.Join(dir, "tmux")
-	tmux := func(args ...string) string {
-		t.Helper()
-		cmd := exec.Command("tmux", append([]string{"-S", socket, "-f", "/dev/null"}, args...)...)
-		cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "KCONFIG_CONFIG=")
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("tmux %v: %v\n%s", args, err, out.String())
+	if err := os.WriteFile(filepath.Join(session.Dir, "Kconfig.toml"), menu, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, fresh := range []bool{true, false} {
+		tree, err := session.LoadConfigured()
+		if err != nil {
+			t.Fatal(err)
 		}
-		return out.String()
-	}
-	tmux("new-session", "-d", "-x", "80", "-y", "24", "-c", dir, bin+" menuconfig; exec cat")
-	t.Cleanup(func() { _ = exec.Command("tmux", "-S", socket, "kill-server").Run() })
-	wait := func(text string) {
-		t.Helper()
-		var screen string
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			if screen = tmux("capture-pane", "-p"); strings.Contains(screen, text) {
-				return
-			}
+		if tree.Changed() != fresh {
+			t.Errorf("fresh %v: changed %v", fresh, tree.Changed())
 		}
-		t.Fatalf("the terminal never showed %q:\n%s", text, screen)
+		if err := session.Run("defconfig", nil); err != nil {
+			t.Fatalf("%v\n%s", err, &said)
+		}
 	}
-	wait("Networking  --->")
-	tmux("send-keys", "Down", "Enter")
-	wait("[*] IPv4")
-	tmux("send-keys", "n")
-	wait("[ ] IPv4")
-	tmux("resize-window", "-x", "100", "-y", "30")
-	wait("[ ] IPv4")
-	tmux("send-keys", "q")
-	wait("Networking  --->")
-	tmux("send-keys", "q")
-	wait("Save your new configuration?")
-	tmux("send-keys", "Enter")
-	wait("The configuration is in .config")
-	got, err := os.ReadFile(filepath.Join(dir, ".config"))
-	if err != nil || !strings.Contains(string(got), "# CONFIG_IPV4 is not set") {
-		t.Errorf("the file says %q (%v)", got, err)
+}
+
+type terminal struct {
+	t      *testing.T
+	socket string
+}
+
+func startTerminal(t *testing.T, dir, colours, command string) *terminal {
+	t.Helper()
+	x := &terminal{t, filepath.Join(dir, "tmux")}
+	t.Cleanup(func() { _ = exec.Command("tmux", "-S", x.socket, "kill-server").Run() })
+	begin := filepath.Join(dir, "go") // the colours must be there before the program asks for them
+	x.tmux("new-session", "-d", "-x", "80", "-y", "24", "-c", dir,
+		"while [ ! -e "+begin+" ]; do sleep 0.02; done; "+command+"; exec cat")
+	x.tmux("set", "-g", "window-style", colours)
+	if err := os.WriteFile(begin, nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
+	return x
+}
+
+func (x *terminal) tmux(args ...string) string {
+	x.t.Helper()
+	cmd := exec.Command("tmux", append([]string{"-S", x.socket, "-f", "/dev/null"}, args...)...)
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8", "KCONFIG_CONFIG=")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		x.t.Fatalf("tmux %v: %v\n%s", args, err, out.String())
+	}
+	return out.String()
+}
+
+// wait waits for a text on the screen.
+func (x *terminal) wait(text string) {
+	x.t.Helper()
+	var screen string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if screen = x.tmux("capture-pane", "-p"); strings.Contains(screen, text) {
+			return
+		}
+	}
+	x.t.Fatalf("the terminal never showed %q:\n%s", text, screen)
 }
