@@ -31,6 +31,7 @@ type Domain struct {
 	pool    *allocator.Pool
 	packets *allocator.Cache[Packet]
 	caches  map[string]any
+	shared  map[any]any
 
 	ops          []*Op      // idle
 	messages     []*Message // idle
@@ -259,6 +260,21 @@ func (d *Domain) Close() error {
 	d.host.Arm(d, Never)
 	errs = append(errs, d.pool.Close())
 	return errors.Join(errs...)
+}
+
+// Shared is a value that instances of the Domain have in common under key, made
+// on first use and kept as long as the Domain: keys must be few, and nobody
+// changes the value. Inside an entry.
+func (d *Domain) Shared(key any, of func() any) any {
+	v, ok := d.shared[key]
+	if !ok {
+		v = of()
+		if d.shared == nil {
+			d.shared = make(map[any]any)
+		}
+		d.shared[key] = v
+	}
+	return v
 }
 
 // CacheOf returns the Domain's slab cache of T under name, made on first use:

@@ -42,7 +42,7 @@ type Interface struct {
 	seldom     *seldom
 
 	// NetworkState is one value for each network protocol of the wiring, theirs
-	// to use.
+	// to use; who needs its place makes the slice long enough.
 	NetworkState []any
 }
 

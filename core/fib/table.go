@@ -69,8 +69,8 @@ func (t *Table[V]) Insert(p wire.Prefix, v V) (old V, replaced bool) {
 		return old, true
 	}
 	if len(t.few) < fewRoutes {
-		if len(t.few) == cap(t.few) { // little by little: most tables stay small
-			t.few = append(make([]route[V], 0, min(len(t.few)+3, fewRoutes)), t.few...)
+		if len(t.few) == cap(t.few) {
+			t.few = append(make([]route[V], 0, grown(len(t.few))), t.few...)
 		}
 		t.few = slices.Insert(t.few, i, route[V]{p, v})
 		return old, false
@@ -81,6 +81,18 @@ func (t *Table[V]) Insert(p wire.Prefix, v V) (old V, replaced bool) {
 	}
 	t.few = nil
 	return t.trie.insert(p, v)
+}
+
+// grown is the room for more than n routes: for those of a loopback device,
+// then of one more device, then all. Most tables stay small.
+func grown(n int) int {
+	switch {
+	case n < 3:
+		return 3
+	case n < 10:
+		return 10
+	}
+	return fewRoutes
 }
 
 // Delete takes p out and returns its value, if it was there. Memory it used is

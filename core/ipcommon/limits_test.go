@@ -77,6 +77,19 @@ func TestIdentificationsOfAFlowCountUp(t *testing.T) {
 			}
 			seen[id] = true
 		}
+		var busy ipcommon.Identifications // its counters double again and again under these flows
+		flows := make([]map[uint32]bool, 20)
+		for i := range 100 * len(flows) {
+			flow := i % len(flows)
+			id := busy.Next(in.Random(), a, wire.FromV4(uint32(100+flow)), 17)
+			if flows[flow] == nil {
+				flows[flow] = map[uint32]bool{}
+			}
+			if flows[flow][id] {
+				t.Fatalf("%d came twice in flow %d", id, flow)
+			}
+			flows[flow][id] = true
+		}
 		if x, y := g.Next(in.Random(), a, b, 17), g.Next(in.Random(), a, c, 17); y == x+1 {
 			t.Error("two flows count together where all can see")
 		}

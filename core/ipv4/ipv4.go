@@ -77,8 +77,8 @@ func (s *stack) device(ifc *core.Interface) *device {
 }
 
 func (s *stack) newDevice(ifc *core.Interface) *device {
-	if ifc.NetworkState == nil {
-		ifc.NetworkState = make([]any, len(s.in.Wiring().Networks))
+	if n := s.slot + 1 - len(ifc.NetworkState); n > 0 {
+		ifc.NetworkState = append(ifc.NetworkState, make([]any, n)...)
 	}
 	d := &device{settings: s.settingsOf(ifc)}
 	ifc.NetworkState[s.slot] = d

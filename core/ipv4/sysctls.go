@@ -99,10 +99,24 @@ func (s *stack) settingsOf(ifc *core.Interface) *settings {
 	if b := s.base; b != nil && (own == b.own && all == b.all || own == nil) {
 		return b
 	}
-	if own == nil || all == nil {
-		own = bareDevice()
-		all = own
+	var x *settings
+	switch {
+	case own == nil || all == nil:
+		bare := bareDevice()
+		x = combine(bare, bare)
+	case own == all: // nobody has written one: as in the other instances of this wiring
+		x = s.in.Domain().Shared(own, func() any { return combine(own, own) }).(*settings)
+	default:
+		x = combine(own, all)
 	}
+	if s.base == nil {
+		s.base = x
+	}
+	return x
+}
+
+// combine puts together an interface's values and those of "all".
+func combine(own, all *DeviceSysctls) *settings {
 	x := &settings{
 		forwarding: own.Forwarding, acceptRedirects: own.AcceptRedirects && all.AcceptRedirects,
 		sendRedirects: own.SendRedirects || all.SendRedirects, secureRedirects: own.SecureRedirects || all.SecureRedirects,
@@ -124,9 +138,6 @@ func (s *stack) settingsOf(ifc *core.Interface) *settings {
 	}
 	if all.ForceIGMPVersion != 0 {
 		x.igmpVersion = int8(all.ForceIGMPVersion)
-	}
-	if s.base == nil {
-		s.base = x
 	}
 	return x
 }
