@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// binarySymbol is one symbol of a binary that takes room in it.
+// binarySymbol is one symbol of a binary.
 type binarySymbol struct {
 	Name string
 	Size int64
+	Zero bool // memory that starts as zero: no bytes of the file
 }
 
 // symbolsOf reads the symbol table: of an ELF file itself, of others by
-// `go tool nm`. Both tell the same. What takes no room in the file (BSS) counts
-// too: it takes room in memory.
+// `go tool nm`. Both tell the same, but for Zero, which nm knows of some formats
+// only.
 func (b *Builder) symbolsOf(path string) ([]binarySymbol, error) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -31,7 +32,9 @@ func (b *Builder) symbolsOf(path string) ([]binarySymbol, error) {
 	var out []binarySymbol
 	for _, s := range table {
 		if s.Section != elf.SHN_UNDEF && s.Size > 0 {
-			out = append(out, binarySymbol{s.Name, int64(s.Size)})
+			in := int(s.Section)
+			zero := in < len(f.Sections) && f.Sections[in].Type == elf.SHT_NOBITS
+			out = append(out, binarySymbol{s.Name, int64(s.Size), zero})
 		}
 	}
 	return out, nil
@@ -56,7 +59,7 @@ func (b *Builder) nm(path string) ([]binarySymbol, error) {
 			continue
 		}
 		at := strings.Index(in.Text(), " "+f[2]+" ")
-		list = append(list, binarySymbol{in.Text()[at+3:], size})
+		list = append(list, binarySymbol{in.Text()[at+3:], size, f[2] == "B" || f[2] == "b"})
 	}
 	return list, nil
 }

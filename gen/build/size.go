@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// Size tells where the bytes of a binary come from. All are bytes of symbols:
-// code and data, without the tables of the linker that belong to no package.
+// Size tells where the bytes of a binary come from. All are bytes of symbols in
+// the file: code and data.
 type Size struct {
 	Name string `json:"name"`
 	File int64  `json:"file"` // bytes of the file
@@ -18,7 +18,10 @@ type Size struct {
 	Total  int64 `json:"total"`
 	Own    int64 `json:"own"`    // packages of this module
 	Other  int64 `json:"other"`  // Go's library and other modules
-	Tables int64 `json:"tables"` // of the linker
+	Tables int64 `json:"tables"` // of the linker, which belong to no package
+	// Zeroed is memory that starts as zero: it is not in the file nor in any
+	// other figure here, and the system gives room for what of it is used.
+	Zeroed int64 `json:"zeroed"`
 	// Symbols that bring in a package, in Kconfig's order.
 	Symbols []SymbolSize `json:"symbols"`
 	// Shared is what several of them need, Always what every build has.
@@ -73,6 +76,10 @@ func (b *Builder) sizeOf(c *configuration) (*Size, error) {
 	}
 	z := &Size{Name: c.name, File: st.Size(), Packages: map[string]int64{}}
 	for _, s := range table {
+		if s.Zero {
+			z.Zeroed += s.Size
+			continue
+		}
 		z.Total += s.Size
 		p := packageOf(s.Name)
 		if p == "main" {
