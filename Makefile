@@ -81,6 +81,16 @@ $(CONFIGURE): libosbuild
 %_defconfig %.config: libosbuild
 	@mkdir -p build/$(BUILD)
 	$(OSBUILD) $@
+# The symbols given on the command line: make set CONFIG_UDP=n CONFIG_TUN=n run
+SYMBOLS = $(foreach v,$(filter CONFIG_%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v=$(value $v)))
+.PHONY: set get explain
+set: libosbuild ## set symbols, as in: make set CONFIG_UDP=n run
+	@mkdir -p build/$(BUILD)
+	@$(if $(SYMBOLS),,echo "set what? make set CONFIG_X=VALUE..." >&2; exit 2)
+	$(OSBUILD) set $(foreach s,$(SYMBOLS),'$(s)')
+get explain: libosbuild ## the value of SYMBOL=X, and why it has it
+	@$(if $(SYMBOL),,echo "$@ what? make $@ SYMBOL=X" >&2; exit 2)
+	@$(OSBUILD) $@ $(SYMBOL)
 
 ##@ Running
 .PHONY: run run-tun bench soak

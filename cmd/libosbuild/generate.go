@@ -53,7 +53,7 @@ func generateCommand(a *app) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().BoolVar(&checkedIn, "checked-in", false, "write the files that are checked in instead: defconfig's wiring and docs/sysctls.md")
+	c.Flags().BoolVar(&checkedIn, "checked-in", false, "write the files that are checked in instead: defconfig's wiring, docs/sysctls.md and configs/tiny_defconfig")
 	return c
 }
 

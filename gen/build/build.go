@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/libos-go/libos/gen/kconfig"
 )
@@ -33,8 +34,9 @@ type Builder struct {
 	Env            kconfig.Env
 	Stdout, Stderr io.Writer
 	Quiet          bool
-	Terminal       bool   // Stderr is a terminal: long steps show a progress bar
-	Go             string // the go command; "" is go
+	Terminal       bool          // Stderr is a terminal: long steps show a progress bar
+	Patience       time.Duration // what a step may take before that; 0 is two seconds
+	Go             string        // the go command; "" is go
 }
 
 // New is a builder that says everything on the two writers.

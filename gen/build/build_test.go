@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,11 +140,17 @@ func TestOnlyWhatChangedIsDoneAgain(t *testing.T) {
 	}
 	unchanged("a new time on the same content")
 
-	edit("libos.go", `Version = "`, `Version = "9.`)
+	edit("libos.go", `Version = "`, fmt.Sprintf(`Version = "9.%d.`, time.Now().UnixNano())) // in no build cache
 	wiring := stamp("wiring.go")
+	var screen lockedBuffer
+	b.Stderr, b.Terminal, b.Patience = &screen, true, time.Nanosecond
 	if !b.mustBuild(t, "x") {
 		t.Error("a changed source was not compiled")
 	}
+	if !strings.Contains(screen.String(), "compiling build/x/libos") || !strings.Contains(screen.String(), "%") {
+		t.Errorf("no progress on a terminal: %q", screen.String())
+	}
+	b.Stderr, b.Terminal = &said, false
 	if out, err := exec.Command(b.Binary("x"), "version").Output(); err != nil || !strings.HasPrefix(string(out), "libos 9.") {
 		t.Errorf("version after the change: %s, %v", out, err)
 	}

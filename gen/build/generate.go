@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/libos-go/libos/gen/emit"
+	"github.com/libos-go/libos/gen/kconfig"
 	"github.com/libos-go/libos/gen/scan"
 )
 
@@ -112,7 +113,11 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 	if s.Key == key && same(now, s.Files, s.ScanDirs, s.Extra) && b.sameOutputs(s.Outputs) {
 		return false, nil
 	}
-	pkgs, err := b.scan(c, false)
+	var pkgs []*scan.Package
+	err = b.during("scanning the chosen packages", func() (err error) {
+		pkgs, err = b.scan(c, false)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
@@ -169,7 +174,7 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 func (b *Builder) overlay(name string) string { return filepath.Join(b.gen(name), "overlay.json") }
 
 // CheckIn writes what is checked in: defconfig's constants, wiring and main,
-// and the page of all sysctls. It returns the files that were not as they
+// the page of all sysctls, and configs/tiny_defconfig. It returns the files that were not as they
 // should be; with dry set it writes nothing.
 func (b *Builder) CheckIn(dry bool) ([]string, error) {
 	files, err := b.checkedIn()
@@ -219,7 +224,28 @@ func (b *Builder) checkedIn() ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files, emit.SysctlPage(b.input(c, all))), nil
+	tiny, err := b.tinyDefconfig()
+	if err != nil {
+		return nil, err
+	}
+	return append(files, emit.SysctlPage(b.input(c, all)), tiny), nil
+}
+
+// tinyDefconfig is tinyconfig as what differs from the defaults, so that
+// tiny_defconfig can be edited like any other.
+func (b *Builder) tinyDefconfig() (emit.File, error) {
+	t, err := b.load()
+	if err != nil {
+		return emit.File{}, err
+	}
+	from := filepath.Join("configs", "tiny.config")
+	data, err := os.ReadFile(filepath.Join(b.Dir, from))
+	if err != nil {
+		return emit.File{}, err
+	}
+	b.messages(t.ParseConfig(from, data))
+	t.SetAll(kconfig.AllNo, nil, kconfig.Probability{})
+	return emit.File{Path: "configs/tiny_defconfig", Content: t.MinimalConfig()}, nil
 }
 
 // below keeps the packages that the configuration reaches.

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/libos-go/libos/gen/kconfig"
-	"github.com/schollz/progressbar/v3"
 )
 
 // measured is kept in build/NAME/.gen/size.json: what symbols add to the binary
@@ -54,13 +52,8 @@ func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 		return m, err
 	}
 	defer os.RemoveAll(sub.Out)
-	start := time.Now()
-	var bar *progressbar.ProgressBar
-	defer func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
-	}()
+	bar := b.progress("measuring "+c.name, len(z.Symbols))
+	defer bar.end()
 	for i, s := range z.Symbols {
 		less, err := b.without(c, s.Symbol)
 		if err != nil {
@@ -76,13 +69,7 @@ func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 			}
 			m.Adds[s.Symbol] = z.Total - y.Total
 		}
-		if bar == nil && b.Terminal && time.Since(start) > patience {
-			bar = progressbar.NewOptions(len(z.Symbols), progressbar.OptionSetWriter(b.Stderr), progressbar.OptionSetDescription("measuring "+c.name),
-				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-		}
-		if bar != nil {
-			_ = bar.Set(i + 1) // a bar that cannot be drawn is no failure
-		}
+		bar.set(i + 1)
 	}
 	return m, nil
 }
