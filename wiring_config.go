@@ -59,6 +59,7 @@ CONFIG_CMD_NC=y
 CONFIG_CMD_SYSCTL=y
 CONFIG_CMD_SLABINFO=y
 CONFIG_CMD_CAPTURE=y
+CONFIG_CMD_DEMO=y
 # end of Commands
 `
 }
@@ -92,5 +93,6 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_SYSCTL", Value: "y", Bool: true},
 		{Name: "CMD_SLABINFO", Value: "y", Bool: true},
 		{Name: "CMD_CAPTURE", Value: "y", Bool: true},
+		{Name: "CMD_DEMO", Value: "y", Bool: true},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/cmd/libos/capture"
 	"github.com/libos-go/libos/cmd/libos/command"
+	"github.com/libos-go/libos/cmd/libos/demo"
 	"github.com/libos-go/libos/cmd/libos/get"
 	"github.com/libos-go/libos/cmd/libos/httpd"
 	"github.com/libos-go/libos/cmd/libos/nc"
@@ -33,6 +34,7 @@ func main() {
 			sysctl.Command,
 			slabinfo.Command,
 			capture.Command,
+			demo.Command,
 		},
 	}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,8 +38,19 @@ func TestScripts(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(e.WorkDir, "numbers"), []byte(numbers.String()), 0o644); err != nil {
 				return err
 			}
+			self, err := exec.LookPath("libos")
+			if err != nil {
+				return err
+			}
+			e.Setenv("LIBOS", self)
 			e.Setenv("XDG_RUNTIME_DIR", run)
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "namespaces" {
+				return namespaces(), nil
+			}
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"answers": answers,

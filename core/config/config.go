@@ -34,4 +34,5 @@ const (
 	CMD_SYSCTL        = true
 	CMD_SLABINFO      = true
 	CMD_CAPTURE       = true
+	CMD_DEMO          = true
 )

@@ -44,8 +44,12 @@ func (p *Progress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done += int64(len(b))
-	if p.live && p.bar == nil && (p.always || time.Since(p.begun) > patience) {
+	switch {
+	case p.bar != nil:
+	case p.live && (p.always || time.Since(p.begun) > patience):
 		p.bar = p.make(p.w)
+	case p.always:
+		p.bar = p.make(io.Discard)
 	}
 	if p.bar != nil {
 		_ = p.bar.Set64(p.done)
@@ -71,13 +75,13 @@ func (p *Progress) Done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.bar != nil:
+	case p.bar == nil:
+	case p.live:
 		_ = p.bar.Exit()
 		_, _ = io.WriteString(p.w, "\n")
-	case p.always && !p.live:
-		b := p.make(io.Discard)
-		_ = b.Set64(p.done)
-		_, _ = io.WriteString(p.w, strings.TrimSpace(b.String())+"\n")
+	default:
+		_ = p.bar.Exit()
+		_, _ = io.WriteString(p.w, strings.TrimSpace(p.bar.String())+"\n")
 	}
 	p.bar, p.always, p.live = nil, false, false
 }

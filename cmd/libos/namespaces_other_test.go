@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// namespaces are Linux's.
+func namespaces() bool { return false }
