@@ -84,10 +84,11 @@ func (c *Conn) shutdown(how int) error {
 // LocalAddr implements net.Conn.
 func (c *Conn) LocalAddr() net.Addr { return netAddr(int(c.s.typ), c.s.instance, c.s.LocalAddr()) }
 
-// RemoteAddr implements net.Conn; nil for a socket that is not connected.
+// RemoteAddr implements net.Conn; nil for a socket that is not connected, and
+// without an address once it is closed.
 func (c *Conn) RemoteAddr() net.Addr {
 	a, err := c.s.PeerAddr()
-	if err != nil {
+	if err != nil && err != syscall.EBADF {
 		return nil
 	}
 	return netAddr(int(c.s.typ), c.s.instance, a)

@@ -739,22 +739,35 @@ func (s *Socket) CloseLocked() {
 	}
 }
 
-// LocalAddr is the address the socket is bound to (getsockname).
+// LocalAddr is the address the socket is bound to (getsockname), zero when the
+// socket is closed.
 func (s *Socket) LocalAddr() SockAddr {
 	var a SockAddr
-	s.instance.domain.Do(func() { a = s.endpoint.Local() })
+	s.instance.domain.Do(func() {
+		if !s.closed {
+			a = s.endpoint.Local()
+		}
+	})
 	return a
 }
 
-// PeerAddr is the address the socket is connected to (getpeername), or ENOTCONN.
+// PeerAddr is the address the socket is connected to (getpeername), or ENOTCONN,
+// or EBADF when the socket is closed.
 func (s *Socket) PeerAddr() (SockAddr, error) {
 	var a SockAddr
-	var ok bool
-	s.instance.domain.Do(func() { a, ok = s.endpoint.Peer() })
-	if !ok {
-		return a, syscall.ENOTCONN
-	}
-	return a, nil
+	err := error(syscall.EBADF)
+	s.instance.domain.Do(func() {
+		if s.closed {
+			return
+		}
+		var ok bool
+		if a, ok = s.endpoint.Peer(); ok {
+			err = nil
+		} else {
+			err = syscall.ENOTCONN
+		}
+	})
+	return a, err
 }
 
 // checkLocal tells whether the socket may bind to a: an own address, a group, a

@@ -269,7 +269,7 @@ func (c *conn) output() {
 			if c.pipe()+uint32(n) > c.cong.cwnd && c.pipe() > 0 {
 				break
 			}
-			if n < int(c.snd.mss) && n == unsent && !fin && c.hold() {
+			if n < int(c.snd.mss) && n == unsent && !fin && c.snd.nxt == c.snd.max && c.hold() {
 				break
 			}
 		}

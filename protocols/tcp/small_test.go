@@ -1,0 +1,91 @@
+package tcp_test
+
+import (
+	"io"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/device/pipe"
+)
+
+// A lost segment that is not full is sent again, though nothing follows it and
+// Nagle's rule would hold a new one back.
+func TestASmallSegmentThatWasLostIsSentAgain(t *testing.T) {
+	p := newPair(t, pipe.Config{Wire: pipe.Wire{Loss: 0.2, Delay: time.Millisecond}})
+	l, err := p.b.Listen("tcp", addrB+":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 50
+	finished := 0
+	p.Go("server", func() {
+		c, err := l.Accept()
+		if err != nil {
+			p.check(err)
+			return
+		}
+		b := make([]byte, 100)
+		for {
+			if _, err := io.ReadFull(c, b); err != nil {
+				break
+			}
+			_, err = c.Write(b)
+			p.check(err)
+		}
+		p.check(c.Close())
+		p.check(l.Close())
+	})
+	p.Go("client", func() {
+		c, err := p.a.Dial("tcp", addrB+":80")
+		if err != nil {
+			p.check(err)
+			return
+		}
+		b := make([]byte, 100)
+		for range rounds {
+			_, err := c.Write(b)
+			p.check(err)
+			_, err = io.ReadFull(c, b)
+			p.check(err)
+			finished++
+		}
+		p.check(c.Close())
+	})
+	p.Advance(20 * time.Minute)
+	if finished != rounds {
+		t.Errorf("%d of %d answers came", finished, rounds)
+	}
+}
+
+// The addresses of a closed connection are empty, not what the memory holds now.
+func TestAClosedConnectionHasNoAddresses(t *testing.T) {
+	p := newPair(t, pipe.Config{})
+	l, err := p.b.Listen("tcp", addrB+":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := false
+	p.Go("client", func() {
+		c, err := p.a.Dial("tcp", addrB+":80")
+		if err != nil {
+			p.check(err)
+			return
+		}
+		p.check(c.Close())
+		p.check(p.a.Sleep(10 * time.Minute)) // beyond TIME-WAIT
+		if l, r := c.LocalAddr().String(), c.RemoteAddr().String(); l != "[::]:0" || r != "[::]:0" {
+			t.Errorf("from %s to %s", l, r)
+		}
+		if _, err := c.(*core.Conn).Socket().PeerAddr(); err != syscall.EBADF {
+			t.Errorf("getpeername: %v", err)
+		}
+		asked = true
+	})
+	p.Advance(20 * time.Minute)
+	p.check(l.Close())
+	if !asked {
+		t.Error("the client did not end")
+	}
+}
