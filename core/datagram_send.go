@@ -181,3 +181,30 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int) (*Route,
 	}
 	return r, nil
 }
+
+// stamp sets what options say on an outgoing datagram with n bytes of the user.
+func (o *SocketOptions) stamp(p *Packet, r *Route, n int) {
+	p.TOS = o.TOS
+	p.HopLimit = o.HopLimit
+	if r.Type == RouteMulticast {
+		p.HopLimit = o.MulticastHops
+		if !o.MulticastLoop {
+			p.Flags |= FlagNoLoop
+		}
+	}
+	switch o.PMTUDiscover { // ip_dont_fragment, include/net/ip.h
+	case PMTUDo, PMTUProbe:
+		p.Flags |= FlagDontFragment
+	case PMTUWant:
+	default:
+		p.Flags |= FlagMayFragment
+	}
+	if n+datagramOverhead <= r.MTU && r.Interface.offloads&OffloadTxChecksum != 0 {
+		p.Flags |= FlagTxChecksum
+	}
+}
+
+// datagramOverhead is the most that headers add to a datagram's bytes where it
+// must be known beforehand whether it is sent whole: IPv6 and 12 bytes of a
+// transport.
+const datagramOverhead = 52

@@ -1,0 +1,107 @@
+package core
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"github.com/libos-go/libos/core/wire"
+)
+
+func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
+	o := s.own()
+	if name == IPv6JoinGroup || name == IPv6LeaveGroup {
+		if len(b) < 20 {
+			return true, syscall.EINVAL
+		}
+		group, _ := wire.AddrFromSlice(b[:16])
+		return true, s.membership(group, wire.Addr{}, int(int32(binary.NativeEndian.Uint32(b[16:]))), name == IPv6JoinGroup)
+	}
+	v, err := intValue(b)
+	if err != nil {
+		return true, err
+	}
+	switch name {
+	case IPv6V6Only:
+		if a := s.endpoint.Local(); a.Port != 0 {
+			return true, syscall.EINVAL
+		}
+		o.V6Only = v != 0
+	case IPv6UnicastHops:
+		if v < -1 || v > 255 {
+			return true, syscall.EINVAL
+		}
+		o.HopLimit = uint8(max(v, 0))
+	case IPv6MulticastHops:
+		if v < -1 || v > 255 {
+			return true, syscall.EINVAL
+		}
+		if v == -1 {
+			v = 1
+		}
+		o.MulticastHops = uint8(v)
+	case IPv6MulticastIF:
+		if v != 0 && s.instance.InterfaceByIndex(v) == nil {
+			return true, syscall.ENODEV
+		}
+		o.MulticastInterface = int32(v)
+	case IPv6MulticastLoop:
+		o.MulticastLoop = v != 0
+	case IPv6MTUDiscover:
+		if v < PMTUDont || v > 5 {
+			return true, syscall.EINVAL
+		}
+		o.PMTUDiscover = uint8(v)
+	case IPv6TClass:
+		if v < -1 || v > 255 {
+			return true, syscall.EINVAL
+		}
+		o.TOS = uint8(max(v, 0))
+	case IPv6RecvPktInfo:
+		o.RecvPacketInfo = v != 0
+	case IPv6RecvTClass:
+		o.RecvTOS = v != 0
+	case IPv6RecvHopLimit:
+		o.RecvHopLimit = v != 0
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// ipv6Option reads an option of IPPROTO_IPV6 that the core keeps.
+func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err error) {
+	o := s.options
+	var v int
+	switch name {
+	case IPv6V6Only:
+		v = bit(o.V6Only)
+	case IPv6UnicastHops:
+		v = int(o.HopLimit)
+		if v == 0 {
+			v = 64
+		}
+	case IPv6MulticastHops:
+		v = int(o.MulticastHops)
+	case IPv6MulticastIF:
+		v = int(o.MulticastInterface)
+	case IPv6MulticastLoop:
+		v = bit(o.MulticastLoop)
+	case IPv6MTUDiscover:
+		v = int(o.PMTUDiscover)
+	case IPv6TClass:
+		v = int(o.TOS)
+	case IPv6RecvPktInfo:
+		v = bit(o.RecvPacketInfo)
+	case IPv6RecvTClass:
+		v = bit(o.RecvTOS)
+	case IPv6RecvHopLimit:
+		v = bit(o.RecvHopLimit)
+	case IPv6MTU:
+		if v, err = s.pathMTU(); err != nil {
+			return 0, true, err
+		}
+	default:
+		return 0, false, nil
+	}
+	return putInt(buf, v)
+}

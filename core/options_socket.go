@@ -1,0 +1,177 @@
+package core
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+)
+
+func (s *Socket) setSocketOption(name int, b []byte) error {
+	o := s.own()
+	switch name {
+	case SoLinger:
+		if len(b) < 8 {
+			return syscall.EINVAL
+		}
+		if binary.NativeEndian.Uint32(b) == 0 {
+			o.Linger = -1
+		} else {
+			o.Linger = time.Duration(binary.NativeEndian.Uint32(b[4:])) * time.Second
+		}
+		return nil
+	case SoBindToDevice:
+		n := 0
+		for n < len(b) && b[n] != 0 {
+			n++
+		}
+		if n == 0 {
+			o.Device = 0
+			return s.bindingChanged(name)
+		}
+		ifc := s.instance.interfaceByName(string(b[:n]))
+		if ifc == nil {
+			return syscall.ENODEV
+		}
+		o.Device = int32(ifc.index)
+		return s.bindingChanged(name)
+	case SoRcvTimeo, SoSndTimeo:
+		d, err := timeValue(b)
+		if err != nil {
+			return err
+		}
+		if name == SoRcvTimeo {
+			o.ReceiveTimeout = d
+		} else {
+			o.SendTimeout = d
+		}
+		return nil
+	}
+	v, err := intValue(b)
+	if err != nil {
+		return err
+	}
+	switch name {
+	case SoReuseAddr:
+		o.ReuseAddr = v != 0
+		return s.bindingChanged(name)
+	case SoReusePort:
+		o.ReusePort = v != 0
+		return s.bindingChanged(name)
+	case SoBroadcast:
+		o.Broadcast = v != 0
+	case SoKeepalive:
+		o.Keepalive = v != 0
+		s.optionChanged()
+	case SoOOBInline:
+		o.OOBInline = v != 0
+	case SoDontRoute:
+		o.DontRoute = v != 0
+	case SoSndBuf:
+		o.SendBuffer, o.SendBufferSet = int32(min(max(2*v, minBuffer*2), maxBuffer)), true
+		s.optionChanged()
+	case SoRcvBuf:
+		o.ReceiveBuffer, o.ReceiveBufferSet = int32(min(max(2*v, minBuffer), maxBuffer)), true
+		s.optionChanged()
+	case SoRcvLowat:
+		o.ReceiveLowat = int32(max(1, v))
+	case SoMark:
+		o.Mark = uint32(v)
+	case SoPriority:
+		o.Priority = int32(v)
+	case SoType, SoError, SoAcceptConn, SoProtocol, SoDomain:
+		return syscall.ENOPROTOOPT
+	default:
+		return syscall.ENOPROTOOPT
+	}
+	return nil
+}
+
+// bindingChanged tells an endpoint that wants to know of SO_REUSEADDR,
+// SO_REUSEPORT and SO_BINDTODEVICE.
+func (s *Socket) bindingChanged(name int) error {
+	if e, ok := s.endpoint.(interface{ BindingChanged(int) error }); ok {
+		return e.BindingChanged(name)
+	}
+	return nil
+}
+
+// optionChanged tells an endpoint that wants to know (keepalive, buffers).
+func (s *Socket) optionChanged() {
+	if e, ok := s.endpoint.(interface{ OptionsChanged() }); ok {
+		e.OptionsChanged()
+	}
+}
+
+// socketOption reads an option of SOL_SOCKET.
+func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err error) {
+	o := s.options
+	var v int
+	switch name {
+	case SoNoCheck:
+		return 0, false, nil
+	case SoLinger:
+		var b [8]byte
+		if o.Linger >= 0 {
+			binary.NativeEndian.PutUint32(b[:], 1)
+			binary.NativeEndian.PutUint32(b[4:], uint32(o.Linger/time.Second))
+		}
+		return copy(buf, b[:]), true, nil
+	case SoRcvTimeo, SoSndTimeo:
+		d := o.ReceiveTimeout
+		if name == SoSndTimeo {
+			d = o.SendTimeout
+		}
+		var b [16]byte
+		binary.NativeEndian.PutUint64(b[:], uint64(d/time.Second))
+		binary.NativeEndian.PutUint64(b[8:], uint64(d%time.Second/time.Microsecond))
+		return copy(buf, b[:]), true, nil
+	case SoBindToDevice:
+		ifc := s.instance.InterfaceByIndex(int(o.Device))
+		if ifc == nil {
+			return 0, true, nil
+		}
+		return copy(buf, ifc.name+"\x00"), true, nil
+	case SoError:
+		v = int(s.err)
+		s.err = 0
+	case SoType:
+		v = int(s.typ)
+	case SoDomain:
+		v = int(s.family)
+	case SoProtocol:
+		v = int(s.protocol)
+		if p := s.instance.wiring.SocketKind(int(s.family), int(s.typ), int(s.protocol)); v == 0 && p >= 0 {
+			if nums := s.instance.wiring.Protocols[p].Protocol.Numbers; len(nums) > 0 {
+				v = int(nums[0])
+			}
+		}
+	case SoAcceptConn:
+		l, ok := s.endpoint.(interface{ Listening() bool })
+		v = bit(ok && l.Listening())
+	case SoReuseAddr:
+		v = bit(o.ReuseAddr)
+	case SoReusePort:
+		v = bit(o.ReusePort)
+	case SoBroadcast:
+		v = bit(o.Broadcast)
+	case SoKeepalive:
+		v = bit(o.Keepalive)
+	case SoOOBInline:
+		v = bit(o.OOBInline)
+	case SoDontRoute:
+		v = bit(o.DontRoute)
+	case SoSndBuf:
+		v = int(o.SendBuffer)
+	case SoRcvBuf:
+		v = int(o.ReceiveBuffer)
+	case SoRcvLowat:
+		v = int(o.ReceiveLowat)
+	case SoMark:
+		v = int(o.Mark)
+	case SoPriority:
+		v = int(o.Priority)
+	default:
+		return 0, true, syscall.ENOPROTOOPT
+	}
+	return putInt(buf, v)
+}
