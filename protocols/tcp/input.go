@@ -178,7 +178,7 @@ func (c *conn) established() {
 	c.setState(stateEstablished)
 	c.flags |= flagDone
 	c.rtoAt = core.Never
-	c.rtt.progress()
+	c.rtt.established()
 	c.lastRecv = c.now()
 	c.rcv.quick = 8
 	c.startControl(c.cong.name)

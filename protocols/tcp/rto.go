@@ -68,6 +68,13 @@ func (r *rttEstimator) expired() {
 	}
 }
 
+// established ends the handshake: its backoff is over, and where the only hint of
+// the path is that a SYN was lost, data begin with a longer timeout.
+func (r *rttEstimator) established() {
+	r.synLost = r.smoothed == 0 && r.backoff > 0
+	r.progress()
+}
+
 // progress ends the backoff: new data were acknowledged.
 func (r *rttEstimator) progress() { r.backoff = 0 }
 

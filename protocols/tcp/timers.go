@@ -56,7 +56,6 @@ func (c *conn) retransmission() {
 			return
 		}
 		c.snd.retries++
-		c.rtt.synLost = true
 		c.rtt.expired()
 		c.sendSyn()
 	case c.state == stateSynReceived:

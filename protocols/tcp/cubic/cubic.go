@@ -31,6 +31,7 @@ type Control struct {
 	cwnd    float64 // exact window, of which Decision.Cwnd is the bytes
 	prior   float64 // cwnd before the last reduction, the start of wEst's catching up
 	epoch   int64   // start of this congestion avoidance, 0 if none
+	heard   int64   // time of the last acknowledgement
 	undo    struct {
 		cwnd, ssthresh uint32
 		wMax, prior    float64
@@ -51,8 +52,9 @@ func (s *Control) Event(e *congestion.Event, d *congestion.Decision) {
 		d.Cwnd = d.Ssthresh
 	case congestion.Timeout:
 		s.reduce(e)
+		s.wMax = 0 // RFC 9438 §4.8: the curve starts where congestion avoidance does, K is 0
 		d.Ssthresh = s.threshold(e)
-		d.Cwnd = e.MSS // RFC 9438 §4.8
+		d.Cwnd = e.MSS
 	case congestion.ExitRecovery:
 		d.Cwnd = min(e.Ssthresh, max(e.InFlight, e.MSS)+e.MSS)
 	case congestion.Undo: // RFC 9438 §4.9
@@ -88,6 +90,7 @@ func (s *Control) threshold(e *congestion.Event) uint32 {
 }
 
 func (s *Control) ack(e *congestion.Event, d *congestion.Decision) {
+	s.pause(e)
 	if e.AppLimited {
 		return
 	}
@@ -109,6 +112,22 @@ func (s *Control) ack(e *congestion.Event, d *congestion.Decision) {
 		w = s.avoid(e, w, acked)
 	}
 	d.Cwnd = min(w, congestion.Infinite/2)
+}
+
+// pause takes time in which the window was not what held the sender back out of
+// the age of the curve, which would else have grown meanwhile (RFC 9438 §4.2,
+// §5.8): until an acknowledgement that says so, and silences that are longer than
+// data in flight can be the reason for.
+func (s *Control) pause(e *congestion.Event) {
+	if quiet := e.Now - s.heard; s.epoch != 0 && quiet > 0 {
+		switch {
+		case e.AppLimited:
+			s.epoch += quiet
+		case e.SRTT > 0 && quiet > 2*e.SRTT:
+			s.epoch += quiet - e.SRTT
+		}
+	}
+	s.heard = e.Now
 }
 
 // avoid is the window in congestion avoidance (RFC 9438 §4.2 to §4.5).
