@@ -57,7 +57,7 @@ func runCase(t *testing.T, dir string) {
 	in := bytes.NewReader(stdin)
 	for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
 		env, args := splitCommand(line)
-		s := &Session{Dir: work, Env: func(n string) string { return env[n] }, Stdin: in, Stdout: &stdout, Stderr: &stderr}
+		s := &Session{Dir: work, Env: func(n string) string { return env[n] }, IsSet: func(n string) bool { _, ok := env[n]; return ok }, Stdin: in, Stdout: &stdout, Stderr: &stderr}
 		if err := s.command(args); err != nil {
 			if !errors.Is(err, ErrFailed) {
 				fmt.Fprintf(&stderr, "%v\n", err)

@@ -393,7 +393,8 @@ func (s *Symbol) base() int {
 	return 10
 }
 
-// clamp moves an int or hex value into its active range.
+// clamp moves an int or hex value into its active range: to the number of the
+// nearest end, however the menu file spells it (symbol.c, sym_validate_range).
 func (s *Symbol) clamp() {
 	if s.Type != Int && s.Type != Hex {
 		return
@@ -403,10 +404,18 @@ func (s *Symbol) clamp() {
 		return
 	}
 	n := leading(s.cur.str, s.base())
-	if n < s.bound(p.lo, s.base()) {
-		s.cur.str = p.lo.cur.str
-	} else if n > s.bound(p.hi, s.base()) {
-		s.cur.str = p.hi.cur.str
+	switch lo, hi := s.bound(p.lo, s.base()), s.bound(p.hi, s.base()); {
+	case n < lo:
+		n = lo
+	case n > hi:
+		n = hi
+	default:
+		return
+	}
+	if s.Type == Hex {
+		s.cur.str = "0x" + strconv.FormatUint(uint64(n), 16)
+	} else {
+		s.cur.str = strconv.FormatInt(n, 10)
 	}
 }
 

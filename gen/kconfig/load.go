@@ -359,7 +359,9 @@ func (l *loader) choiceItem(it *item, m *Menu, text string) {
 	}
 	l.addPrompt(it, m, "choice", text)
 	m.dep = l.condition(it, "depends")
-	m.Help, _ = it.str("help")
+	if help, ok := it.str("help"); ok {
+		m.Help = dedent(help)
+	}
 	m.Sym.Help = m.Help
 	for _, v := range it.list("default") {
 		if p := l.valued(m, "default", v); p != nil {

@@ -46,7 +46,7 @@ func (l *loader) config(it *item, m *Menu, kind, name string) {
 	l.links(it, m, "imply", propImply)
 	l.ranges(it, m)
 	if help, ok := it.str("help"); ok {
-		m.Help = strings.TrimRight(help, " \t\n")
+		m.Help = dedent(help)
 		if s.Help == "" {
 			s.Help = m.Help
 		}
@@ -67,6 +67,17 @@ func (l *loader) config(it *item, m *Menu, kind, name string) {
 	if l.choice != nil {
 		l.member(m)
 	}
+}
+
+// dedent takes the indentation of the item off its help, as Linux does by that
+// of the first line.
+func dedent(help string) string {
+	lines := strings.Split(strings.TrimRight(help, " \t\n"), "\n")
+	margin := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], " \t"))]
+	for i := range lines {
+		lines[i] = strings.TrimRight(strings.TrimPrefix(lines[i], margin), " \t")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (l *loader) setType(it *item, m *Menu, key string, typ Type) {

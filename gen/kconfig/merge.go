@@ -102,10 +102,18 @@ func (s *Session) Merge(files []string, opt MergeOptions) error {
 		return replaceFile(s.path(name), m.text())
 	}
 	ms := t.ParseConfig("merged fragments", m.text())
+	// Point at the fragment instead of the merged text.
+	at := func(p *Pos) {
+		if p.Line > 0 && p.Line <= len(m.order) {
+			*p = m.from[m.order[p.Line-1]]
+		}
+	}
 	for i := range ms {
-		// Point at the fragment instead of the merged text.
-		if n := ms[i].Pos.Line; n > 0 && n <= len(m.order) {
-			ms[i].Pos = m.from[m.order[n-1]]
+		at(&ms[i].Pos)
+	}
+	for _, s := range t.ordered {
+		if s.hasUser {
+			at(&s.userPos)
 		}
 	}
 	s.print(ms)

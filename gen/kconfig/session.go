@@ -20,6 +20,7 @@ type Session struct {
 	Dir    string // directory relative paths count from; "" is the current one
 	Root   string // menu file or its directory, relative to Dir; "" is Kconfig.toml
 	Env    Env
+	IsSet  func(name string) bool // whether a variable is set, if only to nothing; nil: what is empty is not
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
@@ -108,8 +109,7 @@ func (s *Session) LoadConfigured() (*Tree, error) {
 	return t, err
 }
 
-// finish reports unmet dependencies and overruled user values. With
-// KCONFIG_WERROR unmet dependencies fail.
+// settle reports unmet dependencies. With KCONFIG_WERROR they fail.
 func (s *Session) settle(t *Tree) error {
 	ms := t.UnmetDependencies()
 	s.print(ms)
@@ -123,11 +123,8 @@ func (s *Session) warnChanged(t *Tree) {
 	if !on(s.env("KCONFIG_WARN_CHANGED_INPUT")) {
 		return
 	}
-	if list := t.Overruled(); len(list) > 0 {
-		fmt.Fprintf(s.Stderr, "warning: user values changed by dependencies, selects or ranges:\n")
-		for _, c := range list {
-			fmt.Fprintf(s.Stderr, "\t%s\n", c)
-		}
+	if m, any := t.overruledMessage(); any {
+		s.print(Messages{m})
 	}
 }
 
@@ -355,21 +352,22 @@ func (s *Session) seed() uint32 {
 	return uint32((at.Unix() + 1) * (int64(at.Nanosecond())/1000 + 1))
 }
 
-// preset reads the file KCONFIG_ALLCONFIG names; for "1" or "" (set but
-// empty cannot be told from unset here) the target's own file or all.config.
+// preset reads the file KCONFIG_ALLCONFIG names; for "1", or set to nothing,
+// the target's own file or all.config.
 func (s *Session) preset(t *Tree, own string) error {
 	name := s.env("KCONFIG_ALLCONFIG")
 	switch name {
-	case "":
-		return nil
-	case "1":
+	case "", "1":
+		if name == "" && (s.IsSet == nil || !s.IsSet("KCONFIG_ALLCONFIG")) {
+			return nil
+		}
 		for _, f := range []string{own, "all.config"} {
 			err := s.read(t, f)
 			if !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
-		return fmt.Errorf("KCONFIG_ALLCONFIG=1, but there is neither %s nor all.config", own)
+		return fmt.Errorf("KCONFIG_ALLCONFIG=%s, but there is neither %s nor all.config", name, own)
 	}
 	if err := s.read(t, name); err != nil && !errors.Is(err, ErrFailed) {
 		return fmt.Errorf("cannot read the seed configuration %s (KCONFIG_ALLCONFIG): %w", name, err)

@@ -163,15 +163,37 @@ func (t *Tree) UnmetDependencies() Messages {
 // Overruled lists user values that dependencies, selects or ranges changed.
 func (t *Tree) Overruled() []Change {
 	var list []Change
+	for _, s := range t.overruled() {
+		want, _ := s.UserValue()
+		list = append(list, Change{s.Name, want, s.String()})
+	}
+	return list
+}
+
+func (t *Tree) overruled() []*Symbol {
+	var list []*Symbol
 	for _, s := range t.ordered {
 		if !s.hasUser || s.asUser() {
 			continue
 		}
-		want, _ := s.UserValue()
-		got := s.String()
-		if want != got {
-			list = append(list, Change{s.Name, want, got})
+		if want, _ := s.UserValue(); want != s.String() {
+			list = append(list, s)
 		}
 	}
 	return list
+}
+
+// overruledMessage tells each of them with the line that asked for it and with
+// what stood against it.
+func (t *Tree) overruledMessage() (m Message, any bool) {
+	m = Message{Severity: Warning, Text: "user values changed by dependencies, selects or ranges:"}
+	for _, s := range t.overruled() {
+		want, _ := s.UserValue()
+		why := s.Refusal(want)
+		if why == "" {
+			why = s.because()
+		}
+		m.Notes = append(m.Notes, Note{s.userPos, fmt.Sprintf("%s: %s", Change{s.Name, want, s.String()}, why)})
+	}
+	return m, len(m.Notes) > 0
 }
