@@ -15,15 +15,15 @@ import (
 // show covers the menu with a text to read.
 func (m *Model) show(title, text string) {
 	m.screen, m.title, m.jumps, m.status, m.escaped = onText, title, nil, "", false
-	m.text = viewport.New()
+	m.text, m.whole = viewport.New(), text
 	m.fit()
-	m.text.SetContent(lipgloss.Wrap(text, max(20, m.width-6), " "))
 }
 
 // fit gives the text screen the size of the window.
 func (m *Model) fit() {
-	m.text.SetWidth(max(20, m.width-6))
+	m.text.SetWidth(max(20, m.width-2))
 	m.text.SetHeight(max(3, m.height-7))
+	m.text.SetContent(lipgloss.Wrap(m.whole, max(20, m.width-2), " "))
 	m.clamp()
 }
 
@@ -105,9 +105,9 @@ func (m *Model) search(text string) {
 			b.WriteByte('\n')
 		}
 		for _, at := range s.Menus {
-			if at.Text() != "" && len(jumps) < 9 {
+			if at.Text() != "" {
+				fmt.Fprintf(&b, "(%d) ", len(jumps)%9+1)
 				jumps = append(jumps, at)
-				fmt.Fprintf(&b, "(%d) ", len(jumps))
 				break
 			}
 		}
@@ -139,13 +139,60 @@ func (m *Model) textKey(k tea.KeyPressMsg) tea.Cmd {
 		m.text.GotoBottom()
 	}
 	m.escaped = false
-	if len(name) == 1 && name[0] >= '1' && int(name[0]-'1') < len(m.jumps) {
-		m.jump(m.jumps[name[0]-'1'])
+	if target := m.jumpOf(name); target != nil {
+		m.results = &results{m.title, m.whole, m.jumps, m.text.YOffset(), append([]frame(nil), m.path...), 0}
+		m.jump(target)
+		m.results.depth = len(m.path)
 		return nil
 	}
 	var cmd tea.Cmd
 	m.text, cmd = m.text.Update(k)
 	return cmd
+}
+
+var jumpLine = regexp.MustCompile(`^\(([1-9])\) Symbol: `)
+
+// jumpOf is the target of a digit: with more than nine results a digit stands
+// for the one that is on the screen, or if none is, for the first.
+func (m *Model) jumpOf(digit string) *kconfig.Menu {
+	var first *kconfig.Menu
+	i := 0
+	for n, line := range strings.Split(m.text.GetContent(), "\n") {
+		is := jumpLine.FindStringSubmatch(line)
+		if is == nil || i >= len(m.jumps) {
+			continue
+		}
+		target := m.jumps[i]
+		i++
+		if is[1] != digit {
+			continue
+		}
+		if n >= m.text.YOffset() && n < m.text.YOffset()+m.text.Height() {
+			return target
+		}
+		if first == nil {
+			first = target
+		}
+	}
+	return first
+}
+
+// results are search results that a digit jumped away from.
+type results struct {
+	title, text string
+	jumps       []*kconfig.Menu
+	offset      int
+	path        []frame // where the search was started
+	depth       int     // of the menu that was jumped to: leaving it comes back here
+}
+
+// back shows the results again.
+func (m *Model) back() {
+	r := m.results
+	m.results, m.path = nil, r.path
+	m.show(r.title, r.text)
+	m.jumps = r.jumps
+	m.text.SetYOffset(r.offset)
 }
 
 // inputKey handles a key on an input screen.

@@ -56,12 +56,14 @@ type Model struct {
 	status  string
 	result  Result
 
-	title  string // of the text or input screen
-	text   viewport.Model
-	jumps  []*kconfig.Menu // targets of the digits in search results
-	input  textinput.Model
-	accept func(m *Model, value string) // what Enter does on the input screen
-	yes    bool                         // cursor of the confirm screen
+	title   string // of the text or input screen
+	text    viewport.Model
+	whole   string          // the text before it was wrapped
+	jumps   []*kconfig.Menu // targets of the digits in search results
+	results *results        // to come back to
+	input   textinput.Model
+	accept  func(m *Model, value string) // what Enter does on the input screen
+	yes     bool                         // cursor of the confirm screen
 
 	width, height int
 	dark          bool
@@ -356,8 +358,13 @@ func (m *Model) edit(s *kconfig.Symbol) {
 	})
 }
 
-// leave goes up one menu; from the top it leaves the program.
+// leave goes up one menu, or back to the search that led to it; from the top it
+// leaves the program.
 func (m *Model) leave() tea.Cmd {
+	if m.results != nil && len(m.path) == m.results.depth {
+		m.back()
+		return nil
+	}
 	if len(m.path) > 1 {
 		m.path = m.path[:len(m.path)-1]
 		m.button = 0
