@@ -44,21 +44,6 @@ func TestNumbersForPeople(t *testing.T) {
 	}
 }
 
-func TestRoutesInTheWordsOfIPRoute(t *testing.T) {
-	for _, x := range []struct{ text, want, dev string }{
-		{"default via 10.0.0.1", "default via 10.0.0.1", ""},
-		{"default via fd00::1 dev eth0", "default via fd00::1", "eth0"},
-		{"10.1.0.0/16 via 10.0.0.1 metric 7", "10.1.0.0/16 via 10.0.0.1 metric 7", ""},
-		{"10.1.0.1 dev eth0 src 10.0.0.2", "10.1.0.1/32 src 10.0.0.2", "eth0"},
-		{"blackhole 10.9.0.0/16", "blackhole 10.9.0.0/16", ""},
-	} {
-		e, dev, err := parseRoute(x.text)
-		if err != nil || dev != x.dev || e.String() != x.want {
-			t.Errorf("%s: %q dev %q, %v; want %q dev %q", x.text, e.String(), dev, err, x.want, x.dev)
-		}
-	}
-}
-
 func TestTheLineOfEachKeyIsFound(t *testing.T) {
 	lines := locate(`# a comment = 1
 [[instance]]

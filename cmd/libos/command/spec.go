@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -192,7 +191,7 @@ func family(a wire.Addr) string {
 
 // addRoute reads and adds a route.
 func addRoute(in *core.Instance, r RouteSpec) error {
-	e, dev, err := parseRoute(r.Text)
+	e, dev, err := core.ParseRoute(r.Text)
 	if err != nil {
 		return placed(r.Place, "route %s: %w", r.Text, err)
 	}
@@ -238,78 +237,6 @@ func devices(in *core.Instance) string {
 		return "none"
 	}
 	return strings.Join(list, ", ")
-}
-
-// parseRoute reads a route in the words of ip route.
-func parseRoute(text string) (core.RouteEntry, string, error) {
-	e := core.RouteEntry{Protocol: core.RouteByStatic}
-	f := strings.Fields(text)
-	if len(f) == 0 {
-		return e, "", errors.New("it is empty: write `default via 10.0.0.1` or `10.1.0.0/16 dev eth0`")
-	}
-	switch f[0] {
-	case "blackhole":
-		e.Type, f = core.RouteBlackhole, f[1:]
-	case "unreachable":
-		e.Type, f = core.RouteUnreachable, f[1:]
-	case "prohibit":
-		e.Type, f = core.RouteProhibit, f[1:]
-	}
-	if len(f) == 0 {
-		return e, "", errors.New("the destination is missing")
-	}
-	to, f := f[0], f[1:]
-	dev := ""
-	for len(f) > 0 {
-		if len(f) == 1 {
-			return e, "", fmt.Errorf("%s has no value", f[0])
-		}
-		var err error
-		switch value := f[1]; f[0] {
-		case "via":
-			e.Gateway, err = wire.ParseAddr(value)
-		case "src":
-			e.Source, err = wire.ParseAddr(value)
-		case "dev":
-			dev = value
-		case "metric", "mtu":
-			var n uint64
-			if n, err = strconv.ParseUint(value, 10, 32); f[0] == "mtu" {
-				e.MTU = int(n)
-			} else {
-				e.Metric = uint32(n)
-			}
-		default:
-			return e, "", fmt.Errorf("unknown word %q: use via, dev, src, metric, mtu", f[0])
-		}
-		if err != nil {
-			return e, "", fmt.Errorf("%s %s: not an address or number", f[0], f[1])
-		}
-		f = f[2:]
-	}
-	if to == "default" {
-		if !e.Gateway.IsUnspecified() && !e.Gateway.Is4() {
-			return e, dev, nil
-		}
-		e.Prefix = wire.Prefix{Addr: wire.FromV4(0)}
-		return e, dev, nil
-	}
-	p, err := wire.ParsePrefix(to)
-	if err != nil {
-		a, err2 := wire.ParseAddr(to)
-		if err2 != nil {
-			return e, "", fmt.Errorf("%s is no prefix: write `default`, an address, or an address with a length", to)
-		}
-		p = wire.Prefix{Addr: a, Bits: 128}
-		if a.Is4() {
-			p.Bits = 32
-		}
-	}
-	if p.Masked() != p {
-		return e, "", fmt.Errorf("%s has bits behind its length: write %v", to, p.Masked())
-	}
-	e.Prefix = p
-	return e, dev, nil
 }
 
 // WaitAddresses waits until no address but link-local ones is tentative any more
