@@ -281,6 +281,8 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	}
 	m.TOS, m.HopLimit = p.TOS, p.HopLimit
 	m.PacketInfo = PacketInfo{Addr: p.Dst, Interface: ifindex}
+	o := e.socket.options
+	m.HasPacketInfo, m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, o.RecvHopLimit
 	m.Arrival = p.Arrival
 	m.OutFlags = 0
 	if whole := p.Len(); n < whole {
@@ -307,16 +309,17 @@ func (e *datagramEndpoint) nextSize() int {
 }
 
 func (e *datagramEndpoint) Shutdown(how int) error {
-	if !e.connected {
-		return syscall.ENOTCONN
-	}
-	_, err := e.control(Op{Kind: OpShutdown, Value: how})
-	if err != nil {
-		return err
+	if e.connected {
+		if _, err := e.control(Op{Kind: OpShutdown, Value: how}); err != nil {
+			return err
+		}
 	}
 	e.shutRead = e.shutRead || how != ShutWrite
 	e.shutWrite = e.shutWrite || how != ShutRead
 	e.socket.Wake(ReadyIn | ReadyOut | ReadyHup)
+	if !e.connected { // it has its effect all the same (net/ipv4/af_inet.c, inet_shutdown)
+		return syscall.ENOTCONN
+	}
 	return nil
 }
 

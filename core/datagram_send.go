@@ -171,6 +171,9 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int) (*Route,
 	}
 	if src.IsUnspecified() {
 		src = wire.Addr{}
+		if o := e.socket.options; o.MulticastSource.Is4() && dst.Addr.Is4() && dst.Addr.IsMulticast() && oif == int(o.MulticastInterface) {
+			src = o.MulticastSource
+		}
 	}
 	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif})
 	if err != nil {
@@ -198,6 +201,9 @@ func (o *SocketOptions) stamp(p *Packet, r *Route, n int) {
 	case PMTUWant:
 	default:
 		p.Flags |= FlagMayFragment
+	}
+	if o.DontFragment && !p.Dst.Is4() {
+		p.Flags |= FlagDontFragment
 	}
 	if n+datagramOverhead <= r.MTU && r.Interface.offloads&OffloadTxChecksum != 0 {
 		p.Flags |= FlagTxChecksum

@@ -38,7 +38,9 @@ type Message struct {
 	Addr    SockAddr // destination of a send, source of a received datagram
 	HasAddr bool
 
-	// Ancillary data: chosen for a send by the Has fields, filled on receive.
+	// Ancillary data, as control messages have it: chosen for a send by the Has
+	// fields. On receive all of it is filled, and the Has fields tell what was
+	// asked for by socket options.
 	PacketInfo    PacketInfo
 	HasPacketInfo bool
 	TOS           uint8
@@ -57,6 +59,15 @@ func (m *Message) Len() int {
 		n += len(v)
 	}
 	return n
+}
+
+// advance takes the first n bytes off the buffers.
+func (m *Message) advance(n int) {
+	for n >= len(m.Data) && len(m.Vector) > 0 {
+		n -= len(m.Data)
+		m.Data, m.Vector = m.Vector[0], m.Vector[1:]
+	}
+	m.Data = m.Data[n:]
 }
 
 // CopyIn copies the user's bytes into b, which has Len bytes or less.

@@ -2,8 +2,11 @@ package core
 
 import (
 	"encoding/binary"
+	"math"
 	"syscall"
 	"time"
+
+	"github.com/libos-go/libos/core/wire"
 )
 
 // Option levels and names with Linux's numbers.
@@ -28,13 +31,20 @@ const (
 	SoLinger       = 13
 	SoReusePort    = 15
 	SoRcvLowat     = 18
+	SoSndLowat     = 19
 	SoRcvTimeo     = 20
 	SoSndTimeo     = 21
 	SoBindToDevice = 25
+	SoTimestamp    = 29
 	SoAcceptConn   = 30
+	SoSndBufForce  = 32
+	SoRcvBufForce  = 33
+	SoTimestampNS  = 35
 	SoMark         = 36
 	SoProtocol     = 38
 	SoDomain       = 39
+
+	SoBindToIfindex = 62
 
 	IPTOS            = 1
 	IPTTL            = 2
@@ -51,6 +61,10 @@ const (
 	IPAddMembership  = 35
 	IPDropMembership = 36
 
+	// At both levels, with a struct group_req.
+	MCastJoinGroup  = 42
+	MCastLeaveGroup = 45
+
 	IPv6UnicastHops   = 16
 	IPv6MulticastIF   = 17
 	IPv6MulticastHops = 18
@@ -62,9 +76,13 @@ const (
 	IPv6RecvErr       = 25
 	IPv6V6Only        = 26
 	IPv6RecvPktInfo   = 49
+	IPv6PktInfo       = 50
 	IPv6RecvHopLimit  = 51
+	IPv6HopLimit      = 52
+	IPv6DontFrag      = 62
 	IPv6RecvTClass    = 66
 	IPv6TClass        = 67
+	IPv6FreeBind      = 78
 )
 
 // Path MTU discovery modes of IP_MTU_DISCOVER.
@@ -82,10 +100,11 @@ type SocketOptions struct {
 	Linger             time.Duration // -1 off, 0 abort
 	Device             int32         // SO_BINDTODEVICE, interface index
 	MulticastInterface int32
+	MulticastSource    wire.Addr // IP_MULTICAST_IF, if it named an address
 	Mark               uint32
 	Priority           int32
 	ReceiveLowat       int32
-	ReceiveTimeout     time.Duration
+	ReceiveTimeout     time.Duration // 0 none, below 0 at once
 	SendTimeout        time.Duration
 	TOS                uint8
 	HopLimit           uint8 // 0 asks for the default
@@ -100,9 +119,12 @@ type SocketOptions struct {
 	FreeBind           bool
 	MulticastLoop      bool
 	DontRoute          bool
-	RecvPacketInfo     bool
+	DontFragment       bool // IPV6_DONTFRAG
+	RecvPacketInfo     bool // control messages wanted on receive
 	RecvTOS            bool
 	RecvHopLimit       bool
+	RecvTime           bool // SO_TIMESTAMP
+	RecvTimeNS         bool // SO_TIMESTAMPNS
 	ReceiveBufferSet   bool // by the user: no auto-tuning
 	SendBufferSet      bool
 }
@@ -162,16 +184,25 @@ func (s *Socket) Int(level, name int) (int, error) {
 	return int(int32(binary.NativeEndian.Uint32(b[:]))), nil
 }
 
+// intValue is the value of an option that is an int.
 func intValue(b []byte) (int, error) {
-	switch {
-	case len(b) >= 4:
-		return int(int32(binary.NativeEndian.Uint32(b))), nil
-	case len(b) >= 1:
-		return int(b[0]), nil
+	if len(b) < 4 {
+		return 0, syscall.EINVAL
 	}
-	return 0, syscall.EINVAL
+	return int(int32(binary.NativeEndian.Uint32(b))), nil
 }
 
+// byteValue is the value of an option that is an int or one unsigned byte.
+func byteValue(b []byte) (int, error) {
+	if len(b) > 0 && len(b) < 4 {
+		return int(b[0]), nil
+	}
+	return intValue(b)
+}
+
+// timeValue is a struct timeval as SO_RCVTIMEO has it: 0 for no limit, which
+// also one beyond the range is, and below 0 for no waiting at all
+// (net/core/sock.c, sock_set_timeout).
 func timeValue(b []byte) (time.Duration, error) {
 	if len(b) < 16 {
 		return 0, syscall.EINVAL
@@ -179,6 +210,12 @@ func timeValue(b []byte) (time.Duration, error) {
 	sec, usec := int64(binary.NativeEndian.Uint64(b)), int64(binary.NativeEndian.Uint64(b[8:]))
 	if usec < 0 || usec >= 1e6 {
 		return 0, syscall.EDOM
+	}
+	if sec < 0 {
+		return -1, nil
+	}
+	if sec >= math.MaxInt64/int64(time.Second) {
+		return 0, nil
 	}
 	return time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond, nil
 }
@@ -210,6 +247,9 @@ func (s *Socket) coreOption(level, name int, buf []byte) (n int, handled bool, e
 	case SolIP:
 		return s.ipOption(name, buf)
 	case SolIPv6:
+		if s.family != afInet6 {
+			return 0, true, syscall.ENOPROTOOPT
+		}
 		return s.ipv6Option(name, buf)
 	}
 	return 0, false, nil

@@ -10,7 +10,13 @@ import (
 func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 	o := s.own()
 	switch name {
-	case IPAddMembership, IPDropMembership:
+	case IPAddMembership, IPDropMembership, MCastJoinGroup, MCastLeaveGroup:
+		if s.typ == SockStream {
+			return true, syscall.EPROTO
+		}
+		if name == MCastJoinGroup || name == MCastLeaveGroup {
+			return true, s.groupRequest(b, afInet, name == MCastJoinGroup)
+		}
 		if len(b) < 8 {
 			return true, syscall.EINVAL
 		}
@@ -22,39 +28,25 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 		}
 		return true, s.membership(group, local, ifindex, name == IPAddMembership)
 	case IPMulticastIF:
-		var ifindex int
-		switch {
-		case len(b) >= 12:
-			ifindex = int(int32(binary.NativeEndian.Uint32(b[8:])))
-		case len(b) >= 4:
-			a, _ := wire.AddrFromSlice(b[:4])
-			if !a.IsUnspecified() {
-				ifc := s.instance.interfaceWith(a)
-				if ifc == nil {
-					return true, syscall.EADDRNOTAVAIL
-				}
-				ifindex = ifc.index
-			}
-		default:
-			return true, syscall.EINVAL
-		}
-		o.MulticastInterface = int32(ifindex)
-		return true, nil
+		return true, s.setMulticastInterface(b)
 	}
-	v, err := intValue(b)
+	v, err := byteValue(b)
 	if err != nil {
 		return true, err
 	}
 	switch name {
 	case IPTOS:
 		o.TOS = uint8(v)
+		if s.typ == SockStream { // the ECN bits are TCP's own (__ip_sock_set_tos)
+			o.TOS &^= 3
+		}
 	case IPTTL:
 		if v != -1 && (v < 1 || v > 255) {
 			return true, syscall.EINVAL
 		}
 		o.HopLimit = uint8(max(v, 0))
 	case IPMulticastTTL:
-		if v < -1 || v > 255 {
+		if s.typ == SockStream || v < -1 || v > 255 {
 			return true, syscall.EINVAL
 		}
 		if v == -1 {
@@ -82,6 +74,40 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 	return true, nil
 }
 
+// setMulticastInterface is IP_MULTICAST_IF with an in_addr, an ip_mreq or an
+// ip_mreqn (net/ipv4/ip_sockglue.c).
+func (s *Socket) setMulticastInterface(b []byte) error {
+	if s.typ == SockStream || len(b) < 4 {
+		return syscall.EINVAL
+	}
+	at, ifindex := b[:4], 0
+	if len(b) >= 8 {
+		at = b[4:8]
+	}
+	if len(b) >= 12 {
+		ifindex = int(int32(binary.NativeEndian.Uint32(b[8:])))
+	}
+	a, _ := wire.AddrFromSlice(at)
+	var ifc *Interface
+	switch {
+	case ifindex != 0:
+		ifc = s.instance.InterfaceByIndex(ifindex)
+	case !a.IsUnspecified():
+		ifc = s.instance.interfaceWith(a)
+	default:
+		s.options.MulticastInterface, s.options.MulticastSource = 0, wire.Addr{}
+		return nil
+	}
+	if ifc == nil {
+		return syscall.EADDRNOTAVAIL
+	}
+	if d := s.options.Device; d != 0 && int(d) != ifc.index {
+		return syscall.EINVAL
+	}
+	s.options.MulticastInterface, s.options.MulticastSource = int32(ifc.index), a
+	return nil
+}
+
 // interfaceWith is the interface that has address a.
 func (in *Instance) interfaceWith(a wire.Addr) *Interface {
 	for _, ifc := range in.interfaces {
@@ -92,12 +118,35 @@ func (in *Instance) interfaceWith(a wire.Addr) *Interface {
 	return nil
 }
 
-func (s *Socket) pathMTU() (int, error) {
+// defaultHops is the TTL or hop limit of packets on which the socket has no say.
+func (s *Socket) defaultHops(family int, ifc *Interface) int {
+	if i := s.instance.networkFamily(family); i >= 0 {
+		if n, ok := s.instance.networks[i].(interface{ DefaultHops(*Interface) int }); ok {
+			return n.DefaultHops(ifc)
+		}
+	}
+	return 64 // RFC 1700's default
+}
+
+// leavesBy is the interface of a connected socket's packets, nil if it has no
+// peer.
+func (s *Socket) leavesBy() *Interface {
+	if r, err := s.pathRoute(); err == nil {
+		return r.Interface
+	}
+	return nil
+}
+
+func (s *Socket) pathRoute() (*Route, error) {
 	peer, ok := s.endpoint.Peer()
 	if !ok {
-		return 0, syscall.ENOTCONN
+		return nil, syscall.ENOTCONN
 	}
-	r, err := s.instance.Route(RouteQuery{Dst: peer.Addr, Src: s.endpoint.Local().Addr, Interface: s.outInterface(peer)})
+	return s.instance.Route(RouteQuery{Dst: peer.Addr, Src: s.endpoint.Local().Addr, Interface: s.outInterface(peer)})
+}
+
+func (s *Socket) pathMTU() (int, error) {
+	r, err := s.pathRoute()
 	if err != nil {
 		return 0, err
 	}
@@ -112,10 +161,15 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 	case IPTOS:
 		v = int(o.TOS)
 	case IPTTL:
-		v = int(o.HopLimit)
-		if v == 0 {
-			v = 64
+		if v = int(o.HopLimit); v == 0 {
+			v = s.defaultHops(afInet, nil)
 		}
+	case IPMulticastIF:
+		var b [4]byte
+		if a := o.MulticastSource; a.Is4() { // in_addr, also where an index was given
+			b = a.As4()
+		}
+		return copy(buf, b[:]), true, nil
 	case IPMulticastTTL:
 		v = int(o.MulticastHops)
 	case IPMulticastLoop:

@@ -9,12 +9,26 @@ import (
 
 func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 	o := s.own()
-	if name == IPv6JoinGroup || name == IPv6LeaveGroup {
+	switch name {
+	case IPv6JoinGroup, IPv6LeaveGroup, MCastJoinGroup, MCastLeaveGroup:
+		if s.typ == SockStream {
+			return true, syscall.EPROTO
+		}
+		if name == MCastJoinGroup || name == MCastLeaveGroup {
+			return true, s.groupRequest(b, afInet6, name == MCastJoinGroup)
+		}
 		if len(b) < 20 {
 			return true, syscall.EINVAL
 		}
 		group, _ := wire.AddrFromSlice(b[:16])
+		if group.Is4() {
+			return true, syscall.EINVAL
+		}
 		return true, s.membership(group, wire.Addr{}, int(int32(binary.NativeEndian.Uint32(b[16:]))), name == IPv6JoinGroup)
+	case IPv6MulticastHops, IPv6MulticastIF:
+		if s.typ == SockStream {
+			return true, syscall.ENOPROTOOPT
+		}
 	}
 	v, err := intValue(b)
 	if err != nil {
@@ -43,8 +57,14 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 		if v != 0 && s.instance.InterfaceByIndex(v) == nil {
 			return true, syscall.ENODEV
 		}
+		if d := o.Device; v != 0 && d != 0 && int(d) != v {
+			return true, syscall.EINVAL
+		}
 		o.MulticastInterface = int32(v)
 	case IPv6MulticastLoop:
+		if v&^1 != 0 {
+			return true, syscall.EINVAL
+		}
 		o.MulticastLoop = v != 0
 	case IPv6MTUDiscover:
 		if v < PMTUDont || v > 5 {
@@ -56,6 +76,13 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 			return true, syscall.EINVAL
 		}
 		o.TOS = uint8(max(v, 0))
+		if s.typ == SockStream { // the ECN bits are TCP's own
+			o.TOS &^= 3
+		}
+	case IPv6DontFrag:
+		o.DontFragment = v != 0
+	case IPv6FreeBind:
+		o.FreeBind = v != 0
 	case IPv6RecvPktInfo:
 		o.RecvPacketInfo = v != 0
 	case IPv6RecvTClass:
@@ -76,9 +103,8 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 	case IPv6V6Only:
 		v = bit(o.V6Only)
 	case IPv6UnicastHops:
-		v = int(o.HopLimit)
-		if v == 0 {
-			v = 64
+		if v = int(o.HopLimit); v == 0 {
+			v = s.defaultHops(afInet6, s.leavesBy())
 		}
 	case IPv6MulticastHops:
 		v = int(o.MulticastHops)
@@ -90,6 +116,10 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 		v = int(o.PMTUDiscover)
 	case IPv6TClass:
 		v = int(o.TOS)
+	case IPv6DontFrag:
+		v = bit(o.DontFragment)
+	case IPv6FreeBind:
+		v = bit(o.FreeBind)
 	case IPv6RecvPktInfo:
 		v = bit(o.RecvPacketInfo)
 	case IPv6RecvTClass:

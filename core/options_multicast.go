@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -23,7 +24,7 @@ func (s *Socket) membership(group, local wire.Addr, ifindex int, join bool) erro
 		if ifc = in.interfaceWith(local); ifc == nil {
 			return syscall.ENODEV
 		}
-	default:
+	case join:
 		r, err := in.Route(RouteQuery{Dst: group})
 		if err != nil {
 			return syscall.ENODEV
@@ -31,30 +32,50 @@ func (s *Socket) membership(group, local wire.Addr, ifindex int, join bool) erro
 		ifc = r.Interface
 	}
 	key := membership{group, ifc}
-	for i, m := range in.sockets.groups[s.id] {
-		if m != key {
+	list := in.sockets.groups[s.id]
+	for i, m := range list {
+		if m.group != group || ifc != nil && m.ifc != ifc { // a leave may leave the interface open
 			continue
 		}
 		if join {
 			return syscall.EADDRINUSE
 		}
-		list := in.sockets.groups[s.id]
 		in.sockets.groups[s.id] = append(list[:i:i], list[i+1:]...)
-		ifc.LeaveGroup(group)
+		m.ifc.LeaveGroup(group)
 		return nil
 	}
 	if !join {
 		return syscall.EADDRNOTAVAIL
 	}
-	if len(in.sockets.groups[s.id]) >= maxMemberships {
+	if len(list) >= maxMemberships {
 		return syscall.ENOBUFS
 	}
 	if in.sockets.groups == nil {
 		in.sockets.groups = make(map[SocketID][]membership)
 	}
-	in.sockets.groups[s.id] = append(in.sockets.groups[s.id], key)
+	in.sockets.groups[s.id] = append(list, key)
 	ifc.JoinGroup(group)
 	return nil
+}
+
+// groupRequest is MCAST_JOIN_GROUP or MCAST_LEAVE_GROUP: struct group_req has an
+// interface index and, aligned to 8 bytes, a sockaddr of the level's family.
+func (s *Socket) groupRequest(b []byte, family int, join bool) error {
+	if len(b) < 136 {
+		return syscall.EINVAL
+	}
+	if int(binary.NativeEndian.Uint16(b[8:])) != family {
+		return syscall.EADDRNOTAVAIL
+	}
+	group := b[12:16]
+	if family == afInet6 {
+		group = b[16:32]
+	}
+	a, _ := wire.AddrFromSlice(group)
+	if a.Is4() != (family == afInet) {
+		return syscall.EINVAL
+	}
+	return s.membership(a, wire.Addr{}, int(int32(binary.NativeEndian.Uint32(b))), join)
 }
 
 // maxMemberships bounds the groups of one socket (net.ipv4.igmp_max_memberships).

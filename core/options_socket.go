@@ -2,6 +2,7 @@ package core
 
 import (
 	"encoding/binary"
+	"math"
 	"syscall"
 	"time"
 )
@@ -28,7 +29,7 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 			o.Device = 0
 			return s.bindingChanged(name)
 		}
-		ifc := s.instance.interfaceByName(string(b[:n]))
+		ifc := s.instance.interfaceByName(string(b[:min(n, interfaceNameSize-1)]))
 		if ifc == nil {
 			return syscall.ENODEV
 		}
@@ -66,24 +67,54 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 		o.OOBInline = v != 0
 	case SoDontRoute:
 		o.DontRoute = v != 0
-	case SoSndBuf:
-		o.SendBuffer, o.SendBufferSet = int32(min(max(2*v, minBuffer*2), maxBuffer)), true
+	case SoSndBuf, SoSndBufForce:
+		o.SendBuffer, o.SendBufferSet = bufferSize(v, name == SoSndBufForce, 2*minBuffer), true
 		s.optionChanged()
-	case SoRcvBuf:
-		o.ReceiveBuffer, o.ReceiveBufferSet = int32(min(max(2*v, minBuffer), maxBuffer)), true
+	case SoRcvBuf, SoRcvBufForce:
+		o.ReceiveBuffer, o.ReceiveBufferSet = bufferSize(v, name == SoRcvBufForce, minBuffer), true
 		s.optionChanged()
 	case SoRcvLowat:
-		o.ReceiveLowat = int32(max(1, v))
+		switch {
+		case v < 0:
+			v = math.MaxInt32
+		case v == 0:
+			v = 1
+		}
+		o.ReceiveLowat = int32(v)
+		s.Wake(ReadyIn)
+	case SoBindToIfindex:
+		if v < 0 {
+			return syscall.EINVAL
+		}
+		if v != 0 && s.instance.InterfaceByIndex(v) == nil {
+			return syscall.ENODEV
+		}
+		o.Device = int32(v)
+		return s.bindingChanged(SoBindToDevice)
+	case SoTimestamp, SoTimestampNS: // one replaces the other
+		o.RecvTime, o.RecvTimeNS = v != 0 && name == SoTimestamp, v != 0 && name == SoTimestampNS
 	case SoMark:
 		o.Mark = uint32(v)
 	case SoPriority:
 		o.Priority = int32(v)
-	case SoType, SoError, SoAcceptConn, SoProtocol, SoDomain:
-		return syscall.ENOPROTOOPT
-	default:
+	default: // SO_TYPE, SO_ERROR, SO_DOMAIN … can be read only
 		return syscall.ENOPROTOOPT
 	}
 	return nil
+}
+
+// interfaceNameSize is IFNAMSIZ, with the final zero.
+const interfaceNameSize = 16
+
+// bufferSize is what SO_SNDBUF or SO_RCVBUF make of v bytes: twice as much, for
+// what the core needs beside, of at least least bytes. A negative v is beyond
+// the limit of the plain options and none at all of the forced ones
+// (net/core/sock.c).
+func bufferSize(v int, force bool, least int) int32 {
+	if v < 0 && !force {
+		v = maxBuffer
+	}
+	return int32(min(max(2*v, least), maxBuffer))
 }
 
 // bindingChanged tells an endpoint that wants to know of SO_REUSEADDR,
@@ -121,6 +152,7 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 		if name == SoSndTimeo {
 			d = o.SendTimeout
 		}
+		d = max(d, 0)
 		var b [16]byte
 		binary.NativeEndian.PutUint64(b[:], uint64(d/time.Second))
 		binary.NativeEndian.PutUint64(b[8:], uint64(d%time.Second/time.Microsecond))
@@ -129,6 +161,9 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 		ifc := s.instance.InterfaceByIndex(int(o.Device))
 		if ifc == nil {
 			return 0, true, nil
+		}
+		if len(buf) < interfaceNameSize {
+			return 0, true, syscall.EINVAL
 		}
 		return copy(buf, ifc.name+"\x00"), true, nil
 	case SoError:
@@ -166,6 +201,14 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 		v = int(o.ReceiveBuffer)
 	case SoRcvLowat:
 		v = int(o.ReceiveLowat)
+	case SoSndLowat:
+		v = 1
+	case SoBindToIfindex:
+		v = int(o.Device)
+	case SoTimestamp:
+		v = bit(o.RecvTime)
+	case SoTimestampNS:
+		v = bit(o.RecvTimeNS)
 	case SoMark:
 		v = int(o.Mark)
 	case SoPriority:

@@ -25,20 +25,21 @@ const (
 // Linux documents. They may be called from any goroutine in real time, from
 // tasks in virtual time.
 type Socket struct {
-	instance *Instance
-	endpoint Endpoint
-	options  *SocketOptions // the Domain's defaults until the first change
-	waiters  *waitNode
-	limits   *deadlines
-	id       SocketID
-	family   uint16
-	typ      uint16
-	protocol uint16
-	err      uint16 // SO_ERROR, an errno
-	nonblock bool
-	closed   bool
-	sending  bool // a writer is between Reserve and the end of its call
-	reading  bool
+	instance   *Instance
+	endpoint   Endpoint
+	options    *SocketOptions // the Domain's defaults until the first change
+	waiters    *waitNode
+	limits     *deadlines
+	id         SocketID
+	family     uint16
+	typ        uint16
+	protocol   uint16
+	err        uint16 // SO_ERROR, an errno
+	nonblock   bool
+	closed     bool
+	connecting bool // the outcome of a connect was not told yet
+	sending    bool // a writer is between Reserve and the end of its call
+	reading    bool
 }
 
 // Socket opens a socket. EAFNOSUPPORT, EPROTONOSUPPORT or ESOCKTNOSUPPORT when

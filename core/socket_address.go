@@ -47,7 +47,10 @@ func (s *Socket) checkLocal(a SockAddr) error {
 // localType is checkLocal and tells what a is: RouteMulticast, RouteBroadcast,
 // or RouteLocal for every other address.
 func (s *Socket) localType(a SockAddr) (RouteType, error) {
-	if err := s.checkFamily(a.Addr); err != nil {
+	switch err := s.checkFamily(a.Addr); {
+	case err == syscall.ENETUNREACH: // IPv4 on a socket for IPv6 only
+		return 0, syscall.EINVAL
+	case err != nil:
 		return 0, err
 	}
 	switch {

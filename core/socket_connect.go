@@ -10,8 +10,9 @@ func (s *Socket) Bind(a SockAddr) error {
 }
 
 // Connect connects the socket to a. On a stream it waits until the connection
-// stands or failed; a non-blocking socket gives EINPROGRESS instead, and
-// SO_ERROR when it is writable.
+// stands or failed; a non-blocking socket gives EINPROGRESS instead, EALREADY
+// while that lasts, and then the outcome once: by SO_ERROR or by the next
+// Connect (net/ipv4/af_inet.c, __inet_stream_connect).
 func (s *Socket) Connect(a SockAddr) error {
 	defer s.leave()
 	if err := s.enter(); err != nil {
@@ -20,7 +21,9 @@ func (s *Socket) Connect(a SockAddr) error {
 	if err := s.checkPeer(a); err != nil {
 		return err
 	}
-	var pt patience
+	if s.connecting {
+		return s.connectAgain()
+	}
 	err := s.endpoint.Connect(a)
 	for err == errPending {
 		if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
@@ -30,21 +33,48 @@ func (s *Socket) Connect(a SockAddr) error {
 	if err != syscall.EINPROGRESS {
 		return err
 	}
+	s.connecting = true
+	return s.connected(syscall.EINPROGRESS)
+}
+
+// connectAgain is Connect on a socket whose connect is under way or over.
+func (s *Socket) connectAgain() error {
+	if _, ok := s.endpoint.Peer(); !ok && s.endpoint.Ready()&ReadyHup == 0 {
+		return s.connected(syscall.EALREADY)
+	}
+	return s.outcome()
+}
+
+// connected waits for the end of a connect; unfinished is the error of a call
+// that may not wait so long.
+func (s *Socket) connected(unfinished error) error {
+	var pt patience
 	for {
 		if err := s.wait(ReadyOut|ReadyErr|ReadyHup, 0, &pt); err != nil {
 			if err == syscall.EAGAIN {
-				return syscall.EINPROGRESS
+				return unfinished
 			}
 			return err
 		}
-		r := s.endpoint.Ready()
-		if err := s.takeError(); err != nil {
-			return err
-		}
-		if r&(ReadyOut|ReadyHup|ReadyErr) != 0 {
+		if !s.connecting { // another call was told the outcome
 			return nil
 		}
+		if s.err != 0 || s.endpoint.Ready()&(ReadyOut|ReadyHup|ReadyErr) != 0 {
+			return s.outcome()
+		}
 	}
+}
+
+// outcome tells how a connect ended.
+func (s *Socket) outcome() error {
+	s.connecting = false
+	if err := s.takeError(); err != nil {
+		return err
+	}
+	if _, ok := s.endpoint.Peer(); !ok {
+		return syscall.ECONNABORTED
+	}
+	return nil
 }
 
 // Disconnect dissolves the association with the peer, as connect(2) with
@@ -52,6 +82,7 @@ func (s *Socket) Connect(a SockAddr) error {
 func (s *Socket) Disconnect() error {
 	return s.call(ReadyIn|ReadyOut, func() error {
 		if e, ok := s.endpoint.(interface{ Disconnect() error }); ok {
+			s.connecting = false
 			return e.Disconnect()
 		}
 		return syscall.EOPNOTSUPP

@@ -28,41 +28,85 @@ func (s *Socket) read(b []byte) (n int, from SockAddr, err error) {
 	return n, from, err
 }
 
-// receive is Receive inside an entry.
+// receive is Receive inside an entry. A stream gives what there is as soon as
+// that is SO_RCVLOWAT, or all of m with MSG_WAITALL; its end, an error and the
+// call's limits end it with less.
 func (s *Socket) receive(m *Message) (int, error) {
-	got := 0
 	var pt patience
 	for s.reading {
 		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {
 			return 0, err
 		}
 	}
-	for {
-		if err := s.expired(ReadyIn); err != nil {
-			return got, err
+	if s.typ == SockStream && m.Flags&MsgOOB == 0 {
+		if m.Flags&MsgWaitAll != 0 {
+			return s.receiveStream(m, m.Len(), &pt)
 		}
-		n, err := s.receiveSome(m)
-		if err == nil {
-			got += n
-			if m.Flags&MsgWaitAll == 0 || s.typ != SockStream || n == 0 || m.Flags&MsgPeek != 0 || n >= m.Len() {
-				return got, nil
-			}
-			m.Data = m.Data[n:]
-			continue
-		}
-		if err != syscall.EAGAIN {
-			if got > 0 {
-				return got, nil
-			}
-			return 0, err
-		}
-		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {
-			if got > 0 {
-				return got, nil
-			}
-			return 0, err
+		if low := int(s.options.ReceiveLowat); low > 1 {
+			return s.receiveStream(m, min(low, m.Len()), &pt)
 		}
 	}
+	for {
+		if err := s.expired(ReadyIn); err != nil {
+			return 0, err
+		}
+		n, err := s.receiveSome(m)
+		if err == syscall.EAGAIN {
+			if err = s.wait(ReadyIn, m.Flags, &pt); err == nil {
+				continue
+			}
+			return 0, err
+		}
+		return n, err
+	}
+}
+
+// receiveStream receives at least the first target bytes of m. What ends it
+// after some bytes is told by the next call (net/ipv4/tcp.c,
+// tcp_recvmsg_locked).
+func (s *Socket) receiveStream(m *Message, target int, pt *patience) (got int, err error) {
+	data, vector := m.Data, m.Vector
+	defer func() { m.Data, m.Vector = data, vector }()
+	peek := m.Flags&MsgPeek != 0
+	for {
+		if err = s.expired(ReadyIn); err == nil {
+			var n int
+			n, err = s.receiveSome(m)
+			if err != nil && err != syscall.EAGAIN && got > 0 {
+				s.keepError(err)
+			}
+			if peek && err == nil {
+				got = n
+			} else {
+				got += n
+				m.advance(n)
+			}
+			if err == nil {
+				if n == 0 || got >= target || s.closed || peek && s.complete() {
+					return got, nil
+				}
+				if !peek {
+					continue
+				}
+				err = syscall.EAGAIN
+			}
+		}
+		if err == syscall.EAGAIN {
+			if err = s.wait(ReadyIn, m.Flags, pt); err == nil {
+				continue
+			}
+		}
+		if got > 0 {
+			err = nil
+		}
+		return got, err
+	}
+}
+
+// complete tells whether a peek saw all that a wait could bring before
+// something else is to be told: the end, an error, the urgent byte.
+func (s *Socket) complete() bool {
+	return s.err != 0 || s.endpoint.Ready()&(ReadyRdHup|ReadyHup|ReadyPri) != 0
 }
 
 func (s *Socket) receiveSome(m *Message) (int, error) {

@@ -7,13 +7,27 @@ import (
 // bulkCopy is the size from which user bytes are copied outside the lock.
 const bulkCopy = 4096
 
-// Send sends m as sendmsg(2) does and returns the bytes taken.
+// Send sends m as sendmsg(2) does and returns the bytes taken. What stopped a
+// stream in the middle is told by the next call.
 func (s *Socket) Send(m *Message) (int, error) {
 	defer s.leave()
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
-	return s.send(m)
+	n, err := s.send(m)
+	if n > 0 && err != nil {
+		s.keepError(err)
+		err = nil
+	}
+	return n, err
+}
+
+// keepError gives back a pending error that a call took but could not report,
+// because it had moved bytes before.
+func (s *Socket) keepError(err error) {
+	if e, ok := err.(syscall.Errno); ok && !s.closed && s.err == 0 && e != syscall.EPIPE && e != syscall.EAGAIN {
+		s.err = uint16(e)
+	}
 }
 
 // write is Send of b alone, to an address if that is given.
@@ -67,18 +81,30 @@ func (s *Socket) sendStream(m *Message) (sent int, err error) {
 		}
 	}
 	s.sending = true
+	data, vector, flags := m.Data, m.Vector, m.Flags
 	defer func() {
 		s.sending = false
+		m.Data, m.Vector, m.Flags = data, vector, flags
 		s.Wake(ReadyOut)
 	}()
-	data, vector, empty := m.Data, m.Vector, m.Len() == 0
 	m.Vector = nil
-	for i := -1; i < len(vector); i++ {
+	last := len(vector) - 1 // of the pieces that have bytes; -1 is data
+	for last >= 0 && len(vector[last]) == 0 {
+		last--
+	}
+	for i := -1; i <= last; i++ {
 		b := data
 		if i >= 0 {
 			b = vector[i]
 		}
-		for first := true; len(b) > 0 || first && i < 0 && empty; first = false {
+		if len(b) == 0 && i < last {
+			continue
+		}
+		m.Flags = flags
+		if i < last { // the urgent byte is the last of all; segments span pieces
+			m.Flags = flags&^MsgOOB | MsgMore
+		}
+		for {
 			if err := s.expired(ReadyOut); err != nil {
 				return sent, err
 			}
@@ -87,7 +113,7 @@ func (s *Socket) sendStream(m *Message) (sent int, err error) {
 			sent += n
 			b = b[n:]
 			if err == syscall.EAGAIN {
-				err = s.wait(ReadyOut, m.Flags, &pt)
+				err = s.wait(ReadyOut, flags, &pt)
 			}
 			if err != nil {
 				if sent > 0 && err == syscall.EAGAIN {
@@ -121,5 +147,12 @@ func (s *Socket) sendSome(m *Message) (int, error) {
 		n += copy(f.Page.Data[f.Off:f.Off+f.Len], m.Data[n:])
 	}
 	d.enter()
-	return n, bulk.Commit(r, n)
+	err := bulk.Commit(r, n)
+	if err != nil {
+		n = 0
+		if s.closed {
+			err = syscall.EBADF
+		}
+	}
+	return n, err
 }

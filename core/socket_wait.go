@@ -57,6 +57,9 @@ func (s *Socket) wait(mask Ready, flags int, pt *patience) error {
 	if mask&ReadyIn == 0 {
 		limit = s.options.SendTimeout
 	}
+	if limit < 0 {
+		return syscall.EAGAIN
+	}
 	if limit > 0 {
 		if pt.until == 0 {
 			pt.until = d.now.Add(limit)
@@ -132,7 +135,7 @@ func (s *Socket) readyLocked() Ready {
 	}
 	r := s.endpoint.Ready()
 	if s.err != 0 {
-		r |= ReadyErr | ReadyIn | ReadyOut
+		r |= ReadyErr
 	}
 	return r
 }
@@ -150,7 +153,7 @@ func (d *Domain) takeNode() *waitNode {
 // giveNode puts n back. A late wake finds it idle or makes its next user look
 // once more in vain: both are harmless.
 func (d *Domain) giveNode(n *waitNode) {
-	n.next, n.waiter.Task = nil, nil
+	n.next = nil
 	if len(d.free) < 64 {
 		d.free = append(d.free, n)
 	}

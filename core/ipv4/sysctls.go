@@ -142,6 +142,9 @@ func combine(own, all *DeviceSysctls) *settings {
 	return x
 }
 
+// DefaultHops is the TTL of packets whose socket sets none.
+func (s *stack) DefaultHops(*core.Interface) int { return int(s.conf.DefaultTTL) }
+
 // NonlocalBind tells whether sockets may bind to any address.
 func (s *stack) NonlocalBind() bool { return s.conf.NonlocalBind }
 

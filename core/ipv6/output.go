@@ -76,6 +76,15 @@ func (n *network) hopLimit(ifc *core.Interface) uint8 {
 	return uint8(n.conf(ifc).HopLimit)
 }
 
+// DefaultHops is the hop limit of packets whose socket sets none and that leave
+// by ifc; nil if that is not known yet.
+func (n *network) DefaultHops(ifc *core.Interface) int {
+	if ifc == nil {
+		return n.confAll().HopLimit
+	}
+	return int(n.hopLimit(ifc))
+}
+
 // flowLabel is the label of p's flow: the same for all its packets, without
 // telling anything of it (RFC 6437 §3). It is never 0.
 func (n *network) flowLabel(p *core.Packet) uint32 {
