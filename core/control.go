@@ -101,7 +101,7 @@ func (m *Message) ParseControl(b []byte) error {
 		if err := m.control(level, name, b[cmsgHeader:n]); err != nil {
 			return err
 		}
-		b = b[min(int(n)+cmsgAlign-1&^(cmsgAlign-1), len(b)):]
+		b = b[min((int(n)+cmsgAlign-1)&^(cmsgAlign-1), len(b)):]
 	}
 	return nil
 }

@@ -257,9 +257,6 @@ func (e *datagramEndpoint) enqueue(p *Packet) bool {
 }
 
 func (e *datagramEndpoint) Receive(m *Message) (int, error) {
-	if m.Flags&MsgErrQueue != 0 {
-		return 0, syscall.EAGAIN
-	}
 	if m.Flags&MsgOOB != 0 {
 		return 0, syscall.EOPNOTSUPP
 	}

@@ -32,6 +32,9 @@ func (s *Socket) read(b []byte) (n int, from SockAddr, err error) {
 // that is SO_RCVLOWAT, or all of m with MSG_WAITALL; its end, an error and the
 // call's limits end it with less.
 func (s *Socket) receive(m *Message) (int, error) {
+	if m.Flags&MsgErrQueue != 0 { // nobody waits for errors (net/ipv4/ip_sockglue.c, ip_recv_error)
+		return 0, syscall.EAGAIN
+	}
 	var pt patience
 	for s.reading {
 		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {

@@ -372,7 +372,9 @@ func (t *Transport) Error(e *core.ErrorReport) {
 	if e.Errno == 0 {
 		return
 	}
-	if e.Hard && c.state.in(setOpening) { // RFC 1122 §4.2.3.9; RFC 5461
+	// RFC 1122 §4.2.3.9; RFC 5461 §3: as in Linux any error ends an attempt of
+	// ours (net/ipv4/tcp_ipv4.c, tcp_v4_err), one of a peer only if it is hard.
+	if c.state == stateSynSent || e.Hard && c.state.in(setOpening) {
 		c.end(e.Errno)
 		t.settle()
 		return
