@@ -50,6 +50,42 @@ func (c *conn) updateMSS() {
 	c.snd.mss = uint16(min(max(n, 36), 65535))
 }
 
+// blocksToSend tells whether segments carry a SACK option now.
+func (c *conn) blocksToSend() bool {
+	return c.is(flagSACK) && (c.rcv.held != nil || c.rcv.dsack != wire.SACKBlock{})
+}
+
+// putBlocks fills the SACK option: a D-SACK first (RFC 2883 §4), then as many
+// blocks as there is room for.
+func (c *conn) putBlocks(o *wire.TCPOptions) {
+	most := uint8(4)
+	if o.Has&wire.TCPHasTimestamp != 0 {
+		most = 3
+	}
+	if c.rcv.dsack != (wire.SACKBlock{}) {
+		o.SACK[0], o.NumSACK = c.rcv.dsack, 1
+	}
+	if c.rcv.held != nil {
+		c.rcv.held.blocks(o, most)
+	}
+}
+
+// full is the payload of a full segment now: that of the MSS, less what a SACK
+// option beside it takes (RFC 6691 §2; net/ipv4/tcp_output.c, tcp_current_mss).
+func (c *conn) full() int {
+	n := int(c.snd.mss)
+	if !c.blocksToSend() {
+		return n
+	}
+	var o wire.TCPOptions
+	if c.is(flagTimestamps) {
+		o.Has = wire.TCPHasTimestamp
+		n += wire.TCPTimestampSize
+	}
+	c.putBlocks(&o)
+	return max(n-o.Size(), 8)
+}
+
 // send transmits n bytes from seq on with flags; false when memory is short or
 // there is no route.
 func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
@@ -84,18 +120,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 			o.TSEcr = 0
 		}
 	}
-	if c.is(flagSACK) && (c.rcv.held != nil || c.rcv.dsack != wire.SACKBlock{}) {
-		most := uint8(4)
-		if o.Has&wire.TCPHasTimestamp != 0 {
-			most = 3
-		}
-		if c.rcv.dsack != (wire.SACKBlock{}) { // RFC 2883 §4: once, and first
-			o.SACK[0], o.NumSACK = c.rcv.dsack, 1
-			c.rcv.dsack = wire.SACKBlock{}
-		}
-		if c.rcv.held != nil {
-			c.rcv.held.blocks(&o, most)
-		}
+	if c.blocksToSend() {
+		c.putBlocks(&o)
+		c.rcv.dsack = wire.SACKBlock{} // RFC 2883 §4: once
 	}
 	plain := o.Has == 0 && o.NumSACK == 0
 	if !plain {
@@ -259,7 +286,8 @@ func (c *conn) output() {
 		if unsent <= 0 && !fin {
 			break
 		}
-		n := min(unsent, int(c.snd.mss), room)
+		full := c.full()
+		n := min(unsent, full, room)
 		if n > 0 {
 			usable := c.snd.usable()
 			if usable < n && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
@@ -269,7 +297,7 @@ func (c *conn) output() {
 			if c.pipe()+uint32(n) > c.cong.cwnd && c.pipe() > 0 {
 				break
 			}
-			if n < int(c.snd.mss) && n == unsent && !fin && c.snd.nxt == c.snd.max && c.hold() {
+			if n < full && n == unsent && !fin && c.snd.nxt == c.snd.max && c.hold() {
 				break
 			}
 		}
@@ -288,7 +316,7 @@ func (c *conn) output() {
 		if seq.LT(c.snd.max) {
 			c.t.counters.retransSegs++
 		}
-		if n < int(c.snd.mss) {
+		if n < full {
 			c.snd.small = seq.Add(uint32(n))
 		}
 		sent := uint32(max(n, 0))

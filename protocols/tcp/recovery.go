@@ -154,11 +154,11 @@ func (r *recovery) hole(c *conn) (seq wire.Seq, n uint32) {
 		if r.retransmitted > 0 && c.is(flagSACK) || seq.GEQ(r.point) {
 			return 0, 0
 		}
-		return seq, uint32(max(min(end.Sub(seq), int32(c.snd.mss)), 0))
+		return seq, uint32(max(min(end.Sub(seq), int32(c.full())), 0))
 	}
 	for _, b := range r.blocks {
 		if seq.LT(b.Start) {
-			return seq, min(uint32(b.Start-seq), uint32(c.snd.mss))
+			return seq, min(uint32(b.Start-seq), uint32(c.full()))
 		}
 		seq = wire.MaxSeq(seq, b.End)
 	}

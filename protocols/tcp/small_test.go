@@ -2,6 +2,7 @@ package tcp_test
 
 import (
 	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -87,5 +88,50 @@ func TestAClosedConnectionHasNoAddresses(t *testing.T) {
 	p.check(l.Close())
 	if !asked {
 		t.Error("the client did not end")
+	}
+}
+
+// Data that go out while blocks of the other direction wait to be acknowledged
+// are shorter by the SACK option, so that the segments fit the path.
+func TestSegmentsBesideSACKBlocksFitThePath(t *testing.T) {
+	for _, address := range []string{addrB, addrB6} {
+		p := newPair(t, pipe.Config{Wire: pipe.Wire{Rate: 50_000_000, Loss: 0.02, Delay: 5 * time.Millisecond}})
+		l, err := p.b.Listen("tcp", net.JoinHostPort(address, "80"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const size = 500_000
+		finished := 0
+		both := func(name string, c net.Conn, err error) {
+			if err != nil {
+				p.check(err)
+				return
+			}
+			p.Go(name+" writes", func() {
+				_, err := c.Write(make([]byte, size))
+				p.check(err)
+				p.check(c.(*core.Conn).CloseWrite())
+				finished++
+			})
+			n, err := io.Copy(io.Discard, c)
+			p.check(err)
+			if n != size {
+				t.Errorf("%s got %d bytes of %d", name, n, size)
+			}
+			finished++
+		}
+		p.Go("server", func() {
+			c, err := l.Accept()
+			both("server", c, err)
+			p.check(l.Close())
+		})
+		p.Go("client", func() {
+			c, err := p.a.Dial("tcp", net.JoinHostPort(address, "80"))
+			both("client", c, err)
+		})
+		p.Advance(20 * time.Minute)
+		if finished != 4 {
+			t.Errorf("%s: %d of 4 tasks ended", address, finished)
+		}
 	}
 }

@@ -137,7 +137,7 @@ func (c *conn) probe() { c.send(c.snd.una.Add(^uint32(0)), 0, wire.TCPAck) }
 // into a window that is open but not worth a segment: the override timeout of
 // RFC 9293 §3.8.6.2.1.
 func (c *conn) probeWindow() {
-	n := min(c.snd.usable(), c.snd.unsent(), int(c.snd.mss))
+	n := min(c.snd.usable(), c.snd.unsent(), c.full())
 	if n <= 0 || !c.send(c.snd.nxt, uint32(n), wire.TCPAck) {
 		c.probe()
 		return
