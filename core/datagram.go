@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -20,7 +19,10 @@ type datagramEndpoint struct {
 	local      SockAddr
 	peer       SockAddr
 	queued     int32 // truesize of the queue
+	offset     int32 // bytes read of the oldest message
+	consumed   int32 // bytes read since the protocol was told
 	ready      Ready // the protocol's own
+	connecting bool  // Connect goes on
 	connected  bool
 	shutRead   bool
 	shutWrite  bool
@@ -34,25 +36,25 @@ type acceptQueue struct {
 	most    int
 }
 
-// errPending is what an endpoint returns while another process works on the
-// call: the caller waits, also if the socket is non-blocking, and tries again.
-var errPending = errors.New("the operation is under way")
-
-// control runs op and returns it with its results; errPending while the
-// protocol has not ended it.
+// control runs op and returns it with its results. While the protocol has not
+// ended it, it returns errPending, and again the next time the call is made;
+// while it works for another call, errBusy.
 func (e *datagramEndpoint) control(op Op) (Op, error) {
 	if p := e.pending; p != nil {
-		if !p.Done {
+		switch {
+		case !e.socket.resuming:
+			return op, errBusy
+		case !p.Done:
 			return op, errPending
 		}
-		e.pending = nil
-		if p.Kind == op.Kind && p.Level == op.Level && p.Name == op.Name {
-			return *p, p.Err
-		}
+		e.pending, e.socket.resuming = nil, false
+		e.socket.Wake(ReadyIn | ReadyOut) // those that found it busy
+		return *p, p.Err
 	}
 	o := e.socket.options
 	op.Socket = e.socket.id
 	op.Device = int(o.Device)
+	op.ReceiveBuffer, op.SendBuffer = int(o.ReceiveBuffer), int(o.SendBuffer)
 	if o.ReuseAddr {
 		op.Flags |= OpReuseAddr
 	}
@@ -63,6 +65,8 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 		op.Flags |= OpV6Only
 	}
 	d := e.socket.instance.domain
+	d.lastOp++
+	op.Tag = d.lastOp
 	x := d.takeOp()
 	*x = op
 	e.sep.handler.Control(x)
@@ -93,8 +97,11 @@ func (d *Domain) giveOp(op *Op) {
 
 // completed takes the end of a pending operation.
 func (e *datagramEndpoint) completed(op *Op) {
-	if p := e.pending; p != nil && p.Kind == op.Kind {
-		*p = *op
+	if p := e.pending; p != nil && p.Tag == op.Tag {
+		p.Local, p.Peer, p.Err, p.Done = op.Local, op.Peer, op.Err, true
+		if p.Kind == OpGetOption {
+			p.Data = op.Data
+		}
 	}
 	e.socket.Wake(ReadyIn | ReadyOut)
 }
@@ -174,6 +181,14 @@ func (e *datagramEndpoint) autobind() error {
 }
 
 func (e *datagramEndpoint) Connect(a SockAddr) error {
+	if e.oriented() {
+		switch {
+		case e.connecting:
+			return syscall.EALREADY
+		case e.connected, e.accepts != nil:
+			return syscall.EISCONN
+		}
+	}
 	if err := e.autobind(); err != nil {
 		return err
 	}
@@ -186,6 +201,9 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 		return err
 	}
 	op, err := e.control(Op{Kind: OpConnect, Addr: a, Local: SockAddr{Addr: r.Src, Port: e.local.Port, Scope: e.local.Scope}})
+	if err == syscall.EINPROGRESS {
+		return e.connectGoesOn(op.Local, a)
+	}
 	if err != nil {
 		return err
 	}
@@ -265,12 +283,15 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	}
 	p := e.queue.head
 	if p == nil {
-		if e.shutRead {
+		switch {
+		case e.shutRead || e.ready&ReadyRdHup != 0:
 			return 0, nil
+		case e.oriented() && !e.connected && !e.connecting:
+			return 0, syscall.ENOTCONN
 		}
 		return 0, syscall.EAGAIN
 	}
-	n := m.CopyOut(p)
+	n := m.copyOut(p, int(e.offset))
 	m.Addr, m.HasAddr = SockAddr{Addr: p.Src, Port: p.SrcPort}, true
 	ifindex := p.Ifindex()
 	if !p.Src.Is4() && p.Src.IsLinkLocalUnicast() {
@@ -282,6 +303,10 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	m.HasPacketInfo, m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, o.RecvHopLimit
 	m.Arrival = p.Arrival
 	m.OutFlags = 0
+	if e.keepsRest() {
+		e.consume(m, p, n)
+		return n, nil
+	}
 	if whole := p.Len(); n < whole {
 		m.OutFlags |= MsgTrunc
 		if m.Flags&MsgTrunc != 0 {
@@ -300,7 +325,7 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 // none.
 func (e *datagramEndpoint) nextSize() int {
 	if p := e.queue.head; p != nil {
-		return p.Len()
+		return p.Len() - int(e.offset)
 	}
 	return 0
 }
@@ -330,13 +355,17 @@ func (e *datagramEndpoint) Close() {
 		e.accepts = nil
 	}
 	e.pending = nil // its completion finds no socket
-	_, _ = e.control(Op{Kind: OpClose})
+	op := Op{Kind: OpClose, Value: -1}
+	if l := e.socket.options.Linger; l >= 0 {
+		op.Value = int(l.Milliseconds())
+	}
+	_, _ = e.control(op)
 	e.pending = nil
 }
 
 func (e *datagramEndpoint) Ready() Ready {
 	r := e.ready
-	if !e.shutWrite {
+	if !e.shutWrite && !e.oriented() {
 		r |= ReadyOut
 	}
 	if e.queue.head != nil || e.accepts != nil && len(e.accepts.sockets) > 0 {
@@ -356,7 +385,10 @@ func (e *datagramEndpoint) Local() SockAddr { return e.local }
 func (e *datagramEndpoint) Peer() (SockAddr, bool) { return e.peer, e.connected }
 
 func (e *datagramEndpoint) SetOption(level, name int, value []byte) error {
-	_, err := e.control(Op{Kind: OpSetOption, Level: level, Name: name, Data: value})
+	op, err := e.control(Op{Kind: OpSetOption, Level: level, Name: name, Data: value})
+	if err == nil && op.Local.Port != 0 { // bound by an option
+		e.local, e.route = op.Local, nil
+	}
 	return err
 }
 

@@ -26,7 +26,14 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 		return 0, syscall.EOPNOTSUPP
 	}
 	dst := e.peer
-	if m.HasAddr {
+	if e.oriented() {
+		switch {
+		case e.connecting:
+			return 0, syscall.EAGAIN
+		case !e.connected:
+			return 0, syscall.ENOTCONN
+		}
+	} else if m.HasAddr {
 		if err := e.socket.checkPeer(m.Addr); err != nil {
 			return 0, err
 		}

@@ -34,6 +34,7 @@ type Domain struct {
 	shared  map[any]any
 
 	ops          []*Op      // idle
+	lastOp       uint32     // see Op.Tag
 	messages     []*Message // idle
 	reservations []*Reservation
 

@@ -32,6 +32,7 @@ type inbox struct {
 	bytes int
 	spare []inboxItem
 	calls []func()
+	ended []func() // spare for calls
 }
 
 type inboxItem struct {
@@ -81,7 +82,7 @@ func (b *inbox) drain(d *Domain) {
 	items := b.items
 	b.items, b.spare, b.bytes = b.spare[:0], nil, 0
 	calls := b.calls
-	b.calls = nil
+	b.calls, b.ended = b.ended[:0], nil
 	b.work.Store(false)
 	b.mu.Unlock()
 	for _, f := range calls {
@@ -92,7 +93,8 @@ func (b *inbox) drain(d *Domain) {
 		it.ifc.admit(Frame{it.data, it.meta})
 	}
 	clear(items)
+	clear(calls)
 	b.mu.Lock()
-	b.spare = items[:0]
+	b.spare, b.ended = items[:0], calls[:0]
 	b.mu.Unlock()
 }

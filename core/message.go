@@ -80,10 +80,13 @@ func (m *Message) CopyIn(b []byte) {
 
 // CopyOut copies a datagram into the user's buffers and returns how many bytes
 // fitted.
-func (m *Message) CopyOut(p *Packet) int {
-	n := p.CopyOut(0, m.Data)
+func (m *Message) CopyOut(p *Packet) int { return m.copyOut(p, 0) }
+
+// copyOut is CopyOut from offset off on.
+func (m *Message) copyOut(p *Packet, off int) int {
+	n := p.CopyOut(off, m.Data)
 	for _, v := range m.Vector {
-		n += p.CopyOut(n, v)
+		n += p.CopyOut(off+n, v)
 	}
 	return n
 }

@@ -54,6 +54,7 @@ const (
 	UnreachableTooBig // Info is the MTU
 	UnreachableHopLimit
 	UnreachableReassembly
+	LastUnreachable = UnreachableReassembly
 )
 
 // EventKind says what an Event tells.
@@ -71,6 +72,8 @@ const (
 	EventReceiveDropped                  // Count datagrams for Socket met a full buffer
 	EventNeighbour                       // a neighbour's state changed
 	EventSendDropped                     // Count datagrams of Socket found no memory
+	EventReceived                        // Count bytes of Socket were read: a connection's window may open
+	LastEvent           = EventReceived
 )
 
 // Event is news for network and transport protocols.

@@ -143,7 +143,7 @@ const (
 // SetOption sets a socket option as setsockopt(2) does. value is in the
 // machine's byte order, as in C.
 func (s *Socket) SetOption(level, name int, value []byte) error {
-	return s.call(ReadyIn|ReadyOut, func() error {
+	return s.call(func() error {
 		handled, err := s.setCoreOption(level, name, value)
 		if handled {
 			return err
@@ -162,7 +162,7 @@ func (s *Socket) SetInt(level, name, value int) error {
 // Option reads a socket option as getsockopt(2) does and returns its length.
 func (s *Socket) Option(level, name int, buf []byte) (int, error) {
 	n := 0
-	err := s.call(ReadyIn|ReadyOut, func() error {
+	err := s.call(func() error {
 		var handled bool
 		var err error
 		n, handled, err = s.coreOption(level, name, buf)

@@ -102,6 +102,11 @@ const (
 	FlagTxChecksum  // out: the way out completes ChecksumPartial and cuts nothing
 )
 
+// PublicFlags are the flags that a protocol behind the narrow contract sees and
+// sets.
+const PublicFlags = FlagDontFragment | FlagForwarded | FlagReassembled | FlagLoopback | FlagRouterAlert | FlagOwnAddress |
+	FlagMayFragment | FlagNoLoop | FlagTxChecksum
+
 // NewPacket returns a packet with an empty linear part that has headroom bytes
 // before and at least room bytes after it, charged to in; nil when memory is
 // short (the caller reports ENOBUFS or counts a drop).
@@ -152,6 +157,16 @@ func (p *Packet) Ifindex() int {
 
 // SetIfindex sets the interface of a packet in another process by its index.
 func (p *Packet) SetIfindex(i int) { p.foreign = int32(i) }
+
+// WantedIfindex is the index of the interface that an outgoing packet must leave
+// by, 0 if any will do: what is left of its route when the packet crosses to
+// another process.
+func (p *Packet) WantedIfindex() int {
+	if p.Route != nil {
+		return int(p.Route.oif)
+	}
+	return p.Ifindex()
+}
 
 // Free ends the packet and drops its references.
 func (p *Packet) Free() {
@@ -283,6 +298,29 @@ func (p *Packet) AppendFrag(page *allocator.Page, off, n int) bool {
 	p.frags[p.nfrags] = Frag{page, uint32(off), uint32(n)}
 	p.nfrags++
 	p.fragLen += int32(n)
+	return true
+}
+
+// Append adds a copy of b at the end, in the linear part if it has room and in
+// pages of its own otherwise. It fails when memory is short or the packet full.
+func (p *Packet) Append(b []byte) bool {
+	if p.nfrags == 0 && p.Tailroom() >= len(b) && p.page.Refs() == 1 {
+		copy(p.Put(len(b)), b)
+		return true
+	}
+	for len(b) > 0 {
+		page := p.domain.pool.Page(allocator.ClassFor(len(b)), p.account)
+		if page == nil {
+			return false
+		}
+		n := copy(page.Data, b)
+		ok := p.AppendFrag(page, 0, n)
+		page.Unref(p.account)
+		if !ok {
+			return false
+		}
+		b = b[n:]
+	}
 	return true
 }
 

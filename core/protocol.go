@@ -156,7 +156,9 @@ type Env interface {
 	// Unreachable answers a packet with an ICMP error; it borrows p.
 	Unreachable(p *Packet, why Unreachable)
 	// Notify sets the protocol's own readiness of a socket and, if err is not
-	// 0, its pending error (SO_ERROR), and wakes who waits.
+	// 0, its pending error (SO_ERROR), and wakes who waits. ReadyOut on a socket
+	// whose connect goes on tells that it is connected, ReadyRdHup that what was
+	// delivered is all there will be. Datagram sockets are always ready to send.
 	Notify(s SocketID, r Ready, err syscall.Errno)
 	// Route asks how dst is reached.
 	Route(q RouteQuery) (RouteInfo, error)
@@ -210,17 +212,18 @@ type OpKind uint8
 const (
 	OpOpen OpKind = iota
 	OpBind
-	OpConnect  // Addr's family unspecified: dissolve the association
-	OpListen   // Value is the backlog
-	OpShutdown // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
-	OpClose
-	OpSetOption // Level, Name, Data; Flags and Device changed for SO_REUSEADDR, SO_REUSEPORT and SO_BINDTODEVICE
+	OpConnect   // ends with EINPROGRESS if Notify will tell; OpDissolve: end the association
+	OpListen    // Value is the backlog
+	OpShutdown  // Value is SHUT_RD, SHUT_WR or SHUT_RDWR
+	OpClose     // Value is SO_LINGER's time in milliseconds, -1 if it is off
+	OpSetOption // Level, Name, Data; Local in the result if it bound the socket; Flags and Device changed for SO_REUSEADDR, SO_REUSEPORT and SO_BINDTODEVICE
 	OpGetOption // Level, Name, Data is the buffer's size in and the value out
 )
 
 // Op is one socket operation of the narrow contract.
 type Op struct {
 	Kind   OpKind
+	Tag    uint32 // the core's name for it: a completion carries the same
 	Socket SocketID
 	Family int
 	Type   int
@@ -229,14 +232,17 @@ type Op struct {
 	Device int       // bound interface, 0 for any
 	Ports  PortRange // Bind: where to choose a port from
 	Value  int
-	Level  int
-	Name   int
-	Data   []byte
+	// SO_RCVBUF and SO_SNDBUF, in bytes.
+	ReceiveBuffer, SendBuffer int
+
+	Level int
+	Name  int
+	Data  []byte
 
 	// results
 	Local SockAddr
 	Peer  SockAddr
-	Err   error
+	Err   error // nil or a syscall.Errno: nothing else crosses to another process
 	Done  bool
 }
 

@@ -80,9 +80,30 @@ func (s *separable) Log() *slog.Logger                    { return s.in.domain.h
 func (s *separable) NewPacket(headroom, room int) *Packet { return s.in.NewPacket(headroom, room) }
 func (s *separable) Sysctls() any                         { return s.in.sysctls.blocks[s.table] }
 
+// Post is for what stands in the place of a handler that is elsewhere: f runs
+// soon as an entry of the Domain.
+func (s *separable) Post(f func()) { s.in.domain.Post(f) }
+
+// adopt gives a packet that was made from bytes its interface; false if that is
+// gone.
+func (s *separable) adopt(p *Packet) bool {
+	if p.Interface == nil && p.foreign != 0 {
+		p.Interface = s.in.InterfaceByIndex(int(p.foreign))
+		return p.Interface != nil
+	}
+	return true
+}
+
 func (s *separable) Output(batch []*Packet) error {
 	var first error
 	for _, p := range batch {
+		if !s.adopt(p) {
+			p.Free()
+			if first == nil {
+				first = syscall.ENODEV
+			}
+			continue
+		}
 		if err := s.in.Output(p); err != nil && first == nil {
 			first = err
 		}
@@ -127,7 +148,7 @@ func (s *separable) endpoint(id SocketID) *datagramEndpoint {
 }
 
 func (s *separable) Unreachable(p *Packet, why Unreachable) {
-	if i := s.in.networkOf(p.Dst); i >= 0 {
+	if i := s.in.networkOf(p.Dst); i >= 0 && s.adopt(p) {
 		s.in.networks[i].Unreachable(p, why)
 	}
 }
@@ -138,6 +159,9 @@ func (s *separable) Notify(id SocketID, r Ready, err syscall.Errno) {
 		return
 	}
 	e.ready = r
+	if e.connecting && (err != 0 || r&ReadyOut != 0) {
+		e.connecting, e.connected = false, err == 0
+	}
 	if err == syscall.EMSGSIZE && e.socket.options.PMTUDiscover == PMTUDont {
 		err = 0 // such a sender does not discover the path MTU and has its packets fragmented
 	}
@@ -185,7 +209,7 @@ func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 	if child == nil {
 		return 0
 	}
-	e := &datagramEndpoint{socket: child, sep: s, local: local, peer: peer, connected: true}
+	e := &datagramEndpoint{socket: child, sep: s, local: local, peer: peer, connected: true, ready: ReadyOut}
 	child.endpoint = e
 	l.accepts.sockets = append(l.accepts.sockets, child)
 	l.socket.Wake(ReadyIn)

@@ -18,6 +18,7 @@ const (
 	SockDgram     = 2
 	SockRaw       = 3
 	SockSeqPacket = 5
+	SockDCCP      = 6
 )
 
 // Socket is one open socket of an instance. Its methods are the POSIX calls:
@@ -40,6 +41,7 @@ type Socket struct {
 	connecting bool // the outcome of a connect was not told yet
 	sending    bool // a writer is between Reserve and the end of its call
 	reading    bool
+	resuming   bool // a call is made again after its operation ended (see attempt)
 }
 
 // Socket opens a socket. EAFNOSUPPORT, EPROTONOSUPPORT or ESOCKTNOSUPPORT when
@@ -62,7 +64,7 @@ func (in *Instance) Socket(family, typ, protocol int) (*Socket, error) {
 			return s, nil
 		}
 		if err == errPending {
-			if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
+			if err = s.parkOnly(ReadyIn|ReadyOut, 0); err == nil {
 				continue
 			}
 		}
@@ -222,20 +224,12 @@ func (s *Socket) enter() error {
 func (s *Socket) leave() { s.instance.domain.leave() }
 
 // call runs a control operation that may end later.
-func (s *Socket) call(mask Ready, f func() error) error {
+func (s *Socket) call(f func() error) error {
 	defer s.leave()
 	if err := s.enter(); err != nil {
 		return err
 	}
-	for {
-		err := f()
-		if err != errPending {
-			return err
-		}
-		if err := s.waitAlways(mask); err != nil {
-			return err
-		}
-	}
+	return s.attempt(f)
 }
 
 // Shutdown ends one or both directions.
@@ -243,7 +237,7 @@ func (s *Socket) Shutdown(how int) error {
 	if how < ShutRead || how > ShutBoth {
 		return syscall.EINVAL
 	}
-	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Shutdown(how) })
+	return s.call(func() error { return s.endpoint.Shutdown(how) })
 }
 
 // Close closes the socket; every call that waits on it fails with EBADF. With

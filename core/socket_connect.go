@@ -6,7 +6,7 @@ import (
 
 // Bind gives the socket a local address; port 0 chooses one.
 func (s *Socket) Bind(a SockAddr) error {
-	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Bind(a) })
+	return s.call(func() error { return s.endpoint.Bind(a) })
 }
 
 // Connect connects the socket to a. On a stream it waits until the connection
@@ -24,12 +24,7 @@ func (s *Socket) Connect(a SockAddr) error {
 	if s.connecting {
 		return s.connectAgain()
 	}
-	err := s.endpoint.Connect(a)
-	for err == errPending {
-		if err = s.waitAlways(ReadyIn | ReadyOut); err == nil {
-			err = s.endpoint.Connect(a)
-		}
-	}
+	err := s.attempt(func() error { return s.endpoint.Connect(a) })
 	if err != syscall.EINPROGRESS {
 		return err
 	}
@@ -80,7 +75,7 @@ func (s *Socket) outcome() error {
 // Disconnect dissolves the association with the peer, as connect(2) with
 // AF_UNSPEC does. EOPNOTSUPP where the protocol has no such thing.
 func (s *Socket) Disconnect() error {
-	return s.call(ReadyIn|ReadyOut, func() error {
+	return s.call(func() error {
 		if e, ok := s.endpoint.(interface{ Disconnect() error }); ok {
 			s.connecting = false
 			return e.Disconnect()
@@ -91,7 +86,7 @@ func (s *Socket) Disconnect() error {
 
 // Listen makes the socket accept connections.
 func (s *Socket) Listen(backlog int) error {
-	return s.call(ReadyIn|ReadyOut, func() error { return s.endpoint.Listen(backlog) })
+	return s.call(func() error { return s.endpoint.Listen(backlog) })
 }
 
 // Accept takes the oldest connection that waits.

@@ -48,24 +48,25 @@ func (s *Socket) write(b []byte, to *SockAddr) (int, error) {
 
 // send is Send inside an entry.
 func (s *Socket) send(m *Message) (int, error) {
-	if s.typ == SockStream {
+	if _, messages := s.endpoint.(*datagramEndpoint); s.typ == SockStream && !messages {
 		return s.sendStream(m)
 	}
 	var pt patience
+	mine := false
 	for {
 		if err := s.expired(ReadyOut); err != nil {
 			return 0, err
 		}
+		s.resuming = mine
 		n, err := s.endpoint.Send(m)
-		switch err {
-		case errPending:
-			err = s.waitAlways(ReadyIn | ReadyOut)
-		case syscall.EAGAIN:
-			err = s.wait(ReadyOut, m.Flags, &pt)
-		default:
+		err = s.settle(err, &mine)
+		if err == errPending {
+			continue
+		}
+		if err != syscall.EAGAIN {
 			return n, err
 		}
-		if err != nil {
+		if err := s.wait(ReadyOut, m.Flags, &pt); err != nil {
 			return 0, err
 		}
 	}

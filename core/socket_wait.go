@@ -71,13 +71,17 @@ func (s *Socket) wait(mask Ready, flags int, pt *patience) error {
 	return s.park(mask, pt.until)
 }
 
-// waitAlways waits also on a non-blocking socket: for the end of an operation
-// that is only under way to another process.
-func (s *Socket) waitAlways(mask Ready) error { return s.park(mask, 0) }
-
 // park blocks until any of mask may have come or the clock shows until (0:
 // never).
 func (s *Socket) park(mask Ready, until Time) error {
+	if err := s.parkOnly(mask, until); err != nil {
+		return err
+	}
+	return s.expired(mask)
+}
+
+// parkOnly is park without a look at the deadlines.
+func (s *Socket) parkOnly(mask Ready, until Time) error {
 	d := s.instance.domain
 	node := d.takeNode()
 	node.mask, node.next = mask, s.waiters
@@ -99,7 +103,7 @@ func (s *Socket) park(mask Ready, until Time) error {
 	if s.closed {
 		return syscall.EBADF
 	}
-	return s.expired(mask)
+	return nil
 }
 
 func (s *Socket) unwait(node *waitNode) {

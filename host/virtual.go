@@ -149,17 +149,19 @@ func (h *Virtual) enqueue(t *task) {
 // ErrNotTask is what a blocking call gets outside of a task of the host.
 var ErrNotTask = errors.New("host: a blocking call in virtual time from a goroutine that is no task: start it by Virtual.Go, or make the socket non-blocking")
 
-// Park implements core.Host.
+// Park implements core.Host. A call that was woken already goes on wherever it
+// comes from: nothing has to happen before it can.
 func (h *Virtual) Park(w *core.Waiter) error {
-	t := h.current.Load()
-	if t == nil || t.gid != goid.Get() {
-		return ErrNotTask
-	}
 	h.mu.Lock()
 	if w.Woken {
 		w.Woken = false
 		h.mu.Unlock()
 		return nil
+	}
+	t := h.current.Load()
+	if t == nil || t.gid != goid.Get() {
+		h.mu.Unlock()
+		return ErrNotTask
 	}
 	if h.closed {
 		h.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/remote"
 )
 
 // Kinds of messages: the first byte.
@@ -41,55 +42,24 @@ func appendFrame(b []byte, p *core.Packet) []byte {
 
 func header(kind byte, n int) []byte { return binary.AppendUvarint([]byte{kind}, uint64(n)) }
 
-// reader takes values off a message; the first error sticks.
-type reader struct {
-	b   []byte
-	err error
-}
-
-func (r *reader) number(most uint64) int {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > most {
-		r.b, r.err = nil, errMessage
-		return 0
-	}
-	r.b = r.b[n:]
-	return int(v)
-}
-
-func (r *reader) bytes(n int) []byte {
-	if n > len(r.b) {
-		r.b, r.err = nil, errMessage
-		return nil
-	}
-	x := r.b[:n]
-	r.b = r.b[n:]
-	return x
-}
-
 // decode splits a message into its kind, its number and its frames.
 func decode(msg []byte) (kind byte, n int, frames []core.Frame, err error) {
-	r := reader{b: msg}
-	k := r.bytes(1)
-	if r.err != nil {
-		return 0, 0, nil, r.err
-	}
-	kind = k[0]
-	n = r.number(maxFrames)
+	r := remote.NewReader(msg)
+	kind = r.Uint8(255)
+	n = r.Uvarint(maxFrames)
 	switch kind {
 	case msgFrames:
 		for range n {
 			var f core.Frame
-			c := r.bytes(1)
-			if r.err != nil || core.ChecksumState(c[0]) > core.ChecksumPartial {
+			f.Meta.Checksum = core.ChecksumState(r.Uint8(uint8(core.ChecksumPartial)))
+			f.Meta.ChecksumStart = uint16(r.Uvarint(0xffff))
+			f.Meta.ChecksumField = uint16(r.Uvarint(0xffff))
+			f.Meta.SegmentSize = uint16(r.Uvarint(0xffff))
+			f.Data = r.Bytes(r.Uvarint(maxFrame))
+			if m := f.Meta; m.Checksum == core.ChecksumPartial && int(m.ChecksumStart)+int(m.ChecksumField)+2 > len(f.Data) {
 				return 0, 0, nil, errMessage
 			}
-			f.Meta.Checksum = core.ChecksumState(c[0])
-			f.Meta.ChecksumStart = uint16(r.number(0xffff))
-			f.Meta.ChecksumField = uint16(r.number(0xffff))
-			f.Meta.SegmentSize = uint16(r.number(0xffff))
-			f.Data = r.bytes(r.number(maxFrame))
-			if m := f.Meta; m.Checksum == core.ChecksumPartial && int(m.ChecksumStart)+int(m.ChecksumField)+2 > len(f.Data) {
+			if r.Err() != nil {
 				return 0, 0, nil, errMessage
 			}
 			frames = append(frames, f)
@@ -102,7 +72,7 @@ func decode(msg []byte) (kind byte, n int, frames []core.Frame, err error) {
 	default:
 		return 0, 0, nil, errMessage
 	}
-	if r.err != nil || len(r.b) > 0 {
+	if r.End() != nil {
 		return 0, 0, nil, errMessage
 	}
 	return kind, n, frames, nil
@@ -123,17 +93,15 @@ func encodeProperties(p core.Properties) []byte {
 }
 
 func decodeProperties(b []byte) (p core.Properties, err error) {
-	r := reader{b: b}
-	p.Kind = string(r.bytes(r.number(255)))
-	p.Name = string(r.bytes(r.number(255)))
-	if l := r.bytes(1); r.err == nil {
-		p.Link = core.Link(l[0])
-	}
-	copy(p.HWAddr[:], r.bytes(len(p.HWAddr)))
-	p.MTU, p.MaxMTU = r.number(65535), r.number(65535)
-	p.Flags, p.Offloads = core.InterfaceFlags(r.number(1<<32-1)), core.Offloads(r.number(1<<32-1))
-	p.QueueLen = r.number(1 << 20)
-	if r.err != nil || len(r.b) > 0 {
+	r := remote.NewReader(b)
+	p.Kind = string(r.Bytes(r.Uvarint(255)))
+	p.Name = string(r.Bytes(r.Uvarint(255)))
+	p.Link = core.Link(r.Uint8(255))
+	copy(p.HWAddr[:], r.Bytes(len(p.HWAddr)))
+	p.MTU, p.MaxMTU = r.Uvarint(65535), r.Uvarint(65535)
+	p.Flags, p.Offloads = core.InterfaceFlags(r.Uvarint(1<<32-1)), core.Offloads(r.Uvarint(1<<32-1))
+	p.QueueLen = r.Uvarint(1 << 20)
+	if r.End() != nil {
 		return core.Properties{}, errMessage
 	}
 	return p, nil

@@ -28,14 +28,14 @@ const (
 	peer6 = "fd00::2"
 )
 
-func wiring() *core.Wiring {
+func wiring(t testing.TB) *core.Wiring {
 	return &core.Wiring{
 		Name: "udp-test",
 		Networks: []core.NetworkEntry{
 			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
-		Protocols: []core.ProtocolEntry{{Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}},
+		Protocols: []core.ProtocolEntry{entry(t)},
 		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
 	}
 }
@@ -50,7 +50,7 @@ type station struct {
 func alone(t testing.TB) *station {
 	t.Helper()
 	r := coretest.New(t, host.NewVirtual(1))
-	in := r.Instance("a", wiring())
+	in := r.Instance("a", wiring(t))
 	for _, quiet := range []string{"net.ipv6.conf.default.accept_ra=0", "net.ipv6.conf.default.addr_gen_mode=1"} {
 		name, value, _ := strings.Cut(quiet, "=")
 		if err := in.SetSysctl(name, value); err != nil {
@@ -375,7 +375,7 @@ func TestCloseWakesAReader(t *testing.T) {
 // two joins two instances by a pipe.
 func two(t testing.TB, choices ...coretest.Option) (r *coretest.Rig, a, b *core.Instance) {
 	r = coretest.New(t, host.NewVirtual(1), choices...)
-	a, b = r.Instance("a", wiring()), r.Instance("b", wiring())
+	a, b = r.Instance("a", wiring(t)), r.Instance("b", wiring(t))
 	left, right := pipe.New(pipe.Config{Name: "ab"})
 	r.Attach(a, left, "eth0", us+"/24", us6+"/64")
 	r.Attach(b, right, "eth0", peer+"/24", peer6+"/64")

@@ -1,0 +1,268 @@
+package remote
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"syscall"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/sysctl"
+)
+
+// fullMessage is the length past which a batch goes on in another message.
+const fullMessage = 1 << 17
+
+// Near is the handler that the core sees while the true one is at the other end
+// of a Peer. Its methods run inside entries.
+type Near struct {
+	// Failed is told of every breach of the contract: a message that does not
+	// decode, an answer that does not come.
+	Failed func(error)
+
+	env     core.Env
+	table   *sysctl.Table
+	far     Peer
+	message []byte   // being made; the peer copies it
+	answer  []byte   // the same for answers
+	current *core.Op // being carried out by Control
+	ended   core.Op  // for Complete
+	batch   []*core.Packet
+}
+
+// Start makes the near end of a handler whose settings are described by table
+// (nil if it has none), and greets the far end.
+func (n *Near) Start(env core.Env, table *sysctl.Table, far Peer) {
+	n.env, n.table, n.far = env, table, far
+	b := n.begin(KindHello)
+	b = binary.LittleEndian.AppendUint64(b, env.Random())
+	b = binary.LittleEndian.AppendUint64(b, env.Random())
+	if r := n.call(appendSettings(b, table, env.Sysctls())); r.End() != nil {
+		n.fail(errors.New("remote: the far end does not answer the greeting"))
+	}
+}
+
+func (n *Near) begin(k Kind) []byte { return Begin(n.message, k, n.env.Now()) }
+
+func (n *Near) post(b []byte) {
+	n.message = b
+	n.far.Post(Finish(b))
+}
+
+// call returns a reader of the answer's content, one that failed if there is
+// none.
+func (n *Near) call(b []byte) Reader {
+	n.message = b
+	return openAnswer(n.far.Call(Finish(b)))
+}
+
+func openAnswer(answer []byte) Reader {
+	k, _, r, err := Open(answer)
+	if err != nil || k != KindAnswer {
+		r.Fail()
+	}
+	return r
+}
+
+func (n *Near) fail(err error) {
+	if n.Failed != nil {
+		n.Failed(err)
+	}
+}
+
+// Input implements core.Handler.
+func (n *Near) Input(batch []*core.Packet) {
+	b := n.begin(KindInput)
+	for i, p := range batch {
+		b = appendPacket(b, p, true, false)
+		p.Free()
+		if len(b) > fullMessage && i < len(batch)-1 {
+			n.post(b)
+			b = n.begin(KindInput)
+		}
+	}
+	n.post(b)
+}
+
+// Error implements core.Handler.
+func (n *Near) Error(e *core.ErrorReport) { n.post(appendReport(n.begin(KindError), e)) }
+
+// Timer implements core.Handler.
+func (n *Near) Timer(token uint64) {
+	n.post(binary.LittleEndian.AppendUint64(n.begin(KindTimer), token))
+}
+
+// Event implements core.Handler.
+func (n *Near) Event(e *core.Event) { n.post(appendEvent(n.begin(KindEvent), n.table, e)) }
+
+// Control implements core.Handler. The operation may have ended when Control
+// returns, or ends later.
+func (n *Near) Control(op *core.Op) {
+	outer := n.current
+	n.current = op
+	n.post(appendOp(n.begin(KindControl), op))
+	n.current = outer
+}
+
+// Send implements core.Handler.
+func (n *Near) Send(s core.SocketID, batch []*core.Packet) error {
+	var first error
+	b := binary.LittleEndian.AppendUint32(n.begin(KindSend), uint32(s))
+	for i, p := range batch {
+		b = appendPacket(b, p, false, true)
+		p.Free()
+		if len(b) > fullMessage || i == len(batch)-1 {
+			if err := n.errorIn(n.call(b)); err != nil && first == nil {
+				first = err
+			}
+			b = binary.LittleEndian.AppendUint32(n.begin(KindSend), uint32(s))
+		}
+	}
+	return first
+}
+
+// errorIn is the error that an answer brings; EIO if it is none.
+func (n *Near) errorIn(r Reader) error {
+	e := r.Errno()
+	if err := r.End(); err != nil {
+		n.fail(err)
+		return syscall.EIO
+	}
+	return errorOf(e)
+}
+
+// Counters implements core.Handler.
+func (n *Near) Counters() []core.Counters {
+	r := n.call(n.begin(KindCounters))
+	c, err := r.counters()
+	if err != nil {
+		n.fail(err)
+	}
+	return c
+}
+
+// Close implements core.Handler.
+func (n *Near) Close() {
+	if r := n.call(n.begin(KindClose)); r.End() != nil {
+		n.fail(ErrMessage)
+	}
+}
+
+// Handle carries out a message of the far end, which stays the caller's. It
+// returns the answer to a call, nil for what is only told; the answer is valid
+// until the next. It runs inside an entry.
+func (n *Near) Handle(msg []byte) (answer []byte) {
+	k, _, r, err := Open(msg)
+	if err == nil {
+		switch k {
+		case KindOutput, KindRoute, KindSpawn:
+			answer, err = n.asked(k, &r)
+		default:
+			err = n.told(k, &r)
+		}
+	}
+	if err != nil {
+		n.fail(err)
+	}
+	return answer
+}
+
+// asked answers a call.
+func (n *Near) asked(k Kind, r *Reader) ([]byte, error) {
+	var err error
+	b := Begin(n.answer, KindAnswer, n.env.Now())
+	switch k {
+	case KindOutput:
+		var out error
+		if n.batch, err = n.packets(r); err != nil {
+			return nil, err
+		}
+		if len(n.batch) > 0 {
+			out = n.env.Output(n.batch)
+		}
+		b, _ = appendError(b, out)
+	case KindRoute:
+		var q core.RouteQuery
+		if q, err = r.query(); err != nil {
+			return nil, err
+		}
+		i, failed := n.env.Route(q)
+		b, _ = appendError(b, failed)
+		b = appendRoute(b, i)
+	case KindSpawn:
+		listener, local, peer := core.SocketID(r.Uint32()), r.SockAddr(), r.SockAddr()
+		if err = r.End(); err != nil {
+			return nil, err
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(n.env.Spawn(listener, local, peer)))
+	}
+	n.answer = b
+	return Finish(b), nil
+}
+
+// told carries out what needs no answer.
+func (n *Near) told(k Kind, r *Reader) (err error) {
+	switch k {
+	case KindDeliver:
+		s := core.SocketID(r.Uint32())
+		if n.batch, err = n.packets(r); err == nil {
+			n.env.Deliver(s, n.batch)
+		}
+	case KindUnreachable:
+		why := core.Unreachable(r.Uint8(uint8(core.LastUnreachable)))
+		if n.batch, err = n.packets(r); err == nil {
+			for _, p := range n.batch {
+				n.env.Unreachable(p, why)
+				p.Free()
+			}
+		}
+	case KindNotify:
+		s, ready, errno := core.SocketID(r.Uint32()), core.Ready(r.Uint16()), r.Errno()
+		if err = r.End(); err == nil {
+			n.env.Notify(s, ready, errno)
+		}
+	case KindSetTimer:
+		token, at := r.Uint64(), core.Time(r.Uint64())
+		if err = r.End(); err == nil {
+			n.env.SetTimer(token, at)
+		}
+	case KindDone:
+		err = n.done(r)
+	case KindLog:
+		level, text := slog.Level(r.Int()), string(r.Block(maxText))
+		if err = r.End(); err == nil {
+			n.env.Log().Log(context.Background(), level, text)
+		}
+	default:
+		err = ErrMessage
+	}
+	return err
+}
+
+// packets takes the packets of a message into the Near's own slice. What found
+// no memory is lost, as on a link.
+func (n *Near) packets(r *Reader) ([]*core.Packet, error) {
+	batch, _, err := r.packets(n.env, n.batch[:0])
+	return batch, err
+}
+
+// done ends a socket operation: the one that Control is waiting for, or one
+// that was left pending.
+func (n *Near) done(r *Reader) error {
+	if err := r.done(&n.ended); err != nil {
+		return err
+	}
+	if op := n.current; op != nil && op.Tag == n.ended.Tag {
+		op.Local, op.Peer, op.Err, op.Done = n.ended.Local, n.ended.Peer, n.ended.Err, true
+		if op.Kind == core.OpGetOption {
+			op.Data = op.Data[:copy(op.Data, n.ended.Data)]
+		}
+		n.ended = core.Op{}
+		return nil
+	}
+	n.ended.Data = append([]byte(nil), n.ended.Data...)
+	n.env.Complete(&n.ended)
+	n.ended = core.Op{}
+	return nil
+}
