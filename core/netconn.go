@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +12,25 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// Conn is a connected socket as a net.Conn. Several goroutines may use it.
-type Conn struct{ s *Socket }
+// Conn is a connected socket as a net.Conn. Several goroutines may use it. Its
+// addresses stay those of the connection when that is over, as in package net.
+type Conn struct {
+	s           *Socket
+	local, peer SockAddr // when it was made
+	connected   bool
+}
+
+// conn is s with the addresses it has now.
+func (s *Socket) conn() Conn {
+	c := Conn{s: s}
+	s.instance.domain.Do(func() {
+		if !s.closed {
+			c.local = s.endpoint.Local()
+			c.peer, c.connected = s.endpoint.Peer()
+		}
+	})
+	return c
+}
 
 var (
 	_ net.Conn       = (*Conn)(nil)
@@ -32,8 +50,8 @@ func (c *Conn) network() string {
 
 func (c *Conn) fail(op, call string, err error) error {
 	e := &net.OpError{Op: op, Net: c.network(), Source: c.LocalAddr(), Err: wrap(call, err)}
-	if a, err := c.s.PeerAddr(); err == nil {
-		e.Addr = netAddr(int(c.s.typ), c.s.instance, a)
+	if a := c.RemoteAddr(); a != nil {
+		e.Addr = a
 	}
 	return e
 }
@@ -82,13 +100,21 @@ func (c *Conn) shutdown(how int) error {
 }
 
 // LocalAddr implements net.Conn.
-func (c *Conn) LocalAddr() net.Addr { return netAddr(int(c.s.typ), c.s.instance, c.s.LocalAddr()) }
+func (c *Conn) LocalAddr() net.Addr {
+	a := c.s.LocalAddr()
+	if a.Port == 0 {
+		a = c.local
+	}
+	return netAddr(int(c.s.typ), c.s.instance, a)
+}
 
-// RemoteAddr implements net.Conn; nil for a socket that is not connected, and
-// without an address once it is closed.
+// RemoteAddr implements net.Conn; nil for a socket that is not connected.
 func (c *Conn) RemoteAddr() net.Addr {
+	if c.connected {
+		return netAddr(int(c.s.typ), c.s.instance, c.peer)
+	}
 	a, err := c.s.PeerAddr()
-	if err != nil && err != syscall.EBADF {
+	if err != nil {
 		return nil
 	}
 	return netAddr(int(c.s.typ), c.s.instance, a)
@@ -112,20 +138,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 }
 
 func (c *Conn) setLimits(r, w Time, read, write bool) error {
-	closed := false
-	c.s.instance.domain.Do(func() {
-		if closed = c.s.closed; closed {
-			return
-		}
-		l := c.s.deadlines()
-		if read {
-			c.s.setLimitLocked(&l.read, &l.readPast, r)
-		}
-		if write {
-			c.s.setLimitLocked(&l.write, &l.writePast, w)
-		}
-	})
-	if closed {
+	if !c.s.setLimits(r, w, read, write) {
 		return c.fail("set", "setdeadline", syscall.EBADF)
 	}
 	return nil
@@ -136,6 +149,16 @@ func (c *Conn) SetNoDelay(on bool) error { return c.option(SolTCP, 1, bit(on)) }
 
 // SetKeepAlive turns keepalive probes on or off.
 func (c *Conn) SetKeepAlive(on bool) error { return c.option(SolSocket, SoKeepalive, bit(on)) }
+
+// SetKeepAlivePeriod sets how long a connection may be idle before it is probed,
+// and the time between probes, in whole seconds of at least one.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	sec := int((d + time.Second - 1) / time.Second)
+	if err := c.option(SolTCP, 4, sec); err != nil { // TCP_KEEPIDLE
+		return err
+	}
+	return c.option(SolTCP, 5, sec) // TCP_KEEPINTVL
+}
 
 // SetReadBuffer and SetWriteBuffer set SO_RCVBUF and SO_SNDBUF in bytes.
 func (c *Conn) SetReadBuffer(bytes int) error { return c.option(SolSocket, SoRcvBuf, bytes) }
@@ -153,16 +176,26 @@ func (c *Conn) option(level, name, value int) error {
 // SetLinger sets SO_LINGER as net.TCPConn does: negative for the background, 0
 // to discard and reset, otherwise seconds to wait.
 func (c *Conn) SetLinger(sec int) error {
-	d := time.Duration(sec) * time.Second
-	if sec < 0 {
-		d = -1
+	var b [8]byte
+	if sec >= 0 {
+		binary.NativeEndian.PutUint32(b[:], 1)
+		binary.NativeEndian.PutUint32(b[4:], uint32(sec))
 	}
-	c.s.instance.domain.Do(func() { c.s.OwnOptions().Linger = d })
+	if err := c.s.SetOption(SolSocket, SoLinger, b[:]); err != nil {
+		return c.fail("set", "setsockopt", err)
+	}
 	return nil
 }
 
 // Listener is a listening socket as a net.Listener.
-type Listener struct{ s *Socket }
+type Listener struct {
+	s     *Socket
+	local SockAddr
+}
+
+func (l *Listener) fail(op, call string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Addr: l.Addr(), Err: wrap(call, err)}
+}
 
 // Socket is the socket underneath.
 func (l *Listener) Socket() *Socket { return l.s }
@@ -171,25 +204,27 @@ func (l *Listener) Socket() *Socket { return l.s }
 func (l *Listener) Accept() (net.Conn, error) {
 	s, _, err := l.s.Accept()
 	if err != nil {
-		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: l.Addr(), Err: wrap("accept", err)}
+		return nil, l.fail("accept", "accept", err)
 	}
-	return &Conn{s}, nil
+	return newStream(s), nil
 }
 
 // Close implements net.Listener.
 func (l *Listener) Close() error {
 	if err := l.s.Close(); err != nil {
-		return &net.OpError{Op: "close", Net: "tcp", Addr: l.Addr(), Err: wrap("close", err)}
+		return l.fail("close", "close", err)
 	}
 	return nil
 }
 
 // Addr implements net.Listener.
-func (l *Listener) Addr() net.Addr { return netAddr(SockStream, l.s.instance, l.s.LocalAddr()) }
+func (l *Listener) Addr() net.Addr { return netAddr(SockStream, l.s.instance, l.local) }
 
 // SetDeadline bounds Accept.
 func (l *Listener) SetDeadline(t time.Time) error {
-	l.s.SetReadDeadline(l.s.instance.domain.host.Time(t))
+	if !l.s.setLimits(l.s.instance.domain.host.Time(t), 0, true, false) {
+		return l.fail("set", "setdeadline", syscall.EBADF)
+	}
 	return nil
 }
 
@@ -212,7 +247,21 @@ func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if err != nil {
 		return n, netip.AddrPort{}, c.fail("read", "recvfrom", err)
 	}
-	return n, netip.AddrPortFrom(from.Addr.NetIP(), from.Port), nil
+	ip := from.Addr.NetIP()
+	if from.Scope != 0 {
+		ip = ip.WithZone(c.s.instance.interfaceName(int(from.Scope)))
+	}
+	return n, netip.AddrPortFrom(ip, from.Port), nil
+}
+
+// ReadFromUDPAddrPort is ReadFromAddrPort under net.UDPConn's name.
+func (c *PacketConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromAddrPort(b)
+}
+
+// WriteToUDPAddrPort is WriteToAddrPort under net.UDPConn's name.
+func (c *PacketConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.WriteToAddrPort(b, to)
 }
 
 // WriteTo implements net.PacketConn; addr is a *net.UDPAddr.
@@ -228,9 +277,17 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 		}
 		a = wire.FromV4(0)
 	}
-	to := SockAddr{Addr: a, Port: uint16(u.Port)}
-	if u.Zone != "" {
-		ifc := c.s.instance.InterfaceByName(u.Zone)
+	return c.writeTo(b, SockAddr{Addr: a, Port: uint16(u.Port)}, u.Zone)
+}
+
+// WriteToAddrPort is WriteTo without a net.Addr.
+func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return c.writeTo(b, SockAddr{Addr: wire.FromNetIP(to.Addr()), Port: to.Port()}, to.Addr().Zone())
+}
+
+func (c *PacketConn) writeTo(b []byte, to SockAddr, zone string) (int, error) {
+	if zone != "" {
+		ifc := c.s.instance.InterfaceByName(zone)
 		if ifc == nil {
 			return 0, c.fail("write", "sendto", syscall.ENODEV)
 		}
@@ -243,17 +300,19 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return n, nil
 }
 
-// WriteToAddrPort is WriteTo without a net.Addr.
-func (c *PacketConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	n, err := c.s.write(b, &SockAddr{Addr: wire.FromNetIP(to.Addr().WithZone("")), Port: to.Port()})
-	if err != nil {
-		return n, c.fail("write", "sendto", err)
-	}
-	return n, nil
-}
-
 // NewPacketConn makes a datagram socket a net.PacketConn, which then owns it.
-func NewPacketConn(s *Socket) *PacketConn { return &PacketConn{Conn{s}} }
+func NewPacketConn(s *Socket) *PacketConn { return &PacketConn{s.conn()} }
 
 // NewConn makes a connected socket a net.Conn, which then owns it.
-func NewConn(s *Socket) *Conn { return &Conn{s} }
+func NewConn(s *Socket) *Conn {
+	c := s.conn()
+	return &c
+}
+
+// newStream is NewConn for Dial and Accept: without Nagle's algorithm, as
+// package net has it. Keepalive probes are off, since they would never let a
+// simulation end.
+func newStream(s *Socket) *Conn {
+	_ = s.SetInt(SolTCP, 1, 1) // TCP_NODELAY
+	return NewConn(s)
+}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -26,6 +25,14 @@ func (in *Instance) Dial(network, address string) (net.Conn, error) {
 // of the machine's clock; use the socket's own.
 func (in *Instance) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	kind, remote, err := in.parse(network, address)
+	t, bounded := ctx.Deadline()
+	until := in.domain.host.Time(t)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && bounded && until <= in.domain.host.Now() {
+		err = context.DeadlineExceeded
+	}
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
@@ -33,8 +40,8 @@ func (in *Instance) DialContext(ctx context.Context, network, address string) (n
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: netAddr(kind.Type, in, remote), Err: os.NewSyscallError("socket", err)}
 	}
-	if t, ok := ctx.Deadline(); ok {
-		s.SetWriteDeadline(in.domain.host.Time(t))
+	if bounded {
+		s.SetWriteDeadline(until)
 	}
 	stop := context.AfterFunc(ctx, func() { s.SetWriteDeadline(1) })
 	err = s.Connect(remote)
@@ -42,17 +49,20 @@ func (in *Instance) DialContext(ctx context.Context, network, address string) (n
 		err = ctx.Err()
 	}
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			err = ctx.Err()
+		case bounded && err == ErrDeadline: // the same instant on our clock
+			err = context.DeadlineExceeded
 		}
 		_ = s.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: netAddr(kind.Type, in, remote), Err: wrap("connect", err)}
 	}
 	s.SetWriteDeadline(0)
 	if kind.Type == SockDgram {
-		return &PacketConn{Conn{s}}, nil
+		return NewPacketConn(s), nil
 	}
-	return &Conn{s}, nil
+	return newStream(s), nil
 }
 
 // Listen listens on a local address (":80" for all) on network "tcp", "tcp4" or
@@ -69,7 +79,7 @@ func (in *Instance) Listen(network, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: netAddr(SockStream, in, local), Err: err}
 	}
-	return &Listener{s}, nil
+	return &Listener{s, s.LocalAddr()}, nil
 }
 
 // ListenPacket opens a datagram socket on a local address on network "udp",
@@ -79,7 +89,7 @@ func (in *Instance) ListenPacket(network, address string) (*PacketConn, error) {
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: netAddr(SockDgram, in, local), Err: err}
 	}
-	return &PacketConn{Conn{s}}, nil
+	return NewPacketConn(s), nil
 }
 
 func (in *Instance) bind(network, address string) (*Socket, SockAddr, error) {
@@ -112,10 +122,10 @@ func (in *Instance) bind(network, address string) (*Socket, SockAddr, error) {
 func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error) {
 	k := SocketKind{Family: afInet}
 	var a SockAddr
-	switch strings.TrimRight(network, "46") {
-	case "tcp":
+	switch network {
+	case "tcp", "tcp4", "tcp6":
 		k.Type, k.Protocol = SockStream, int(wire.ProtoTCP)
-	case "udp":
+	case "udp", "udp4", "udp6":
 		k.Type, k.Protocol = SockDgram, int(wire.ProtoUDP)
 	default:
 		return k, a, net.UnknownNetworkError(network)
@@ -165,6 +175,16 @@ func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error)
 	return k, a, nil
 }
 
+// interfaceName is the name of an interface by its index, "" if there is none.
+func (in *Instance) interfaceName(index int) (name string) {
+	in.domain.Do(func() {
+		if ifc := in.InterfaceByIndex(index); ifc != nil {
+			name = ifc.name
+		}
+	})
+	return name
+}
+
 // wrap makes an error of a socket call what Go programs expect of package net.
 func wrap(call string, err error) error {
 	switch e := err.(type) {
@@ -178,9 +198,6 @@ func wrap(call string, err error) error {
 	case deadlineError:
 		return os.ErrDeadlineExceeded
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
 	return err
 }
 
@@ -189,9 +206,7 @@ func netAddr(typ int, in *Instance, a SockAddr) net.Addr {
 	ip := a.Addr.NetIP()
 	zone := ""
 	if a.Scope != 0 {
-		if ifc := in.InterfaceByIndex(int(a.Scope)); ifc != nil {
-			zone = ifc.name
-		}
+		zone = in.interfaceName(int(a.Scope))
 	}
 	if typ == SockDgram {
 		return &net.UDPAddr{IP: ip.AsSlice(), Port: int(a.Port), Zone: zone}

@@ -14,10 +14,10 @@ type deadlines struct {
 
 // SetReadDeadline and SetWriteDeadline bound the calls that wait, on the host's
 // clock; 0 takes the bound away. They take effect on calls that wait already.
-func (s *Socket) SetReadDeadline(t Time) { s.setLimit(t, true) }
+func (s *Socket) SetReadDeadline(t Time) { s.setLimits(t, 0, true, false) }
 
 // SetWriteDeadline is SetReadDeadline for sends and connects.
-func (s *Socket) SetWriteDeadline(t Time) { s.setLimit(t, false) }
+func (s *Socket) SetWriteDeadline(t Time) { s.setLimits(0, t, false, true) }
 
 func (s *Socket) deadlines() *deadlines {
 	if s.limits == nil {
@@ -26,18 +26,22 @@ func (s *Socket) deadlines() *deadlines {
 	return s.limits
 }
 
-func (s *Socket) setLimit(t Time, read bool) {
+// setLimits sets one or both deadlines; false when the socket is closed.
+func (s *Socket) setLimits(r, w Time, read, write bool) (open bool) {
 	s.instance.domain.Do(func() {
 		if s.closed {
 			return
 		}
+		open = true
 		l := s.deadlines()
 		if read {
-			s.setLimitLocked(&l.read, &l.readPast, t)
-		} else {
-			s.setLimitLocked(&l.write, &l.writePast, t)
+			s.setLimitLocked(&l.read, &l.readPast, r)
+		}
+		if write {
+			s.setLimitLocked(&l.write, &l.writePast, w)
 		}
 	})
+	return open
 }
 
 func (s *Socket) setLimitLocked(tm *timer.Timer, past *bool, t Time) {

@@ -142,3 +142,101 @@ func BenchmarkSwitch(b *testing.B) {
 	b.ResetTimer()
 	_ = h.Run()
 }
+
+func TestAWakeFromAnotherGoroutine(t *testing.T) {
+	h := host.NewVirtual(1)
+	w := &core.Waiter{}
+	woken := false
+	h.Go("sleeper", func() {
+		if err := h.Park(w); err != nil {
+			t.Error(err)
+		}
+		woken = true
+	})
+	h.RunFor(time.Second)
+	done := make(chan struct{})
+	go func() {
+		h.Wake(w)
+		close(done)
+	}()
+	<-done
+	if err := h.Run(); err != nil || !woken {
+		t.Errorf("woken: %v, %v", woken, err)
+	}
+}
+
+// Timers of one instant run before tasks go on, and deferred work after the
+// tasks that could run.
+func TestTimersOfVirtualTime(t *testing.T) {
+	h := host.NewVirtual(1)
+	d, in := stack(t, h)
+	near, far, moved := &alarm{h: h}, &alarm{h: h}, &alarm{h: h}
+	far.set(d, in, time.Hour)
+	near.set(d, in, time.Second)
+	moved.set(d, in, time.Minute)
+	moved.set(d, in, 2*time.Minute)
+	if err := h.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range []struct {
+		a  *alarm
+		at time.Duration
+	}{{near, time.Second}, {far, time.Hour}, {moved, 2 * time.Minute}} {
+		if got := time.Duration(x.a.fired.Load()); got != x.at || x.a.times.Load() != 1 {
+			t.Errorf("timer %d fired %d times, last at %v; want once at %v", i, x.a.times.Load(), got, x.at)
+		}
+	}
+}
+
+func TestDeferredWorkRunsAtTheSameInstant(t *testing.T) {
+	h := host.NewVirtual(1)
+	d, _ := stack(t, h)
+	ran := core.Time(-1)
+	h.At(core.Time(time.Second), func() { d.Post(func() { ran = h.Now() }) })
+	if err := h.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if ran != core.Time(time.Second) {
+		t.Errorf("posted work ran at %v, want 1s", time.Duration(ran))
+	}
+}
+
+func TestTheWallClockOfVirtualTime(t *testing.T) {
+	start := time.Date(2030, 5, 6, 7, 8, 9, 0, time.UTC)
+	h := host.NewVirtual(1, host.WithWallClock(start))
+	h.RunFor(90 * time.Second)
+	if got := h.WallNow(); !got.Equal(start.Add(90 * time.Second)) {
+		t.Errorf("it is %v", got)
+	}
+	if h.Time(time.Time{}) != 0 || h.Time(start.Add(-time.Second)) != 1 || h.Time(start.Add(time.Minute)) != core.Time(time.Minute) {
+		t.Error("civil times are not the host's instants")
+	}
+}
+
+func TestTheLoopIsNotEnteredFromInside(t *testing.T) {
+	h := host.NewVirtual(1)
+	err := h.Do(func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("Run inside of a task did not say what is wrong")
+			}
+		}()
+		_ = h.Run()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestACallOnAClosedHostFails(t *testing.T) {
+	h := host.NewVirtual(1)
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.Go("late", func() {
+		if err := h.Sleep(time.Second); err == nil {
+			t.Error("a closed host let a task sleep")
+		}
+	})
+	h.RunFor(0)
+}

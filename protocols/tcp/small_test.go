@@ -60,8 +60,9 @@ func TestASmallSegmentThatWasLostIsSentAgain(t *testing.T) {
 	}
 }
 
-// The addresses of a closed connection are empty, not what the memory holds now.
-func TestAClosedConnectionHasNoAddresses(t *testing.T) {
+// A closed connection has the addresses that it had, as in package net, and its
+// socket none: not what the memory holds now.
+func TestTheAddressesOfAClosedConnection(t *testing.T) {
 	p := newPair(t, pipe.Config{})
 	l, err := p.b.Listen("tcp", addrB+":80")
 	if err != nil {
@@ -74,10 +75,14 @@ func TestAClosedConnectionHasNoAddresses(t *testing.T) {
 			p.check(err)
 			return
 		}
+		from := c.LocalAddr().String()
 		p.check(c.Close())
 		p.check(p.a.Sleep(10 * time.Minute)) // beyond TIME-WAIT
-		if l, r := c.LocalAddr().String(), c.RemoteAddr().String(); l != "[::]:0" || r != "[::]:0" {
+		if l, r := c.LocalAddr().String(), c.RemoteAddr().String(); l != from || r != addrB+":80" {
 			t.Errorf("from %s to %s", l, r)
+		}
+		if a := c.(*core.Conn).Socket().LocalAddr(); a != (core.SockAddr{}) {
+			t.Errorf("getsockname: %v", a)
 		}
 		if _, err := c.(*core.Conn).Socket().PeerAddr(); err != syscall.EBADF {
 			t.Errorf("getpeername: %v", err)
