@@ -1,0 +1,8 @@
+// Package examples is a folder of small complete programs on the library's public
+// API: http (net/http between two stacks), udpecho (datagrams), router (a chain
+// of forwarding stacks and the way through it), virtualtime (a transfer over bad
+// links in virtual time, the same bytes every run), tailored (an instance that
+// has only what its own .config chooses). Each is run by
+// `go run ./examples/NAME`, says in its doc comment what to expect, and has a
+// test that compares it. Start at http.
+package examples

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/libos-go/libos/examples/internal/expect"
+)
+
+func TestItPrintsWhatItsCommentSays(t *testing.T) { expect.ButTimes(t, run) }
