@@ -132,6 +132,27 @@ type window struct {
 	cwnd     uint32
 	ssthresh uint32
 	name     string // of the algorithm
+
+	// How far the window was used lately (RFC 7661; net/ipv4/tcp_output.c,
+	// tcp_cwnd_validate): until what was sent at mark is acknowledged.
+	mark   wire.Seq
+	most   uint32 // largest flight
+	filled bool   // the window held something back
+}
+
+// used takes what is in flight after sending, and whether the window kept more
+// from being sent.
+func (w *window) used(una, nxt wire.Seq, filled bool) {
+	flight := uint32(nxt - una)
+	if una.GEQ(w.mark) || filled || !w.filled && flight > w.most {
+		w.mark, w.most, w.filled = nxt, flight, filled
+	}
+}
+
+// idle tells whether so little was sent that an acknowledgement says nothing about
+// the window. In slow start, which doubles it, half of it is enough.
+func (w *window) idle() bool {
+	return !w.filled && !(w.cwnd < w.ssthresh && w.cwnd < 2*w.most)
 }
 
 func (c *conn) is(f flags) bool { return c.flags&f != 0 }

@@ -17,6 +17,9 @@ func (c *conn) arrive(s *segment) {
 		return
 	}
 	stamped := c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0
+	if c.is(flagTimestamps) && !stamped && s.flags&wire.TCPRst == 0 {
+		return // RFC 7323 §3.2: a segment without timestamp, of a connection that has them
+	}
 	if stamped && s.flags&wire.TCPRst == 0 && c.rcv.stale(s.opts.TSVal, c.now()) {
 		c.t.counters.pawsEstab++
 		c.duplicateOf(s)
@@ -199,7 +202,7 @@ func (c *conn) tell(what congestion.Event) {
 	e.SRTT, e.MinRTT = int64(c.rtt.srtt()), int64(c.rtt.min())
 	e.MSS = uint32(c.snd.mss)
 	e.Cwnd, e.Ssthresh = c.cong.cwnd, c.cong.ssthresh
-	e.Sent, e.Delivered = uint64(uint32(c.snd.max-c.snd.iss)), uint64(uint32(c.snd.una-c.snd.iss))
+	e.Sent, e.Delivered = c.snd.total+uint64(uint32(c.snd.max-c.snd.una)), c.snd.total
 	*d = congestion.Decision{Cwnd: e.Cwnd, Ssthresh: e.Ssthresh}
 	c.cong.control.Event(e, d)
 	c.cong.cwnd, c.cong.ssthresh = max(d.Cwnd, uint32(c.snd.mss)), max(d.Ssthresh, 2*uint32(c.snd.mss))
@@ -213,6 +216,7 @@ func (c *conn) startControl(name string) {
 		c.cong.cwnd, c.cong.ssthresh = congestion.InitialWindow(uint32(c.snd.mss)), congestion.Infinite
 		return
 	}
+	c.cong.mark, c.cong.most, c.cong.filled = c.snd.una, 0, false
 	c.cong.name, c.cong.control = a.Name, a.New()
 	c.tell(congestion.Event{Kind: congestion.Init})
 }
@@ -230,16 +234,23 @@ func (c *conn) acked(s *segment) bool {
 	}
 	before := c.snd.window
 	changed := c.snd.updateWindow(s.seq, s.ack, window)
-	if changed && before == 0 && c.is(flagPersist) {
-		c.flags &^= flagPersist
-		c.rtoAt = core.Never
-		c.rtt.progress()
+	if changed && before == 0 {
+		if c.is(flagPersist) {
+			c.flags &^= flagPersist
+			c.rtoAt = core.Never
+			c.rtt.progress()
+		} else if c.snd.retries > 0 && s.ack == c.snd.una { // what was sent into the shut window was dropped
+			c.rtt.progress()
+			c.goBack()
+			c.rtoAt = core.Never
+		}
 	}
+	again := s.n == 0 && !changed && s.flags&wire.TCPFin == 0 && !c.is(flagPersist)
 	if c.is(flagSACK) {
-		c.rec.sacked(s, c.snd.una, c.snd.max)
+		again = c.sacked(s) // RFC 6675 §2
 	}
 	if s.ack.LEQ(c.snd.una) {
-		if s.ack == c.snd.una && s.n == 0 && !changed && s.flags&wire.TCPFin == 0 && c.snd.outstanding() && !c.is(flagPersist) {
+		if again && s.ack == c.snd.una && c.snd.outstanding() {
 			c.duplicate()
 		}
 		return true
@@ -252,42 +263,38 @@ func (c *conn) acked(s *segment) bool {
 func (c *conn) advance(s *segment) {
 	flight := c.snd.flight()
 	n := uint32(s.ack - c.snd.una)
-	var sample time.Duration
-	switch {
-	case c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0:
-		if d := int32(c.timestamp() - s.opts.TSEcr); d >= 0 {
-			sample = max(time.Duration(d)*time.Millisecond, time.Microsecond)
-			if x := c.snd.measured(s.ack, int64(c.now())); x > 0 && c.rec.retransmitted == 0 {
-				sample = time.Duration(x) // finer than a millisecond
+	sample := time.Duration(c.snd.measured(s.ack, int64(c.now())))
+	if c.rec.trouble() {
+		sample = 0
+	}
+	if c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0 {
+		if sample == 0 { // else it is finer than a millisecond
+			if d := int32(c.timestamp() - s.opts.TSEcr); d >= 0 {
+				sample = max(time.Duration(d)*time.Millisecond, time.Microsecond)
 			}
 		}
-	default:
-		sample = time.Duration(c.snd.measured(s.ack, int64(c.now())))
+		if c.rec.undo.echoed(s.opts.TSEcr) {
+			if c.rec.timedOut {
+				c.t.counters.lossUndo++
+			} else {
+				c.t.counters.fullUndo++
+			}
+			c.takeBack()
+		}
 	}
 	if sample > 0 {
 		c.rtt.sample(sample)
 	}
-	limited := flight+uint32(c.snd.mss) < c.cong.cwnd
-	c.snd.una = s.ack
-	if c.snd.nxt.LT(s.ack) {
-		c.snd.nxt = s.ack // after a timeout had sent it back
-	}
-	c.snd.queue.ack(&c.t.slabs, s.ack)
+	c.snd.acked(&c.t.slabs, n)
 	c.rtt.progress()
-	c.snd.retries = 0
-	c.rec.trim(s.ack)
+	c.rec.board.trim(s.ack)
 	if c.route != nil {
 		c.route.Confirm()
 	}
-	switch {
-	case c.rec.active && s.ack.GEQ(c.rec.point):
-		c.rec.leave()
-		c.tell(congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: c.snd.flight()})
-	case c.rec.active:
-		c.rec.partial(c)
-	default:
-		c.rec.duplicates = 0
-		c.tell(congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: limited})
+	fast := c.rec.active
+	c.progressed(n)
+	if !fast {
+		c.tell(congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: c.cong.idle()})
 	}
 	c.rtoAt = core.Never
 	if c.snd.outstanding() {
@@ -343,8 +350,12 @@ func (c *conn) text(s *segment) {
 		}
 		seq, n, skip = seq.Add(uint32(d)), n-uint32(d), skip+uint32(d)
 	}
+	c.urgentByte(s, seq, n, skip)
 	if over := seq.Add(n).Sub(c.rcv.adv); over > 0 { // a part is beyond the window
-		n -= min(uint32(over), n)
+		if n -= min(uint32(over), n); n == 0 { // a zero-window probe
+			c.flags |= flagAckNow
+			return
+		}
 		fin = false
 	}
 	if seq != c.rcv.nxt {
@@ -352,13 +363,17 @@ func (c *conn) text(s *segment) {
 		return
 	}
 	was := c.rcv.queue.bytes
-	c.urgentByte(s, seq, n, skip)
 	if n > 0 && !c.is(flagShutRead) {
+		for c.rcv.memory() > c.rcv.limit && c.rcv.held != nil && c.rcv.held.prune(c.t) {
+		}
 		k, ok := pushPacket(&c.rcv.queue, &c.t.slabs, s.p, skip, n)
 		c.rcv.nxt = c.rcv.nxt.Add(k)
 		if !ok {
 			c.t.counters.rcvQDrop++
 			c.flags |= flagAckNow
+			if k > 0 {
+				c.wake(core.ReadyIn)
+			}
 			return
 		}
 	} else {
@@ -374,9 +389,10 @@ func (c *conn) text(s *segment) {
 			c.rcv.held = nil
 		}
 	}
-	if uint16(n) > c.rcv.mss {
-		c.rcv.mss = uint16(min(n, 65535))
+	if size := uint32(s.p.SegmentSize); size != 0 { // merged on the way in
+		n = min(n, size)
 	}
+	c.rcv.mss = max(c.rcv.mss, uint16(min(n, 65535)))
 	if fin {
 		c.finReceived()
 		return
@@ -403,11 +419,13 @@ func (c *conn) outOfOrder(s *segment, seq wire.Seq, n, skip uint32, fin bool) {
 	if n == 0 {
 		return
 	}
-	c.t.counters.ofoQueue++
-	if c.rcv.memory() > c.rcv.limit && !h.prune(c.t) {
-		c.t.counters.ofoDrop++
-		return
+	for c.rcv.memory() > c.rcv.limit {
+		if h.beyond(seq) || !h.prune(c.t) { // what comes first is worth more
+			c.t.counters.ofoDrop++
+			return
+		}
 	}
+	c.t.counters.ofoQueue++
 	dup, ok := h.insert(c.t, s.p, seq, skip, n)
 	if !ok {
 		c.t.counters.ofoDrop++

@@ -62,6 +62,7 @@ func (c *conn) SetOption(level, name int, value []byte) error {
 		}
 		c.more().maxSeg = uint16(v)
 		c.snd.mssCap = uint16(v)
+		c.updateMSS()
 	case optKeepIdle:
 		if err := within(1, 32767); err != nil {
 			return err
@@ -186,9 +187,9 @@ func (c *conn) info() []byte {
 	switch {
 	case c.rec.active:
 		ca = 3 // TCP_CA_Recovery
-	case c.rec.timedOut && c.snd.una.LT(c.rec.point):
+	case c.rec.timedOut:
 		ca = 4 // TCP_CA_Loss
-	case c.rec.duplicates > 0 || len(c.rec.blocks) > 0:
+	case c.rec.duplicates > 0 || len(c.rec.board.blocks) > 0:
 		ca = 1 // TCP_CA_Disorder
 	}
 	b = append(b, byte(c.state), ca, c.snd.retries, c.probes, c.rtt.backoff, options, c.snd.scale|c.rcv.scale<<4, 0)
@@ -205,7 +206,7 @@ func (c *conn) info() []byte {
 	for _, v := range [...]uint32{
 		uint32(c.rtt.timeout() / time.Microsecond), uint32(delayedAck / time.Microsecond),
 		uint32(c.snd.mss), uint32(c.rcv.mss),
-		(c.snd.flight() + mss - 1) / mss, c.rec.bytes / mss, 0, uint32(bit(c.rec.retransmitted > 0)), 0,
+		(c.snd.flight() + mss - 1) / mss, c.rec.board.bytes / mss, 0, uint32(bit(c.rec.active)), 0,
 		since(c.lastRecv), 0, since(c.lastRecv), since(c.lastRecv),
 		uint32(mtu), uint32(c.rcv.limit), c.rtt.smoothed, c.rtt.variation, ssthresh, c.cong.cwnd / mss,
 		uint32(c.snd.peerMSS), 3, c.rcv.tune.rtt, c.rcv.tune.most, c.resent,

@@ -47,43 +47,50 @@ func (c *conn) updateMSS() {
 	if c.is(flagTimestamps) {
 		n -= wire.TCPTimestampSize
 	}
-	c.snd.mss = uint16(min(max(n, 36), 65535))
+	c.snd.mss = uint16(min(max(n, leastPayload), 65535))
 }
 
-// blocksToSend tells whether segments carry a SACK option now.
-func (c *conn) blocksToSend() bool {
-	return c.is(flagSACK) && (c.rcv.held != nil || c.rcv.dsack != wire.SACKBlock{})
+// leastPayload bounds segments from below, whatever the path says. An IPv4 link of
+// 68 bytes leaves 16 beside timestamps.
+const leastPayload = 8
+
+// full is the payload of a full segment now: the SACK blocks that go with it take
+// their room (RFC 6691 §3).
+func (c *conn) full() uint32 {
+	if k := c.sackBlocks(1); k > 0 {
+		return uint32(c.snd.mss) - 4 - 8*uint32(k)
+	}
+	return uint32(c.snd.mss)
 }
 
-// putBlocks fills the SACK option: a D-SACK first (RFC 2883 §4), then as many
-// blocks as there is room for.
-func (c *conn) putBlocks(o *wire.TCPOptions) {
-	most := uint8(4)
-	if o.Has&wire.TCPHasTimestamp != 0 {
-		most = 3
+// sackBlocks is how many SACK blocks a segment with n bytes of data reports: 3
+// beside timestamps and 4 alone, as the header has room (RFC 2018 §3), fewer on a
+// path so narrow that no payload would be left.
+func (c *conn) sackBlocks(n uint32) uint8 {
+	r := &c.rcv
+	if !c.is(flagSACK) || r.held == nil && r.dsack == (wire.SACKBlock{}) {
+		return 0
 	}
-	if c.rcv.dsack != (wire.SACKBlock{}) {
-		o.SACK[0], o.NumSACK = c.rcv.dsack, 1
-	}
-	if c.rcv.held != nil {
-		c.rcv.held.blocks(o, most)
-	}
-}
-
-// full is the payload of a full segment now: that of the MSS, less what a SACK
-// option beside it takes (RFC 6691 §2; net/ipv4/tcp_output.c, tcp_current_mss).
-func (c *conn) full() int {
-	n := int(c.snd.mss)
-	if !c.blocksToSend() {
-		return n
-	}
-	var o wire.TCPOptions
+	k := 4
 	if c.is(flagTimestamps) {
-		o.Has = wire.TCPHasTimestamp
-		n += wire.TCPTimestampSize
+		k = 3
 	}
-	c.putBlocks(&o)
-	return max(n-o.Size(), 8)
+	have := 0
+	if r.dsack != (wire.SACKBlock{}) {
+		have++
+	}
+	if r.held != nil {
+		for _, h := range r.held.recent {
+			if h != nil {
+				have++
+			}
+		}
+	}
+	room := int(c.snd.mss) - 4
+	if n > 0 {
+		room -= leastPayload
+	}
+	return uint8(max(min(k, have, room/8), 0))
 }
 
 // send transmits n bytes from seq on with flags; false when memory is short or
@@ -98,6 +105,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	switch {
 	case flags&wire.TCPSyn != 0:
 		o.MSS = uint16(min(c.route.Interface.MTU()-networkHeader(c.tuple.peer)-wire.TCPMinSize, 65535))
+		if c.extra != nil && c.extra.maxSeg != 0 { // tcp(7), TCP_MAXSEG
+			o.MSS = min(o.MSS, c.extra.maxSeg)
+		}
 		o.Has = wire.TCPHasMSS
 		set := t.settings()
 		reply := flags&wire.TCPAck != 0
@@ -120,9 +130,14 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 			o.TSEcr = 0
 		}
 	}
-	if c.blocksToSend() {
-		c.putBlocks(&o)
-		c.rcv.dsack = wire.SACKBlock{} // RFC 2883 §4: once
+	if most := c.sackBlocks(n); most > 0 {
+		if c.rcv.dsack != (wire.SACKBlock{}) { // RFC 2883 §4: once, and first
+			o.SACK[0], o.NumSACK = c.rcv.dsack, 1
+			c.rcv.dsack = wire.SACKBlock{}
+		}
+		if c.rcv.held != nil {
+			c.rcv.held.blocks(&o, most)
+		}
 	}
 	plain := o.Has == 0 && o.NumSACK == 0
 	if !plain {
@@ -140,7 +155,14 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	}
 	if flags&wire.TCPAck != 0 {
 		f.Ack = c.rcv.nxt
+		open := c.rcv.adv != c.rcv.nxt
 		f.Window = c.rcv.advertise(scale)
+		switch {
+		case open && f.Window == 0:
+			t.counters.toZeroWindow++
+		case !open && f.Window != 0 && c.state.in(setSynchronized):
+			t.counters.fromZeroWindow++
+		}
 		c.ackAt = core.Never
 		c.flags &^= flagAckNow
 		if c.rcv.quick > 0 {
@@ -206,7 +228,7 @@ func (c *conn) sendSyn() {
 	}
 	c.send(c.snd.iss, 0, flags)
 	if c.snd.nxt == c.snd.iss {
-		c.snd.sent(1, int64(c.now()))
+		c.snd.sent(1, int64(c.now()), true)
 	}
 	c.rtoAt = c.now().Add(c.rtt.timeout())
 	c.arm()
@@ -267,34 +289,44 @@ func (c *conn) output() {
 	if !c.state.in(setFlushing) {
 		return
 	}
-	if c.rec.active {
-		for c.pipe()+uint32(c.snd.mss) <= c.cong.cwnd {
-			if !c.resend() {
-				break
-			}
-		}
-	}
+	c.fillHoles(true)
 	if c.snd.una == c.snd.max && c.snd.unsent() > 0 && c.t.settings().SlowStartIdle &&
-		c.now().Sub(c.lastRecv) > c.rtt.timeout() && c.cong.cwnd > congestion.InitialWindow(uint32(c.snd.mss)) {
+		c.now().Sub(core.Time(c.snd.lastAt)) > c.rtt.timeout() && c.cong.cwnd > congestion.InitialWindow(uint32(c.snd.mss)) {
 		c.tell(congestion.Event{Kind: congestion.IdleRestart})
 	}
+	c.sendNew()
+	c.fillHoles(false)
+	if c.snd.unsent() > 0 && !c.snd.outstanding() && c.rtoAt == core.Never { // RFC 9293 §3.8.6.1
+		c.flags |= flagPersist
+		c.rtoAt = c.now().Add(c.rtt.timeout())
+	}
+}
+
+// sendNew sends from nxt on what the windows allow: data for the first time, and
+// after a timeout once more.
+func (c *conn) sendNew() {
+	filled := false // the congestion window
 	for {
-		skipTo, room := c.rec.gap(c.snd.nxt)
+		skipTo, room := c.rec.board.gap(c.snd.nxt)
 		c.snd.nxt = skipTo // what was sacked is not sent again
 		unsent := c.snd.unsent()
 		fin := c.is(flagFinQueued) && c.snd.nxt.LEQ(c.snd.queue.end())
 		if unsent <= 0 && !fin {
 			break
 		}
-		full := c.full()
+		full := int(c.full())
 		n := min(unsent, full, room)
 		if n > 0 {
 			usable := c.snd.usable()
+			if c.snd.nxt == c.snd.una && c.snd.outstanding() {
+				usable = n // a peer that took its window back gets the oldest segment (RFC 9293 §3.8.6)
+			}
 			if usable < n && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
 				break // silly windows (RFC 9293 §3.8.6.2.1)
 			}
 			n = min(n, usable)
 			if c.pipe()+uint32(n) > c.cong.cwnd && c.pipe() > 0 {
+				filled = true
 				break
 			}
 			if n < full && n == unsent && !fin && c.snd.nxt == c.snd.max && c.hold() {
@@ -313,17 +345,19 @@ func (c *conn) output() {
 			}
 			return
 		}
-		if seq.LT(c.snd.max) {
-			c.t.counters.retransSegs++
-		}
-		if n < full {
-			c.snd.small = seq.Add(uint32(n))
-		}
 		sent := uint32(max(n, 0))
 		if flags&wire.TCPFin != 0 {
 			sent++
 		}
-		c.snd.sent(sent, int64(c.now()))
+		if seq.LT(c.snd.max) {
+			c.resentNow(sent)
+		} else if n > 0 {
+			c.t.counters.origDataSent++
+		}
+		if n < full {
+			c.snd.small = wire.MaxSeq(c.snd.small, seq.Add(uint32(max(n, 0))))
+		}
+		c.snd.sent(sent, int64(c.now()), !c.rec.trouble())
 		if c.rtoAt == core.Never || c.is(flagPersist) {
 			c.flags &^= flagPersist
 			c.rtoAt = c.now().Add(c.rtt.timeout())
@@ -332,10 +366,7 @@ func (c *conn) output() {
 			break
 		}
 	}
-	if c.snd.unsent() > 0 && !c.snd.outstanding() && c.rtoAt == core.Never { // RFC 9293 §3.8.6.1
-		c.flags |= flagPersist
-		c.rtoAt = c.now().Add(c.rtt.timeout())
-	}
+	c.cong.used(c.snd.una, c.snd.nxt, filled)
 }
 
 // hold tells whether a segment that is not full has to wait: by Nagle's rule in

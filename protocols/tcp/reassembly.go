@@ -205,6 +205,16 @@ func (r *reassembly) prune(t *Transport) bool {
 	return true
 }
 
+// beyond tells whether seq lies behind everything that is held.
+func (r *reassembly) beyond(seq wire.Seq) bool {
+	for h := r.first; h != nil; h = h.next {
+		if seq.LT(h.end) {
+			return false
+		}
+	}
+	return true
+}
+
 // dropHeld releases the out-of-order queue.
 func (r *receiver) dropHeld(t *Transport) {
 	if r.held == nil {

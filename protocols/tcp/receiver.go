@@ -20,8 +20,7 @@ type receiver struct {
 
 	mss    uint16 // size of the peer's full segments, as far as seen
 	recent uint32 // TS.Recent (RFC 7323 §4.3)
-	// recentAt is when it was taken, in milliseconds: it holds for 24 days.
-	recentAt uint32
+	recentAt uint32 // when it was taken, in seconds: it holds for 24 days
 
 	dsack wire.SACKBlock // a duplicate to report in the next acknowledgement
 	tune  tuner
@@ -63,12 +62,8 @@ func (r *receiver) window() uint32 {
 
 // advertise is the window field of a segment that goes out, and what it promises.
 func (r *receiver) advertise(scale uint8) uint16 {
-	w := r.window()
 	offered := uint32(max(r.adv.Sub(r.nxt), 0))
-	field := w >> scale
-	if w == offered { // rounding must not take back
-		field = (w + 1<<scale - 1) >> scale
-	}
+	field := max(r.window()>>scale, (offered+1<<scale-1)>>scale) // rounding must not take back
 	field = min(field, 65535)
 	r.adv = r.nxt.Add(field << scale)
 	r.acked = r.nxt
@@ -78,8 +73,13 @@ func (r *receiver) advertise(scale uint8) uint16 {
 // acceptable is the test of RFC 9293 §3.10.7.4, first check, table 6.
 func (r *receiver) acceptable(seq wire.Seq, n uint32) bool {
 	window := uint32(max(r.adv.Sub(r.nxt), 0))
-	if window == 0 {
-		return n == 0 && seq == r.nxt
+	switch {
+	case seq == r.nxt: // with the window shut ACK, URG and RST still count (RFC 9293 §3.10.7.4)
+		return true
+	case n == 0 && seq == r.adv: // from a peer that used up the window: as Linux has it, its ACKs count
+		return true
+	case window == 0:
+		return false
 	}
 	if seq.InWindow(r.nxt, window) {
 		return true
@@ -138,14 +138,14 @@ func pushPacket(q *pieceQueue, m *slabs, p *core.Packet, skip, n uint32) (pushed
 // smallPayload is up to where received bytes are copied together.
 const smallPayload = 256
 
-// pawsIdle is how long TS.Recent holds (RFC 7323 §5.5), in milliseconds.
-const pawsIdle = 24 * 24 * 3600 * 1000
+// pawsIdle is how long TS.Recent holds (RFC 7323 §5.5), in seconds.
+const pawsIdle = 24 * 24 * 3600
 
 // stale is the test of RFC 7323 §5.3: a timestamp older than what was seen.
 func (r *receiver) stale(ts uint32, now core.Time) bool {
-	return int32(ts-r.recent) < 0 && uint32(now/1e6)-r.recentAt < pawsIdle
+	return int32(ts-r.recent) < 0 && uint32(now/1e9)-r.recentAt < pawsIdle
 }
 
 func (r *receiver) remember(ts uint32, now core.Time) {
-	r.recent, r.recentAt = ts, uint32(now/1e6)
+	r.recent, r.recentAt = ts, uint32(now/1e9)
 }

@@ -28,7 +28,8 @@ type sender struct {
 
 	timed   wire.Seq // one segment is timed at a time (RFC 6298 §3)
 	timedAt int64    // when it was sent, 0: none is
-	firstAt int64    // when the oldest outstanding data were first sent again, 0: not yet
+	lastAt  int64    // when data were last sent
+	total   uint64   // acknowledged so far
 }
 
 // start begins the sequence space at iss.
@@ -53,15 +54,28 @@ func (s *sender) usable() int { return int(s.una.Add(s.window).Sub(s.nxt)) }
 // room is how many bytes the user may add.
 func (s *sender) room() int { return int(s.limit) - s.queue.len() }
 
-// sent moves nxt over n sequence numbers that went out at now.
-func (s *sender) sent(n uint32, now int64) {
+// sent moves nxt over n sequence numbers that went out at now. One segment at a
+// time is measured, unless clear is false: in recovery its acknowledgement waits
+// for others.
+func (s *sender) sent(n uint32, now int64, clear bool) {
 	s.nxt = s.nxt.Add(n)
+	s.lastAt = now
 	if s.nxt.GT(s.max) {
-		if s.timedAt == 0 && s.una != s.nxt {
+		if s.timedAt == 0 && clear {
 			s.timed, s.timedAt = s.nxt, max(now, 1)
 		}
 		s.max = s.nxt
 	}
+}
+
+// acked moves una over n acknowledged sequence numbers.
+func (s *sender) acked(m *slabs, n uint32) {
+	s.una = s.una.Add(n)
+	s.total += uint64(n)
+	s.nxt = wire.MaxSeq(s.nxt, s.una) // after a timeout had sent it back
+	s.small = wire.MaxSeq(s.small, s.una)
+	s.queue.ack(m, s.una)
+	s.retries = 0
 }
 
 // untime gives up the running measurement: an ACK would be ambiguous (Karn).

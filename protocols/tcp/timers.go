@@ -76,15 +76,16 @@ func (c *conn) retransmission() {
 		c.rtoAt = c.now().Add(c.rtt.timeout())
 		c.probeWindow()
 	case c.snd.outstanding():
-		if c.giveUp() {
+		shut := c.snd.window == 0 && c.now().Sub(c.lastRecv) < rtoMax // the peer lives, and has shut its window
+		if !shut && c.giveUp() {
 			return
 		}
 		if int32(c.snd.retries) >= set.Retries1 && c.route != nil {
 			c.route = nil // RFC 1122 §4.2.3.5: another way may work
 			c.shrink(set)
 		}
-		c.snd.retries++
-		c.expire()
+		c.expire(c.snd.retries == 0)
+		c.snd.retries = min(c.snd.retries, 254) + 1
 		c.rtoAt = c.now().Add(c.rtt.timeout())
 	}
 }
@@ -137,12 +138,12 @@ func (c *conn) probe() { c.send(c.snd.una.Add(^uint32(0)), 0, wire.TCPAck) }
 // into a window that is open but not worth a segment: the override timeout of
 // RFC 9293 §3.8.6.2.1.
 func (c *conn) probeWindow() {
-	n := min(c.snd.usable(), c.snd.unsent(), c.full())
+	n := min(c.snd.usable(), c.snd.unsent(), int(c.full()))
 	if n <= 0 || !c.send(c.snd.nxt, uint32(n), wire.TCPAck) {
 		c.probe()
 		return
 	}
-	c.snd.sent(uint32(n), int64(c.now()))
+	c.snd.sent(uint32(n), int64(c.now()), true)
 	c.flags &^= flagPersist
 }
 

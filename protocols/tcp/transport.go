@@ -363,8 +363,14 @@ func (t *Transport) Error(e *core.ErrorReport) {
 		return
 	}
 	if e.MTU > 0 { // RFC 1191, RFC 8201: packet too big: the route knows the new MTU
-		c.refreshRoute()
-		c.retransmitAll()
+		size := c.snd.mss
+		if seq == c.snd.max || !c.refreshRoute() || c.snd.mss >= size {
+			return // nothing in flight is too big
+		}
+		if c.state.in(setFlushing) { // no sign of congestion (RFC 1191 §6.5)
+			c.rec.active, c.rec.timedOut = false, false
+			c.goBack()
+		}
 		c.touch()
 		t.settle()
 		return
