@@ -52,7 +52,7 @@ func TestSegmentsInAnyOrderMakeTheStream(t *testing.T) {
 					seq, from, k = r.nxt, from+uint32(old), k-uint32(old)
 				}
 				p := in.NewPacket(0, int(k)+4)
-				copy(p.Put(int(k)+4)[4:], stream[from:from+k])
+				copy(p.Put(int(k) + 4)[4:], stream[from:from+k])
 				if seq == r.nxt {
 					m, ok := pushPacket(&r.queue, &tr.slabs, p, 4, k)
 					if !ok || m != k {

@@ -18,8 +18,8 @@ type receiver struct {
 	scale uint8       // shift of our windows
 	quick uint8       // ACKs not to delay (start of a connection, after loss)
 
-	mss    uint16 // size of the peer's full segments, as far as seen
-	recent uint32 // TS.Recent (RFC 7323 §4.3)
+	mss      uint16 // size of the peer's full segments, as far as seen
+	recent   uint32 // TS.Recent (RFC 7323 §4.3)
 	recentAt uint32 // when it was taken, in seconds: it holds for 24 days
 
 	dsack wire.SACKBlock // a duplicate to report in the next acknowledgement
