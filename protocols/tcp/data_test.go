@@ -69,6 +69,7 @@ func newReno(t *testing.T) *peer {
 }
 
 const (
-	again = syscall.EAGAIN
-	reset = syscall.ECONNRESET
+	again    = syscall.EAGAIN
+	reset    = syscall.ECONNRESET
+	timedOut = syscall.ETIMEDOUT
 )

@@ -352,8 +352,8 @@ func (c *conn) text(s *segment) {
 	}
 	c.urgentByte(s, seq, n, skip)
 	if over := seq.Add(n).Sub(c.rcv.adv); over > 0 { // a part is beyond the window
+		c.flags |= flagAckNow
 		if n -= min(uint32(over), n); n == 0 { // a zero-window probe
-			c.flags |= flagAckNow
 			return
 		}
 		fin = false

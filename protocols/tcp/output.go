@@ -155,7 +155,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	}
 	if flags&wire.TCPAck != 0 {
 		f.Ack = c.rcv.nxt
-		open := c.rcv.adv != c.rcv.nxt
+		open := c.rcv.adv != c.rcv.acked
 		f.Window = c.rcv.advertise(scale)
 		switch {
 		case open && f.Window == 0:
@@ -318,10 +318,11 @@ func (c *conn) sendNew() {
 		n := min(unsent, full, room)
 		if n > 0 {
 			usable := c.snd.usable()
-			if c.snd.nxt == c.snd.una && c.snd.outstanding() {
-				usable = n // a peer that took its window back gets the oldest segment (RFC 9293 §3.8.6)
+			oldest := c.snd.nxt == c.snd.una && c.snd.outstanding()
+			if oldest && usable <= 0 { // the peer took its window back: this is the probe (RFC 9293 §3.8.6)
+				usable = n
 			}
-			if usable < n && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
+			if usable < n && !oldest && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
 				break // silly windows (RFC 9293 §3.8.6.2.1)
 			}
 			n = min(n, usable)

@@ -76,7 +76,7 @@ func (c *conn) retransmission() {
 		c.rtoAt = c.now().Add(c.rtt.timeout())
 		c.probeWindow()
 	case c.snd.outstanding():
-		shut := c.snd.window == 0 && c.now().Sub(c.lastRecv) < rtoMax // the peer lives, and has shut its window
+		shut := c.snd.window == 0 && c.now().Sub(c.lastRecv) <= rtoMax // the peer lives, and has shut its window
 		if !shut && c.giveUp() {
 			return
 		}
