@@ -1149,6 +1149,24 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:  "net.ipv4.tcp_available_congestion_control",
+				Kind:  sysctl.String,
+				Help:  "Congestion controls that are built in, the default one first; cannot be written.",
+				Field: "Available",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Available
+				},
+			},
+			{
+				Name:  "net.ipv4.tcp_allowed_congestion_control",
+				Kind:  sysctl.String,
+				Help:  "Congestion controls that programs may choose (TCP_CONGESTION); empty for all.",
+				Field: "Allowed",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).Allowed
+				},
+			},
+			{
 				Name:    "net.ipv4.tcp_rmem",
 				Kind:    sysctl.Ints,
 				Min:     1,
@@ -1427,6 +1445,17 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 				Field:   "NotsentLowat",
 				Pointer: func(block any) any {
 					return &block.(*tcp.Sysctls).NotsentLowat
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_stdurg",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "0",
+				Help:    "The urgent pointer shows the last urgent byte (RFC 1122 §4.2.2.4), not the byte behind it.",
+				Field:   "StdUrg",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).StdUrg
 				},
 			},
 			{

@@ -83,6 +83,26 @@ func (w *Wiring) sysctlDefaults() *sysctlBlocks {
 	return s
 }
 
+// SysctlKeeper is implemented by a transport with settings that depend on what it
+// was made of. All calls happen inside an entry.
+type SysctlKeeper interface {
+	// ReadSysctl is what a setting shows whose field says value.
+	ReadSysctl(name, value string) string
+	// CheckSysctl judges a block in which the setting of that name was written,
+	// before it holds: an errno refuses it.
+	CheckSysctl(name string, block any) error
+}
+
+// sysctlKeeper is the transport that looks after a table itself, nil if none does.
+func (in *Instance) sysctlKeeper(table int) SysctlKeeper {
+	i := table - len(in.wiring.Networks)
+	if i < 0 || i >= len(in.transports) {
+		return nil
+	}
+	k, _ := in.transports[i].(SysctlKeeper)
+	return k
+}
+
 // SysctlView is a protocol's access to its own settings.
 type SysctlView struct {
 	in    *Instance
@@ -155,6 +175,9 @@ func (in *Instance) Sysctl(name string) (string, error) {
 		var block any
 		if block, _, err = in.sysctlBlock(table, dev); err == nil {
 			out = e.Get(block)
+			if k := in.sysctlKeeper(table); k != nil {
+				out = k.ReadSysctl(e.Name, out)
+			}
 		}
 	})
 	return out, err
@@ -183,6 +206,11 @@ func (in *Instance) setSysctl(name, value string) error {
 	own := t.Clone(block)
 	if err := e.Set(own, value); err != nil {
 		return err
+	}
+	if k := in.sysctlKeeper(table); k != nil {
+		if err := k.CheckSysctl(e.Name, own); err != nil {
+			return fmt.Errorf("sysctl %s = %q: %w", e.Name, value, err)
+		}
 	}
 	switch {
 	case table < s.device:

@@ -73,3 +73,5 @@ const (
 	reset    = syscall.ECONNRESET
 	timedOut = syscall.ETIMEDOUT
 )
+
+const invalid = syscall.EINVAL

@@ -185,7 +185,7 @@ func (c *conn) Ready() core.Ready {
 	if ended || c.state == stateClosed {
 		r |= core.ReadyIn | core.ReadyRdHup
 	}
-	if c.rcv.queue.bytes > 0 && c.rcv.queue.bytes >= c.socket.Options().ReceiveLowat {
+	if c.rcv.queue.bytes > 0 && c.rcv.queue.bytes >= c.socket.Options().ReceiveLowat && !c.onlyUrgent() {
 		r |= core.ReadyIn
 	}
 	if !c.state.in(setSending) || c.writable() {
@@ -325,10 +325,15 @@ func (c *conn) Receive(m *core.Message) (int, error) {
 		return 0, nil
 	}
 	limit, at := c.urgentStop()
+	skip := 0
 	if at { // the urgent byte is next and not inline
-		c.skipUrgent()
+		if m.Flags&core.MsgPeek != 0 {
+			skip = 1
+		} else {
+			c.skipUrgent()
+		}
 	}
-	if c.rcv.queue.bytes == 0 {
+	if int(c.rcv.queue.bytes) == skip {
 		end, err := c.mayReceive()
 		if end {
 			return 0, nil
@@ -340,10 +345,10 @@ func (c *conn) Receive(m *core.Message) (int, error) {
 		if limit > 0 && n+len(b) > limit {
 			b = b[:limit-n]
 		}
-		n += c.rcv.queue.copyOut(n, b)
+		n += c.rcv.queue.copyOut(skip+n, b)
 	}
 	if m.Flags&core.MsgTrunc != 0 { // tcp(7): drop instead of copying
-		n = min(int(c.rcv.queue.bytes), m.Len())
+		n = min(int(c.rcv.queue.bytes)-skip, m.Len())
 		if limit > 0 {
 			n = min(n, limit)
 		}

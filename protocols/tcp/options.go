@@ -2,6 +2,8 @@ package tcp
 
 import (
 	"encoding/binary"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -105,6 +107,9 @@ func (c *conn) setCongestion(value []byte) error {
 		a := &c.t.algorithms[i]
 		if a.Name != name {
 			continue
+		}
+		if list := c.t.settings().Allowed; list != "" && !slices.Contains(strings.Fields(list), name) {
+			return syscall.EPERM
 		}
 		c.cong.name = a.Name
 		if c.cong.control != nil { // a running connection keeps its window

@@ -1,6 +1,13 @@
 package tcp
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core"
+)
 
 // Sysctls are the settings of an instance's TCP, under Linux's names and with
 // its defaults (Documentation/networking/ip-sysctl.rst).
@@ -11,6 +18,8 @@ type Sysctls struct {
 	Timestamps      int32         `sysctl:"net.ipv4.tcp_timestamps" default:"1" range:"0..2" help:"Timestamps (RFC 7323): 0 off, 1 with a random offset for each peer, 2 without."`
 	SlowStartIdle   bool          `sysctl:"net.ipv4.tcp_slow_start_after_idle" default:"1" help:"Start slowly again after an idle time (RFC 5681 §4.1)."`
 	Congestion      string        `sysctl:"net.ipv4.tcp_congestion_control" config:"DEFAULT_TCP_CONG" help:"Congestion control of new connections; empty for the first that is built in."`
+	Available       string        `sysctl:"net.ipv4.tcp_available_congestion_control" help:"Congestion controls that are built in, the default one first; cannot be written."`
+	Allowed         string        `sysctl:"net.ipv4.tcp_allowed_congestion_control" help:"Congestion controls that programs may choose (TCP_CONGESTION); empty for all."`
 	RMem            [3]int32      `sysctl:"net.ipv4.tcp_rmem" default:"4096 131072 6291456" range:"1..2147483647" unit:"bytes" help:"Receive buffer of a socket: least, initial, most."`
 	WMem            [3]int32      `sysctl:"net.ipv4.tcp_wmem" default:"4096 16384 4194304" range:"1..2147483647" unit:"bytes" help:"Send buffer of a socket: least, initial, most."`
 	ModerateRcvbuf  bool          `sysctl:"net.ipv4.tcp_moderate_rcvbuf" default:"1" help:"Let receive buffers grow as the path needs."`
@@ -35,5 +44,58 @@ type Sysctls struct {
 	BaseMSS         int32         `sysctl:"net.ipv4.tcp_base_mss" default:"1024" range:"48..65535" unit:"bytes" help:"Segment size to try on such a path."`
 	MinSendMSS      int32         `sysctl:"net.ipv4.tcp_min_snd_mss" default:"48" range:"48..65535" unit:"bytes" help:"Smallest segment size a peer or a router can impose."`
 	NotsentLowat    uint32        `sysctl:"net.ipv4.tcp_notsent_lowat" default:"4294967295" unit:"bytes" help:"Unsent bytes beyond which a socket is not writable."`
+	StdUrg          bool          `sysctl:"net.ipv4.tcp_stdurg" default:"0" help:"The urgent pointer shows the last urgent byte (RFC 1122 §4.2.2.4), not the byte behind it."`
 	Somaxconn       int32         `sysctl:"net.core.somaxconn" default:"4096" range:"0..2147483647" help:"Longest accept queue of a listener."`
+}
+
+var _ core.SysctlKeeper = (*door)(nil)
+
+const (
+	sysctlControl   = "net.ipv4.tcp_congestion_control"
+	sysctlAvailable = "net.ipv4.tcp_available_congestion_control"
+	sysctlAllowed   = "net.ipv4.tcp_allowed_congestion_control"
+)
+
+// ReadSysctl implements core.SysctlKeeper: the lists of congestion controls follow
+// from what is built in.
+func (d *door) ReadSysctl(name, value string) string {
+	switch {
+	case name == sysctlAvailable, name == sysctlAllowed && value == "":
+		return strings.Join(d.names(), " ")
+	case name == sysctlControl && value == "" && len(d.algorithms) > 0:
+		return d.algorithms[0].Name
+	}
+	return value
+}
+
+// CheckSysctl implements core.SysctlKeeper (net/ipv4/sysctl_net_ipv4.c,
+// proc_tcp_congestion_control): ENOENT for a congestion control that is not built
+// in.
+func (d *door) CheckSysctl(name string, block any) error {
+	s := block.(*Sysctls)
+	var asked []string
+	switch name {
+	case sysctlAvailable:
+		return syscall.EACCES
+	case sysctlControl:
+		if s.Congestion != "" {
+			asked = []string{s.Congestion}
+		}
+	case sysctlAllowed:
+		asked = strings.Fields(s.Allowed)
+	}
+	for _, x := range asked {
+		if !slices.Contains(d.names(), x) {
+			return syscall.ENOENT
+		}
+	}
+	return nil
+}
+
+func (d *door) names() []string {
+	names := make([]string, len(d.algorithms))
+	for i := range d.algorithms {
+		names[i] = d.algorithms[i].Name
+	}
+	return names
 }

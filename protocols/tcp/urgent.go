@@ -68,6 +68,9 @@ func (c *conn) urgentPointer(s *segment) {
 		return
 	}
 	at := s.seq.Add(uint32(s.urgent) - 1)
+	if c.t.settings().StdUrg { // RFC 1122 §4.2.2.4, against which everybody decided (RFC 6093 §3.1)
+		at = at.Add(1)
+	}
 	if at.LT(c.rcv.nxt) {
 		return
 	}
@@ -109,6 +112,12 @@ func (c *conn) urgentStop() (limit int, at bool) {
 		return 0, true
 	}
 	return 0, false
+}
+
+// onlyUrgent tells whether the urgent byte is all that could be read.
+func (c *conn) onlyUrgent() bool {
+	return c.rcv.queue.bytes == 1 && c.extra != nil && c.extra.urgent.state != urgentNone &&
+		c.extra.urgent.at == c.readSeq() && !c.socket.Options().OOBInline
 }
 
 // skipUrgent takes the urgent byte out of the stream.
