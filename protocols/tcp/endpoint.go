@@ -237,6 +237,15 @@ func (c *conn) maySend() error {
 	return nil
 }
 
+// noMemory tells a writer what to do when memory is short: wait while our own data
+// hold some, which acknowledgements give back.
+func (c *conn) noMemory() error {
+	if c.snd.queue.len() > 0 {
+		return syscall.EAGAIN
+	}
+	return syscall.ENOBUFS
+}
+
 // Send implements core.Endpoint (RFC 9293 §3.10.2).
 func (c *conn) Send(m *core.Message) (int, error) {
 	if err := c.maySend(); err != nil {
@@ -244,7 +253,7 @@ func (c *conn) Send(m *core.Message) (int, error) {
 	}
 	n := c.snd.queue.write(&c.t.slabs, m.Data[:min(len(m.Data), c.snd.room())])
 	if n == 0 && len(m.Data) > 0 {
-		return 0, syscall.ENOBUFS
+		return 0, c.noMemory()
 	}
 	if m.Flags&core.MsgOOB != 0 && n == len(m.Data) && n > 0 {
 		c.sendUrgent()
@@ -262,7 +271,7 @@ func (c *conn) Reserve(n int, r *core.Reservation) error {
 	}
 	c.snd.queue.reserve(&c.t.slabs, min(n, c.snd.room()), r)
 	if r.Bytes == 0 {
-		return syscall.ENOBUFS
+		return c.noMemory()
 	}
 	c.holds++
 	return nil

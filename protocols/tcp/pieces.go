@@ -17,6 +17,16 @@ func (m *slabs) page(n int) *allocator.Page {
 	return m.pool.Page(allocator.ClassFor(min(n, 16<<10)), m.account)
 }
 
+// userPage is page for bytes that a user wants to send. An eighth of what the
+// instance may hold is left alone: the headers of these bytes need it, or nothing
+// would ever leave and give memory back.
+func (m *slabs) userPage(n int) *allocator.Page {
+	if most := m.account.Limit(); most != 0 && m.account.Bytes()+int64(min(n, 16<<10)) > most-most/8 {
+		return nil
+	}
+	return m.page(n)
+}
+
 // piece is a run of stream bytes in a page, with one reference to it.
 type piece struct {
 	page   *allocator.Page

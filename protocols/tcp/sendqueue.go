@@ -46,7 +46,7 @@ func (q *sendQueue) write(m *slabs, b []byte) (n int) {
 		if q.pieces.bytes > 0 && want < 2048 {
 			want = 2048 // a second small write: more will follow
 		}
-		page := m.page(want)
+		page := m.userPage(want)
 		if page == nil {
 			return n
 		}
@@ -70,7 +70,7 @@ func (q *sendQueue) reserve(m *slabs, n int, r *core.Reservation) {
 		n -= k
 	}
 	for n > 0 && r.N < len(r.Pieces) {
-		page := m.page(n)
+		page := m.userPage(n)
 		if page == nil {
 			return
 		}
