@@ -103,6 +103,25 @@ func TestAPartialAckSendsTheNextHole(t *testing.T) {
 	p.outs(10001, 2)
 }
 
+// RFC 6582 §3.2, step 3: a partial acknowledgement takes what it covers out of the
+// inflated window, but for one segment.
+func TestAPartialAckDeflatesTheWindow(t *testing.T) {
+	p := newReno(t)
+	c := p.after(100 * time.Millisecond)
+	c.writes(text(25 * full))
+	p.outs(1, 10)
+	for range 10 {
+		p.in(plain, ack(1))
+	}
+	p.outs(10001, 2)
+	p.outs(1, 1)
+	p.outs(12001, 3)
+	p.in(plain, ack(4001)) // 11 in flight, of which 10 less 3 have left
+	p.outs(4001, 1)
+	p.outs(15001, 1)
+	p.silent()
+}
+
 // RFC 6582 §3.2, step 1: duplicates that end where recovery did may be answers to
 // our own retransmissions.
 func TestDuplicatesAfterARecoveryDoNotStartAnother(t *testing.T) {
@@ -378,7 +397,8 @@ func TestATimeoutThatWasNeededStands(t *testing.T) {
 	p.in(plain, ack(1+988), ts(2, 400))
 	p.out(plain, seq(1+988), length(988))
 	p.out(plain, seq(1+2*988), length(988))
-	p.silent()
+	p.in(plain, ack(1+2*988), ts(3, 100)) // of what was only sent again behind it
+	p.drop()
 	p.counts("TcpExt.TCPLossUndo", 0)
 }
 

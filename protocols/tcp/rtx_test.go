@@ -205,3 +205,23 @@ func TestDataAndFINAreSentAgainTogether(t *testing.T) {
 	p.out(fin, seq(1), data("x"))
 	p.in(plain, ack(3))
 }
+
+func TestMeasuringGoesOnAfterATimeout(t *testing.T) {
+	p := newReno(t)
+	c := p.after(100 * milli)
+	c.writes("x")
+	p.out(plain, data("x"))
+	p.sends(300 * milli)
+	p.out(plain, seq(1), data("x"))
+	p.in(plain)
+	c.writes("y")
+	p.out(plain, data("y"))
+	p.wait(280 * milli) // RTTVAR (3*50+180)/4, SRTT (7*100+280)/8
+	p.in(plain)
+	c.writes("z")
+	p.out(plain, data("z"))
+	p.quiet(452 * milli)
+	p.wait(milli)
+	p.out(plain, seq(3), data("z"))
+	p.in(plain)
+}
