@@ -309,9 +309,8 @@ func TestAPeerThatShrinksItsWindowIsNotLost(t *testing.T) {
 func TestAWindowUpdateOfAnOldSegmentIsIgnored(t *testing.T) {
 	p := newReno(t)
 	c := p.after(0, win(2000))
-	p.in(plain, data("abc"), win(3000))
-	p.out(plain, ack(4))
-	p.in(plain, seq(1), win(1000)) // older than what gave 3000
+	p.in(plain, seq(4), data("def"), win(3000))
+	p.in(plain, seq(1), data("abc"), win(1000)) // older than what gave 3000
 	p.drop()
 	c.writes(text(3 * full))
 	p.outs(1, 3)
