@@ -303,6 +303,9 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	m.HasPacketInfo, m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, o.RecvHopLimit
 	m.Arrival = p.Arrival
 	m.OutFlags = 0
+	if p.Flags&FlagNotification != 0 {
+		m.OutFlags = MsgNotification
+	}
 	if e.keepsRest() {
 		e.consume(m, p, n)
 		return n, nil

@@ -14,6 +14,10 @@ const (
 	MsgErrQueue  = 0x2000
 	MsgNoSignal  = 0x4000
 	MsgMore      = 0x8000
+
+	// MsgNotification in OutFlags marks a message of the protocol itself, not of
+	// the peer (RFC 6458 §6.1).
+	MsgNotification = 0x8000
 )
 
 // Arguments of shutdown.

@@ -92,20 +92,21 @@ const (
 	FlagDontFragment PacketFlags = 1 << iota // IPv4 DF; IPv6 sources never fragment past the path MTU when set
 	FlagForwarded                            // is being forwarded, not made here
 	FlagReassembled
-	FlagLoopback    // comes back from this instance's own output
-	flagTapped      // the sending interface has shown it to its taps
-	FlagHeader      // the network header is already in place (HDRINCL)
-	FlagRouterAlert // a router alert option was present
-	FlagOwnAddress  // Src was chosen by the caller and is not to be replaced
-	FlagMayFragment // path MTU discovery is off for this packet: IPv4 sends it without DF
-	FlagNoLoop      // no copy of a multicast packet for ourselves (IP_MULTICAST_LOOP off)
-	FlagTxChecksum  // out: the way out completes ChecksumPartial and cuts nothing
+	FlagLoopback     // comes back from this instance's own output
+	flagTapped       // the sending interface has shown it to its taps
+	FlagHeader       // the network header is already in place (HDRINCL)
+	FlagRouterAlert  // a router alert option was present
+	FlagOwnAddress   // Src was chosen by the caller and is not to be replaced
+	FlagMayFragment  // path MTU discovery is off for this packet: IPv4 sends it without DF
+	FlagNoLoop       // no copy of a multicast packet for ourselves (IP_MULTICAST_LOOP off)
+	FlagTxChecksum   // out: the way out completes ChecksumPartial and cuts nothing
+	FlagNotification // in a receive queue: the protocol's own word (MsgNotification)
 )
 
 // PublicFlags are the flags that a protocol behind the narrow contract sees and
 // sets.
 const PublicFlags = FlagDontFragment | FlagForwarded | FlagReassembled | FlagLoopback | FlagRouterAlert | FlagOwnAddress |
-	FlagMayFragment | FlagNoLoop | FlagTxChecksum
+	FlagMayFragment | FlagNoLoop | FlagTxChecksum | FlagNotification
 
 // NewPacket returns a packet with an empty linear part that has headroom bytes
 // before and at least room bytes after it, charged to in; nil when memory is
