@@ -21,7 +21,13 @@ const PcapVariable = "LIBOS_TEST_PCAP"
 type pcapTap struct {
 	file *os.File
 	in   *core.Instance
+	rig  *Rig
+	rec  []byte // the last record: tests count allocations
 }
+
+// Damaged declares that what the test's instances send from now on is damaged on
+// purpose, or quotes or forwards what is: it is left out of the files.
+func (r *Rig) Damaged() { r.damaged = true }
 
 func (r *Rig) record(ifc *core.Interface) {
 	dir := os.Getenv(PcapVariable)
@@ -46,16 +52,19 @@ func (r *Rig) record(ifc *core.Interface) {
 		r.T.Fatal(err)
 	}
 	r.T.Cleanup(func() { _ = f.Close() })
-	r.Domain.Do(func() { ifc.AddTap(&pcapTap{f, ifc.Instance()}) })
+	r.Domain.Do(func() { ifc.AddTap(&pcapTap{file: f, in: ifc.Instance(), rig: r}) })
 }
 
 // Tap implements core.Tap.
 func (x *pcapTap) Tap(_ *core.Interface, p *core.Packet, out bool) {
-	if !out || p.Checksum == core.ChecksumPartial || p.SegmentSize != 0 {
+	if !out || x.rig.damaged || p.Checksum == core.ChecksumPartial || p.SegmentSize != 0 {
 		return
 	}
 	n := p.Len()
-	rec := make([]byte, 16+n)
+	if cap(x.rec) < 16+n {
+		x.rec = make([]byte, 16+n)
+	}
+	rec := x.rec[:16+n]
 	now := uint64(x.in.Now())
 	binary.LittleEndian.PutUint32(rec, uint32(now/1e9))
 	binary.LittleEndian.PutUint32(rec[4:], uint32(now%1e9))

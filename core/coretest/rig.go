@@ -17,6 +17,7 @@ type Rig struct {
 	Domain *core.Domain
 
 	instances []*core.Instance
+	damaged   bool
 }
 
 // Option changes how a Rig is made.

@@ -47,6 +47,7 @@ func TestExtensionHeadersAreJudged(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBed(t)
+			b.Damaged() // the answers quote what came
 			w := b.raw("w0", "fd00::1/64")
 			w.Inject(c.in)
 			if got := len(b.udp.got) == 1; got != c.delivered {

@@ -17,6 +17,7 @@ import (
 // closes both: nothing may panic, and the Rig sees to it that nothing is left.
 func swallow(t *testing.T, frames ...[]byte) {
 	r := coretest.New(t, host.NewVirtual(1))
+	r.Damaged()
 	for _, forwarding := range []string{"0", "1"} {
 		in := r.Instance("i"+forwarding, wiring())
 		set(in, "net.ipv6.conf.all.forwarding", forwarding)
