@@ -138,5 +138,14 @@ func TestSegmentsBesideSACKBlocksFitThePath(t *testing.T) {
 		if finished != 4 {
 			t.Errorf("%s: %d of 4 tasks ended", address, finished)
 		}
+		group, name := "Ip", "FragFails"
+		if address == addrB6 {
+			group = "Ip6"
+		}
+		for _, in := range []*core.Instance{p.a, p.b} {
+			if n := p.Counter(in, group, name); n != 0 {
+				t.Errorf("%s: %d segments of %s were too long", address, n, in.Name())
+			}
+		}
 	}
 }
