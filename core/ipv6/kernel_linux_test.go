@@ -19,6 +19,7 @@ import (
 func TestTheKernelIsOurNeighbour(t *testing.T) {
 	withKernel(t, func(t *testing.T, d *core.Domain, in *core.Instance, ifc *core.Interface, name string) {
 		kernel.Configure(t, name, "fd77::1/64", "fd77::3/64")
+		kernel.Ready(t, name)
 		if err := ifc.SetUp(true); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -75,6 +76,21 @@ func Configure(t *testing.T, name string, addresses ...string) {
 		MustCommand(t, args...)
 	}
 	MustCommand(t, "ip", "link", "set", name, "up")
+}
+
+// Ready waits until the kernel's side speaks IPv6: its link-local address has
+// passed duplicate address detection. Before that it may miss solicitations.
+func Ready(t *testing.T, name string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		out := MustCommand(t, "ip", "-6", "-o", "addr", "show", "dev", name, "scope", "link")
+		if strings.Contains(out, "inet6") && !strings.Contains(out, "tentative") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the kernel's side is not ready: %s", out)
+		}
+	}
 }
 
 // Wiring has both network protocols and nothing else.
