@@ -3,7 +3,8 @@
 // Package config holds the options as Go constants, named as in Kconfig.toml:
 // those of defconfig here, those of a build in its place there (go build
 // -overlay). Only symbols marked static in Kconfig.toml may be read as constants;
-// the others can differ from instance to instance of one binary.
+// the others can differ from instance to instance of one binary. X is true for
+// what is y, X_MODULE for what is m.
 package config
 
 // Options in the order of Kconfig.toml.
@@ -19,9 +20,11 @@ const (
 	DEFAULT_RENO      = false
 	DEFAULT_TCP_CONG  = "cubic"
 	UDP               = true
+	UDP_MODULE        = false
 	LOOPBACK          = true
 	PIPE              = true
 	TUN               = true
+	TUN_MODULE        = false
 	TUN_VNET_HDR      = true
 	PCAP              = true
 	SLAB_DEBUG        = false

@@ -12,7 +12,7 @@ import (
 // Symbol is one Kconfig symbol as a build has it.
 type Symbol struct {
 	Name   string // without CONFIG_
-	Value  string // y, n, a number, or a string without quotes
+	Value  string // y, n, m, a number, or a string without quotes
 	Bool   bool   // y or n, and m where modules are on
 	Static bool   // folded into the code: all instances of a binary share it
 	Where  string // file:line that defines a static one
@@ -97,6 +97,9 @@ func Read(name, text string, symbols []Symbol) (*Set, error) {
 		case b.Static && unquoted != b.Value:
 			return nil, fmt.Errorf("%s:%d: CONFIG_%s=%s, but the binary was built with %s and the symbol is static (%s): instances that differ on it need binaries of their own",
 				name, n+1, symbol, value, b.Value, b.Where)
+		case b.Bool && unquoted == "y" && b.Value == "m":
+			return nil, fmt.Errorf("%s:%d: CONFIG_%s=y, but the binary was built with m, which does not link it in: set it to m here, or build the binary with y",
+				name, n+1, symbol)
 		case b.Bool && unquoted != "n" && b.Value == "n":
 			return nil, fmt.Errorf("%s:%d: CONFIG_%s=%s, but it is not built in: build the binary from the union of its configurations",
 				name, n+1, symbol, value)

@@ -104,14 +104,14 @@ func (b *Builder) solve(name string, t *kconfig.Tree) (*configuration, error) {
 	return c, nil
 }
 
-// chosen are the packages that the configuration brings in, each once, in the
+// chosen are the packages that the configuration links in, each once, in the
 // order of the symbols. A package that is not there is an error.
 func (b *Builder) chosen(c *configuration, all bool) ([]string, error) {
 	var out []string
 	seen := map[string]bool{}
 	for i := range c.symbols {
 		s := &c.symbols[i]
-		if s.Package == "" || seen[s.Package] || !all && !s.On() {
+		if s.Package == "" || seen[s.Package] || !all && !s.Linked() {
 			continue
 		}
 		seen[s.Package] = true

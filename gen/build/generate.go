@@ -65,9 +65,14 @@ func (b *Builder) scan(c *configuration, all bool) ([]*scan.Package, error) {
 	for _, p := range append(base(), chosen...) {
 		patterns = append(patterns, "./"+p)
 	}
-	deps, err := b.list("", "ImportPath,Dir,Module", patterns...)
+	deps, err := b.list("", "ImportPath,Dir,Imports,Module", patterns...)
 	if err != nil {
 		return nil, err
+	}
+	if !all {
+		if err := c.modulesApart(deps); err != nil {
+			return nil, err
+		}
 	}
 	var rels []string
 	for i := range deps {

@@ -113,7 +113,7 @@ func (z *Size) attribute(c *configuration, deps []listed) {
 	}
 	chosen := map[string]bool{}
 	for i := range c.symbols {
-		if s := &c.symbols[i]; s.Package != "" && s.On() && !chosen[Module+"/"+s.Package] {
+		if s := &c.symbols[i]; s.Package != "" && s.Linked() && !chosen[Module+"/"+s.Package] {
 			chosen[Module+"/"+s.Package] = true
 			z.Symbols = append(z.Symbols, SymbolSize{Symbol: s.Name, Package: s.Package})
 		}

@@ -26,6 +26,10 @@ type Symbol struct {
 // On tells whether a bool or tristate symbol is chosen.
 func (s *Symbol) On() bool { return s.Value == "y" || s.Value == "m" }
 
+// Linked tells whether the symbol's package is part of the binary: that of an m
+// runs in a process of its own.
+func (s *Symbol) Linked() bool { return s.Value == "y" }
+
 func (s *Symbol) logical() bool { return s.Type == "bool" || s.Type == "tristate" }
 
 // Build is one configuration with what its packages offer.

@@ -42,7 +42,7 @@ func (b *Build) features() (*features, error) {
 	seen := map[string]string{} // package to symbol
 	for i := range b.Symbols {
 		s := &b.Symbols[i]
-		if s.Package == "" || !s.On() {
+		if s.Package == "" || !s.Linked() {
 			continue
 		}
 		p := byRel[s.Package]
@@ -179,7 +179,7 @@ func (f *features) checkUses() error {
 			continue // a command belongs to the binary, not to an instance
 		}
 		for _, u := range p.Uses {
-			if s := static[u.Symbol]; s != nil && !s.Static {
+			if s := static[strings.TrimSuffix(u.Symbol, moduleSuffix)]; s != nil && !s.Static {
 				return fmt.Errorf("%s:%d: config.%s is folded as a constant: mark the symbol `static = true` (%s), or ask the instance's own settings",
 					u.Pos.Filename, u.Pos.Line, u.Symbol, s.Where)
 			}
