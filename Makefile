@@ -66,7 +66,8 @@ clean: ## remove build/ (.config stays)
 
 ##@ Configuring (BUILD=NAME chooses the build; X_defconfig names it X)
 CONFIGURE = menuconfig config oldconfig olddefconfig savedefconfig allnoconfig allyesconfig allmodconfig alldefconfig \
-	randconfig tinyconfig defconfig listnewconfig helpnewconfig mod2yes mod2no yes2mod diffconfig
+	randconfig tinyconfig defconfig listnewconfig helpnewconfig mod2yes mod2no yes2mod mod2yesconfig mod2noconfig yes2modconfig \
+	diffconfig
 .PHONY: $(CONFIGURE)
 ## menuconfig: change the configuration in a full-screen menu
 ## config oldconfig olddefconfig: ask for all symbols; for new ones; take their defaults
@@ -81,6 +82,11 @@ $(CONFIGURE): libosbuild
 %_defconfig %.config: libosbuild
 	@mkdir -p build/$(BUILD)
 	$(OSBUILD) $@
+.PHONY: merge
+merge: libosbuild ## lay fragments over each other, as in: make merge FILES="a.config b.config"
+	@mkdir -p build/$(BUILD)
+	@$(if $(FILES),,echo "merge what? make merge FILES=\"BASE FRAGMENT...\"" >&2; exit 2)
+	$(OSBUILD) merge $(FILES)
 # The symbols given on the command line: make set CONFIG_UDP=n CONFIG_TUN=n run
 SYMBOLS = $(foreach v,$(filter CONFIG_%,$(.VARIABLES)),$(if $(filter command,$(origin $v)),$v=$(value $v)))
 .PHONY: set get explain
@@ -88,7 +94,8 @@ set: libosbuild ## set symbols, as in: make set CONFIG_UDP=n run
 	@mkdir -p build/$(BUILD)
 	@$(if $(SYMBOLS),,echo "set what? make set CONFIG_X=VALUE..." >&2; exit 2)
 	$(OSBUILD) set $(foreach s,$(SYMBOLS),'$(s)')
-get explain: libosbuild ## the value of SYMBOL=X, and why it has it
+## get explain: the value of SYMBOL=X, and why it has it
+get explain: libosbuild
 	@$(if $(SYMBOL),,echo "$@ what? make $@ SYMBOL=X" >&2; exit 2)
 	@$(OSBUILD) $@ $(SYMBOL)
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/libos-go/libos/gen/kconfig"
 )
 
 // The make targets around a build: which configuration each works on, and that
@@ -63,6 +65,17 @@ func TestMakeWorksOnTheBuildItNames(t *testing.T) {
 	}
 	if out := run("-s", "explain", "SYMBOL=TCP"); !strings.Contains(out, "the user set it to n") {
 		t.Errorf("make explain:\n%s", out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "small"), []byte("CONFIG_SLAB_KB=128\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run("merge", "FILES=configs/tiny_defconfig small")
+	config(".config", "CONFIG_SLAB_KB=128", "# CONFIG_TCP is not set", "CONFIG_UDP=y")
+	for _, target := range kconfig.TargetHelp() {
+		run("-n", target[0])
+	}
+	for _, target := range []string{"menuconfig", "diffconfig", "tiny.config", "mod2yes", "yes2mod", "mod2no"} {
+		run("-n", target)
 	}
 	out, err := exec.Command("make", "-C", dir, "tinyconfig", "allnoconfig").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "run make once for each") {
