@@ -74,7 +74,7 @@ func (w *Wiring) sysctlDefaults() *sysctlBlocks {
 		}
 		s.blocks[i] = t.Default
 		if i >= s.device {
-			s.fresh[i-s.device] = t.Default
+			s.blocks[i], s.fresh[i-s.device] = t.ForAll(), t.Default
 		}
 		if _, ok := t.Default.(*PortSysctls); ok {
 			s.ports = i
@@ -116,6 +116,12 @@ func (v SysctlView) Block() any { return v.in.sysctls.blocks[v.table] }
 // Device is the struct of an interface's settings (network protocols).
 func (v SysctlView) Device(ifc *Interface) any {
 	return v.in.deviceBlock(ifc, v.table, v.in.sysctls.fresh[v.table])
+}
+
+// Untouched tells that nobody wrote a setting that bears on an interface: what
+// follows from them is the same in all instances of the wiring.
+func (v SysctlView) Untouched(ifc *Interface) bool {
+	return !v.in.sysctls.own && v.in.deviceBlock(ifc, v.table, nil) == nil
 }
 
 // All is the struct of the settings under the name "all".
@@ -232,9 +238,15 @@ func (in *Instance) setSysctl(name, value string) error {
 			}
 		}
 	case dev == "default":
-		// interfaces that follow the old default by sharing it keep its values
+		// Interfaces that follow the old default by sharing it keep its values;
+		// those of IPv4 only once they have an address (devinet.c,
+		// devinet_copy_dflt_conf and ipv4_devconf_setall).
 		old := s.fresh[table-s.device]
+		v4 := in.wiring.Networks[table-s.device].Network.Family == AFInet
 		for _, x := range in.Interfaces() {
+			if v4 && x.FirstAddress(true) == nil {
+				continue
+			}
 			in.setDeviceBlock(x, table-s.device, in.deviceBlock(x, table-s.device, old))
 		}
 		s.setFresh(table-s.device, own)

@@ -40,7 +40,11 @@ func Default(s *Set, t *sysctl.Table, i int, symbol string) {
 	case "n":
 		v = "0"
 	}
-	if err := e.Set(t.Default, v); err != nil {
+	err := e.Set(t.Default, v)
+	if err == nil && t.DefaultAll != nil && e.AllDefault == "" {
+		err = e.Set(t.DefaultAll, v)
+	}
+	if err != nil {
 		s.errs = append(s.errs, fmt.Errorf("%s: CONFIG_%s: %w", s.Name, symbol, err))
 		return
 	}

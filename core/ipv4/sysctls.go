@@ -36,7 +36,7 @@ type DeviceSysctls struct {
 	SendRedirects     bool  `sysctl:"net.ipv4.conf.{dev}.send_redirects" all:"or" default:"1" help:"Send ICMP redirects, if a router."`
 	SecureRedirects   bool  `sysctl:"net.ipv4.conf.{dev}.secure_redirects" all:"or" default:"1" help:"Accept redirects only to gateways that a route names; shared_media overrides it."`
 	SharedMedia       bool  `sysctl:"net.ipv4.conf.{dev}.shared_media" all:"or" default:"1" help:"Several networks share this link (RFC 1620): redirects between them are sent and accepted."`
-	AcceptSourceRoute bool  `sysctl:"net.ipv4.conf.{dev}.accept_source_route" all:"and" default:"0" help:"Accept packets with a source route option."`
+	AcceptSourceRoute bool  `sysctl:"net.ipv4.conf.{dev}.accept_source_route" all:"and" default:"1" all_default:"0" help:"Accept packets with a source route option."`
 	AcceptLocal       bool  `sysctl:"net.ipv4.conf.{dev}.accept_local" all:"or" default:"0" help:"Accept packets with one of our own addresses as source."`
 	RouteLocalnet     bool  `sysctl:"net.ipv4.conf.{dev}.route_localnet" all:"or" default:"0" help:"Loopback addresses are not martian on this link."`
 	RPFilter          int32 `sysctl:"net.ipv4.conf.{dev}.rp_filter" all:"max" default:"0" range:"0..2" help:"Source validation: 1 strict (the way back is this interface), 2 loose (there is a way back) (RFC 3704)."`
@@ -48,7 +48,7 @@ type DeviceSysctls struct {
 	ArpNotify         bool  `sysctl:"net.ipv4.conf.{dev}.arp_notify" all:"or" default:"1" help:"Announce addresses by gratuitous ARP when they are added or the link comes up (RFC 5227 §2.3). Linux's default is 0."`
 	DropUnicastInL2   bool  `sysctl:"net.ipv4.conf.{dev}.drop_unicast_in_l2_multicast" all:"or" default:"0" help:"Drop unicast packets in broadcast frames (RFC 1122 §3.3.6)."`
 	DropGratuitousArp bool  `sysctl:"net.ipv4.conf.{dev}.drop_gratuitous_arp" all:"or" default:"0" help:"Ignore gratuitous ARP."`
-	ForceIGMPVersion  int32 `sysctl:"net.ipv4.conf.{dev}.force_igmp_version" default:"0" range:"0..3" help:"Speak this version of IGMP only; 0 follows the querier."`
+	ForceIGMPVersion  int32 `sysctl:"net.ipv4.conf.{dev}.force_igmp_version" all:"over" default:"0" range:"0..3" help:"Speak this version of IGMP only; 0 follows the querier."`
 	IGMPLinkLocal     bool  `sysctl:"net.ipv4.conf.{dev}.igmp_link_local_mcast_reports" default:"1" help:"Report also groups of 224.0.0.0/24."`
 
 	NeighBaseReachable   time.Duration `sysctl:"net.ipv4.neigh.{dev}.base_reachable_time_ms" default:"30000" range:"1..2147483647" unit:"ms" help:"Mean time for which a neighbour is held reachable after a proof."`
@@ -86,7 +86,7 @@ func (s *stack) configure() {
 // bareDevice are the defaults for a wiring without a table of sysctls.
 func bareDevice() *DeviceSysctls {
 	return &DeviceSysctls{AcceptRedirects: true, SendRedirects: true, SecureRedirects: true, SharedMedia: true,
-		ArpNotify: true, IGMPLinkLocal: true,
+		AcceptSourceRoute: true, ArpNotify: true, IGMPLinkLocal: true,
 		NeighBaseReachable: 30 * time.Second, NeighDelayFirstProbe: 5 * time.Second, NeighRetransmit: time.Second,
 		NeighGCStale: time.Minute, NeighBroadcastProbes: 3, NeighUnicastProbes: 3, NeighQueue: 101}
 }
@@ -102,10 +102,11 @@ func (s *stack) settingsOf(ifc *core.Interface) *settings {
 	var x *settings
 	switch {
 	case own == nil || all == nil:
-		bare := bareDevice()
-		x = combine(bare, bare)
-	case own == all: // nobody has written one: as in the other instances of this wiring
-		x = s.in.Domain().Shared(own, func() any { return combine(own, own) }).(*settings)
+		bare, all := bareDevice(), bareDevice()
+		all.AcceptSourceRoute = false
+		x = combine(bare, all)
+	case s.view.Untouched(ifc): // as in the other instances of this wiring
+		x = s.in.Domain().Shared(own, func() any { return combine(own, all) }).(*settings)
 	default:
 		x = combine(own, all)
 	}

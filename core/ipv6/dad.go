@@ -46,7 +46,7 @@ func (n *network) addressAdded(ifc *core.Interface, a *core.Address) {
 // tested tells whether an address must be tested for duplicates.
 func (n *network) tested(ifc *core.Interface, a *core.Address) bool {
 	c := n.conf(ifc)
-	return discovers(ifc) && ifc.Flags()&core.FlagPointToPoint == 0 && a.Flags&core.AddressNoDAD == 0 && c.DADTransmits > 0 && c.AcceptDAD > 0
+	return discovers(ifc) && ifc.Flags()&core.FlagPointToPoint == 0 && a.Flags&core.AddressNoDAD == 0 && c.DADTransmits > 0 && n.acceptDAD(ifc) > 0
 }
 
 // addressGone ends what was going on for an address.
@@ -164,7 +164,7 @@ func (n *network) duplicate(ifc *core.Interface, a *core.Address) {
 	}
 	a.Flags |= core.AddressDADFailed
 	n.in.Domain().Host().Log().Warn("ipv6: duplicate address detected", "instance", n.in.Name(), "interface", ifc.Name(), "address", a.Prefix.Addr)
-	if a.Prefix.Addr == d.generated && n.conf(ifc).AcceptDAD == 2 {
+	if a.Prefix.Addr == d.generated && n.acceptDAD(ifc) == 2 {
 		d.blocked = true
 		d.down()
 	}

@@ -107,7 +107,7 @@ func (l *listener) arm() {
 
 // version is the version of MLD to speak now (RFC 3810 §8.2.1).
 func (l *listener) version(now core.Time) int {
-	if v := l.device.net.conf(l.device.ifc).ForceMLDVersion; v != 0 {
+	if v := l.device.net.forceMLDVersion(l.device.ifc); v != 0 {
 		return v
 	}
 	if l.old > now {

@@ -1,7 +1,9 @@
 package ipv6
 
 import (
+	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,9 +48,58 @@ func TestWritingAllReachesEveryInterface(t *testing.T) {
 	for _, bad := range []string{"hop_limit 0", "accept_ra 3", "dad_transmits -1", "nothing 1"} {
 		var name, value string
 		fmt.Sscan(bad, &name, &value)
-		if b.in.SetSysctl("net.ipv6.conf.w0."+name, value) == nil {
-			t.Errorf("%s was accepted", bad)
+		want := syscall.EINVAL
+		if name == "nothing" {
+			want = syscall.ENOENT
 		}
+		if err := b.in.SetSysctl("net.ipv6.conf.w0."+name, value); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", bad, err, want)
+		}
+	}
+}
+
+// Whether addresses are tested for duplicates is the greater of what all and
+// the interface say; all says 0, so that an interface can be told not to.
+func TestDADIsTheGreaterOfAllAndTheInterface(t *testing.T) {
+	b := newBed(t)
+	if all, def := b.get("net.ipv6.conf.all.accept_dad"), b.get("net.ipv6.conf.default.accept_dad"); all != "0" || def != "1" {
+		t.Errorf("accept_dad is %s under all and %s under default, want 0 and 1", all, def)
+	}
+	w := b.wire("eth0")
+	tentative := func(a string) bool {
+		t.Helper()
+		if err := w.Interface.AddAddress(wire.MustPrefix(a + "/64")); err != nil {
+			t.Fatal(err)
+		}
+		f, _ := b.flags(w.Interface, a)
+		return f&core.AddressTentative != 0
+	}
+	if !tentative("fd01::1") {
+		t.Error("not tested with accept_dad = 1")
+	}
+	set(b.in, "net.ipv6.conf.eth0.accept_dad", "0")
+	if tentative("fd01::2") {
+		t.Error("tested with accept_dad = 0 of the interface")
+	}
+	set(b.in, "net.ipv6.conf.all.accept_dad", "1")
+	if !tentative("fd01::3") {
+		t.Error("not tested with accept_dad = 1 under all")
+	}
+}
+
+// What all forces is in place of what an interface forces, and writes it nowhere.
+func TestForcedMLDVersionOfAllComesFirst(t *testing.T) {
+	b := newBed(t)
+	w := b.wire("eth0", "fd00::1/64")
+	set(b.in, "net.ipv6.conf.eth0.force_mld_version", "2")
+	set(b.in, "net.ipv6.conf.all.force_mld_version", "1")
+	if v := b.get("net.ipv6.conf.eth0.force_mld_version"); v != "2" {
+		t.Errorf("writing all changed the interface's own to %s", v)
+	}
+	b.Domain.Do(func() { w.Interface.JoinGroup(wire.MustAddr("ff05::7")) })
+	b.Advance(10 * time.Second)
+	if got := heard(t, w); len(got) == 0 || got[0] != "report ff05::7" {
+		t.Errorf("told %q, want reports of version 1", got)
 	}
 }
 

@@ -33,7 +33,7 @@ type DeviceSysctls struct {
 	AcceptRAMinHop   int           `sysctl:"net.ipv6.conf.{dev}.accept_ra_min_hop_limit" default:"1" range:"1..255" help:"Least hop limit taken from advertisements."`
 	Autoconf         bool          `sysctl:"net.ipv6.conf.{dev}.autoconf" default:"1" help:"Form addresses from advertised prefixes (RFC 4862)."`
 	DADTransmits     int           `sysctl:"net.ipv6.conf.{dev}.dad_transmits" default:"1" range:"0..100" help:"Solicitations sent to detect a duplicate address."`
-	AcceptDAD        int           `sysctl:"net.ipv6.conf.{dev}.accept_dad" all:"set" default:"1" range:"0..2" help:"Duplicate address detection: 0 off, 1 on, 2 on and disable IPv6 if the link-local address is a duplicate."`
+	AcceptDAD        int           `sysctl:"net.ipv6.conf.{dev}.accept_dad" all:"max" default:"1" all_default:"0" range:"-1..2" help:"Duplicate address detection: 0 and below off, 1 on, 2 on and disable IPv6 if the link-local address is a duplicate."`
 	AcceptRedirects  bool          `sysctl:"net.ipv6.conf.{dev}.accept_redirects" default:"1" help:"Accept redirects, unless forwarding."`
 	DisableIPv6      bool          `sysctl:"net.ipv6.conf.{dev}.disable_ipv6" all:"set" default:"0" help:"Have no IPv6 on this interface."`
 	RouterSolicits   int           `sysctl:"net.ipv6.conf.{dev}.router_solicitations" default:"3" range:"-1..1000" help:"Router solicitations sent; -1 goes on with growing intervals (RFC 7559)."`
@@ -42,7 +42,7 @@ type DeviceSysctls struct {
 	MaxAddresses     int           `sysctl:"net.ipv6.conf.{dev}.max_addresses" default:"16" range:"0.." help:"Most autoconfigured addresses; 0 is no limit."`
 	AddrGenMode      int           `sysctl:"net.ipv6.conf.{dev}.addr_gen_mode" all:"set" default:"0" range:"0..3" help:"Interface identifiers: 0 EUI-64, 1 no link-local address, 2 and 3 stable-privacy (RFC 7217)."`
 	NDiscNotify      bool          `sysctl:"net.ipv6.conf.{dev}.ndisc_notify" default:"0" help:"Advertise an address when it becomes usable, so that neighbours learn of its new place."`
-	ForceMLDVersion  int           `sysctl:"net.ipv6.conf.{dev}.force_mld_version" all:"set" default:"0" range:"0..2" help:"Speak this version of MLD only; 0 follows the querier."`
+	ForceMLDVersion  int           `sysctl:"net.ipv6.conf.{dev}.force_mld_version" all:"over" default:"0" range:"0..2" help:"Speak this version of MLD only; 0 follows the querier."`
 
 	BaseReachable   time.Duration `sysctl:"net.ipv6.neigh.{dev}.base_reachable_time_ms" unit:"ms" default:"30000" range:"1.." help:"Time for which a neighbour counts as reachable after proof, before randomisation."`
 	DelayFirstProbe time.Duration `sysctl:"net.ipv6.neigh.{dev}.delay_first_probe_time" unit:"s" default:"5" help:"Time for an upper layer's proof before a stale neighbour is probed."`
@@ -74,17 +74,34 @@ func (n *network) confAll() *DeviceSysctls {
 	if s, ok := n.view.All().(*DeviceSysctls); ok {
 		return s
 	}
-	return &n.untabled.device
+	return &n.untabled.all
+}
+
+// acceptDAD is accept_dad of an interface: the greater of its own and that of
+// "all" (ip-sysctl.rst).
+func (n *network) acceptDAD(ifc *core.Interface) int {
+	return max(n.conf(ifc).AcceptDAD, n.confAll().AcceptDAD)
+}
+
+// forceMLDVersion is that of "all", unless it is 0 (mcast.c,
+// mld_force_mld_version).
+func (n *network) forceMLDVersion(ifc *core.Interface) int {
+	if v := n.confAll().ForceMLDVersion; v != 0 {
+		return v
+	}
+	return n.conf(ifc).ForceMLDVersion
 }
 
 // untabled is the default settings, for a wiring that has no sysctl tables.
 type untabled struct {
 	instance Sysctls
 	device   DeviceSysctls
+	all      DeviceSysctls
 }
 
 func newUntabled() *untabled {
-	return &untabled{*sysctl.Of[Sysctls]().Default.(*Sysctls), *sysctl.Of[DeviceSysctls]().Default.(*DeviceSysctls)}
+	d := sysctl.Of[DeviceSysctls]()
+	return &untabled{*sysctl.Of[Sysctls]().Default.(*Sysctls), *d.Default.(*DeviceSysctls), *d.ForAll().(*DeviceSysctls)}
 }
 
 // NeighbourParams are the timing of neighbour discovery on an interface: the

@@ -26,6 +26,18 @@ func Of[T any]() *Table {
 		c := *b.(*T)
 		return &c
 	}
+	for i := range t.Entries {
+		e := &t.Entries[i]
+		if e.AllDefault == "" {
+			continue
+		}
+		if t.DefaultAll == nil {
+			t.DefaultAll = t.Clone(t.Default)
+		}
+		if err := e.Set(t.DefaultAll, e.AllDefault); err != nil {
+			panic(err)
+		}
+	}
 	return t
 }
 
@@ -39,7 +51,7 @@ func Parse(typ reflect.Type) (*Table, error) {
 			continue
 		}
 		e := Entry{Name: name, Field: f.Name, Default: f.Tag.Get("default"), Help: f.Tag.Get("help"),
-			Unit: f.Tag.Get("unit"), All: f.Tag.Get("all"), Alias: f.Tag.Get("alias")}
+			Unit: f.Tag.Get("unit"), All: f.Tag.Get("all"), AllDefault: f.Tag.Get("all_default"), Alias: f.Tag.Get("alias")}
 		e.Pointer = func(b any) any { return reflect.ValueOf(b).Elem().Field(i).Addr().Interface() }
 		if err := e.describe(f.Type.String(), f.Tag.Get("range")); err != nil {
 			return nil, fmt.Errorf("sysctl: %s.%s: %w", t.Owner, f.Name, err)
@@ -79,6 +91,18 @@ func (e *Entry) describe(goType, rng string) error {
 	}
 	if e.Help == "" {
 		return fmt.Errorf("no help tag")
+	}
+	switch e.All {
+	case "":
+	case "or", "and", "max", "over", "set":
+		if !e.PerDevice() {
+			return fmt.Errorf("all tag %q on a name without {dev}", e.All)
+		}
+	default:
+		return fmt.Errorf("all tag %q is none of or, and, max, over, set", e.All)
+	}
+	if e.AllDefault != "" && !e.PerDevice() {
+		return fmt.Errorf("all_default tag on a name without {dev}")
 	}
 	if rng == "" {
 		return nil

@@ -17,6 +17,8 @@ type Table struct {
 	// Default is a block with the defaults, shared by all who have not written.
 	// Nobody writes to it.
 	Default any
+	// DefaultAll is that of "all", where some entry has an AllDefault; nil: Default.
+	DefaultAll any
 	// Clone returns a copy of a block.
 	Clone func(block any) any
 }
@@ -43,9 +45,11 @@ type Entry struct {
 	Help    string
 	Field   string
 	// All tells how the value under "all" works together with a device's own:
-	// "or", "and", "max", "set" (writing all writes every device), "" (all is
-	// not looked at).
+	// "or", "and", "max", "over" (all's counts, unless it is 0), "set" (writing
+	// all writes every device), "" (all is not looked at).
 	All string
+	// AllDefault is the default under "all", where that is another one.
+	AllDefault string
 	// Alias is the name whose value this one stands for: reads and writes go
 	// there, and the field says nothing (net.ipv4.ip_forward for
 	// net.ipv4.conf.all.forwarding).
@@ -53,6 +57,14 @@ type Entry struct {
 	// Pointer is the address of the field in a block: one of *bool, *int, *int32,
 	// *int64, *uint32, *uint64, *string, *time.Duration, *[2]int32, *[3]int32.
 	Pointer func(block any) any
+}
+
+// ForAll is the block that "all" starts with.
+func (t *Table) ForAll() any {
+	if t.DefaultAll != nil {
+		return t.DefaultAll
+	}
+	return t.Default
 }
 
 // PerDevice tells whether the name has a {dev} segment.

@@ -44,8 +44,9 @@ The settings of an instance, under Linux's names. Read and write them with
 ` + "`libos sysctl`, with `Instance.Sysctl` and `Instance.SetSysctl`" + `, each instance on
 its own. A value outside of the range is refused with EINVAL. In names with
 ` + "`{dev}`" + ` that segment is an interface, ` + "`all` or `default`" + `: ` + "`default`" + ` holds for
-interfaces made later, and what ` + "`all`" + ` does is told for each: *or*, *and*, *max*
-combine it with the device's own value, *set* writes it to every device.
+interfaces made later (and for those without an IPv4 address yet, in the settings of IPv4), and
+what ` + "`all`" + ` does is told for each: *or*, *and*, *max* combine it with the device's own
+value, *over* puts it in place of that unless it is 0, *set* writes it to every device.
 
 `)
 	fmt.Fprintf(&w, "%d settings:\n\n", len(rows))
@@ -59,6 +60,9 @@ combine it with the device's own value, *set* writes it to every device.
 		}
 		if r.Config != "" {
 			def += " (CONFIG_" + r.Config + ")"
+		}
+		if e.AllDefault != "" {
+			def += ", all: " + e.AllDefault
 		}
 		declared := r.Pos[:strings.LastIndexByte(r.Pos, ':')]
 		needs := "—"

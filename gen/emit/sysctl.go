@@ -40,22 +40,34 @@ func sysctlFile(f *features) *jen.File {
 
 func tableFields(b *Build, st *scan.Struct) []jen.Code {
 	typ := func() *jen.Statement { return jen.Qual(st.Path, st.Name) }
-	var entries, values []jen.Code
+	var entries, values, all []jen.Code
+	differs := false
 	for i := range st.Fields {
 		x := &st.Fields[i]
 		entries = append(entries, lines(entryFields(b, st, x)))
-		if v := value(x); v != nil {
+		if v := value(x, x.Entry.Default); v != nil {
 			values = append(values, field(x.Entry.Field, v))
 		}
+		def := x.Entry.Default
+		if x.Entry.AllDefault != "" {
+			def, differs = x.Entry.AllDefault, true
+		}
+		if v := value(x, def); v != nil {
+			all = append(all, field(x.Entry.Field, v))
+		}
 	}
-	return []jen.Code{
+	out := []jen.Code{
 		field("Owner", jen.Lit(st.Path+"."+st.Name)),
 		field("Entries", jen.Index().Qual(b.Module+"/core/sysctl", "Entry").Add(lines(entries))),
 		field("Default", jen.Op("&").Add(typ()).Add(lines(values))),
+	}
+	if differs {
+		out = append(out, field("DefaultAll", jen.Op("&").Add(typ()).Add(lines(all))))
+	}
+	return append(out,
 		field("Clone", jen.Func().Params(jen.Id("block").Any()).Any().Block(
 			jen.Id("c").Op(":=").Op("*").Id("block").Assert(jen.Op("*").Add(typ())),
-			jen.Return(jen.Op("&").Id("c")))),
-	}
+			jen.Return(jen.Op("&").Id("c")))))
 }
 
 func entryFields(b *Build, st *scan.Struct, x *scan.Field) []jen.Code {
@@ -70,7 +82,7 @@ func entryFields(b *Build, st *scan.Struct, x *scan.Field) []jen.Code {
 	if e.Max != 0 {
 		fields = append(fields, field("Max", bound(e.Max)))
 	}
-	for _, s := range []struct{ name, value string }{{"Unit", e.Unit}, {"Default", e.Default}, {"Help", e.Help}, {"Field", e.Field}, {"All", e.All}, {"Alias", e.Alias}} {
+	for _, s := range []struct{ name, value string }{{"Unit", e.Unit}, {"Default", e.Default}, {"Help", e.Help}, {"Field", e.Field}, {"All", e.All}, {"AllDefault", e.AllDefault}, {"Alias", e.Alias}} {
 		if s.value != "" {
 			fields = append(fields, field(s.name, jen.Lit(s.value)))
 		}
@@ -101,24 +113,24 @@ func bound(v int64) jen.Code {
 	return jen.Op(strconv.FormatInt(v, 10))
 }
 
-// value is a field's default as a literal; nil for the zero value.
-func value(x *scan.Field) jen.Code {
+// value is the default of a field as a literal; nil for the zero value.
+func value(x *scan.Field, def string) jen.Code {
 	e := &x.Entry
 	switch e.Kind {
 	case sysctl.String:
-		if e.Default == "" {
+		if def == "" {
 			return nil
 		}
-		return jen.Lit(e.Default)
+		return jen.Lit(def)
 	case sysctl.Ints:
 		var list []jen.Code
-		for _, w := range strings.Fields(e.Default) {
+		for _, w := range strings.Fields(def) {
 			list = append(list, jen.Op(w))
 		}
 		n, elem := x.GoType[1:2], x.GoType[3:]
 		return jen.Op("[" + n + "]" + elem).Values(list...)
 	}
-	n, err := strconv.ParseInt(e.Default, 0, 64)
+	n, err := strconv.ParseInt(def, 0, 64)
 	if err != nil || n == 0 {
 		return nil
 	}

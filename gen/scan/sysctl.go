@@ -57,7 +57,7 @@ func (s *scanner) structType(spec *ast.TypeSpec) {
 		}
 		obj := s.pkg.TypesInfo.Defs[f.Names[0]]
 		x := Field{Config: tag.Get("config"), Pos: s.place(f.Pos()), GoType: types.TypeString(obj.Type(), func(p *types.Package) string { return p.Name() })}
-		x.Entry = sysctl.Entry{Name: name, Field: f.Names[0].Name, Default: tag.Get("default"), Help: tag.Get("help"), Unit: tag.Get("unit"), All: tag.Get("all"), Alias: tag.Get("alias")}
+		x.Entry = sysctl.Entry{Name: name, Field: f.Names[0].Name, Default: tag.Get("default"), Help: tag.Get("help"), Unit: tag.Get("unit"), All: tag.Get("all"), AllDefault: tag.Get("all_default"), Alias: tag.Get("alias")}
 		if err := x.Entry.Describe(x.GoType, tag.Get("range")); err != nil {
 			s.errorf(f.Pos(), "sysctl %s: %v", name, err)
 			continue
@@ -191,5 +191,10 @@ func checkDefault(x Field) error {
 	}
 	e := x.Entry
 	e.Pointer = func(any) any { return p }
+	if e.AllDefault != "" {
+		if err := e.Set(nil, e.AllDefault); err != nil {
+			return err
+		}
+	}
 	return e.Set(nil, e.Default)
 }
