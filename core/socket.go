@@ -251,7 +251,8 @@ func (s *Socket) Close() error {
 		return syscall.EBADF
 	}
 	if l, ok := s.endpoint.(interface{ Lingering() bool }); ok && s.options.Linger > 0 && !s.nonblock {
-		if s.endpoint.Shutdown(ShutWrite) == nil && l.Lingering() {
+		u, ok := s.endpoint.(interface{ Unread() bool })
+		if !(ok && u.Unread()) && s.endpoint.Shutdown(ShutWrite) == nil && l.Lingering() {
 			s.setLimitLocked(&s.deadlines().write, &s.limits.writePast, d.now.Add(s.options.Linger))
 			for l.Lingering() {
 				if s.park(ReadyOut|ReadyErr|ReadyHup, 0) != nil || s.expired(ReadyOut) != nil {

@@ -39,6 +39,8 @@ const (
 	setSending set = 1<<stateEstablished | 1<<stateCloseWait
 	// states in which data or a FIN of ours may be outstanding
 	setFlushing set = setSending | 1<<stateFinWait1 | 1<<stateClosing | 1<<stateLastAck
+	// states in which only the peer may send
+	setFinWait set = 1<<stateFinWait1 | 1<<stateFinWait2
 	// states after the handshake
 	setSynchronized set = setFlushing | 1<<stateFinWait2
 	// states of a handshake
@@ -67,6 +69,7 @@ const (
 	flagOrphan                        // the user closed the socket
 	flagReuse                         // SO_REUSEADDR when the port was taken
 	flagReusePort                     // SO_REUSEPORT likewise
+	flagDeferred                      // TCP_DEFER_ACCEPT: the handshake is over but for data
 )
 
 // conn is a TCP socket: a connection, a listener, or neither yet. It lives in a
@@ -114,8 +117,11 @@ type extra struct {
 	idle, interval time.Duration // keepalive, where it is not the instance's (TCP_KEEPIDLE, TCP_KEEPINTVL)
 	count          int32         // TCP_KEEPCNT
 	maxSeg         uint16        // TCP_MAXSEG
+	synRetries     int32         // TCP_SYNCNT
+	deferAccept    int32         // TCP_DEFER_ACCEPT, as retransmissions of a SYN-ACK
 	linger2        time.Duration // TCP_LINGER2; negative: no FIN-WAIT-2
 	userTimeout    time.Duration // TCP_USER_TIMEOUT (RFC 5482)
+	silent         core.Time     // since when the peer left something unanswered
 	urgent         urgent
 }
 

@@ -98,27 +98,33 @@ func (l *listener) sendCookie(u *tuple, s *segment) {
 }
 
 // fromCookie makes the connection of an acknowledgement that answers a cookie;
-// nil when it does not.
-func (l *listener) fromCookie(u *tuple, s *segment) *conn {
+// cookie is false when it does not, c nil too when there is no room.
+func (l *listener) fromCookie(u *tuple, s *segment) (c *conn, cookie bool) {
 	t := l.conn.t
-	if s.flags&(wire.TCPSyn|wire.TCPFin) != 0 || l.cookied == 0 ||
+	if s.flags&wire.TCPSyn != 0 || t.settings().SynCookies == 0 || l.cookied == 0 ||
 		t.in.Now().Sub(l.cookied) > cookieMinutes*time.Minute {
-		return nil
+		return nil, false
 	}
-	irs, cookie := s.seq.Add(^uint32(0)), s.ack.Add(^uint32(0))
-	index := t.key().checkCookie(u, irs, cookie, cookieMinute(t.in.Now()))
+	irs, iss := s.seq.Add(^uint32(0)), s.ack.Add(^uint32(0))
+	index := t.key().checkCookie(u, irs, iss, cookieMinute(t.in.Now()))
 	if index < 0 {
 		t.counters.syncookiesFailed++
-		return nil
+		return nil, false
+	}
+	t.counters.syncookiesRecv++
+	if !l.admits() {
+		return nil, true
 	}
 	syn := *s
 	syn.seq = irs
 	syn.opts = wire.TCPOptions{Has: wire.TCPHasMSS, MSS: cookieMSS[index]}
-	c := l.request(u, s)
-	if c == nil {
-		return nil
+	if c = l.request(u, s); c == nil {
+		return nil, true
 	}
 	c.begin()
+	if c.extra != nil {
+		c.extra.deferAccept = 0 // nothing is kept that could wait
+	}
 	if s.opts.Has&wire.TCPHasTimestamp != 0 && t.settings().Timestamps != 0 {
 		bits := s.opts.TSEcr & cookieBits
 		syn.opts.Has |= wire.TCPHasTimestamp
@@ -132,12 +138,11 @@ func (l *listener) fromCookie(u *tuple, s *segment) *conn {
 		}
 	}
 	c.synchronize(&syn)
-	c.snd.start(cookie)
-	c.snd.nxt, c.snd.max = cookie.Add(1), cookie.Add(1)
+	c.snd.start(iss)
+	c.snd.nxt, c.snd.max = iss.Add(1), iss.Add(1)
 	c.snd.window, c.snd.maxWindow = s.window, s.window
 	c.snd.wl1 = irs
 	c.rcv.adv = c.rcv.nxt.Add(uint32(min(space(c.rcv.limit), 65535)))
-	t.counters.syncookiesRecv++
 	l.enter(c)
-	return c
+	return c, true
 }

@@ -31,7 +31,10 @@ type counters struct {
 	spuriousRTOs, spuriousRtxHostQueues               uint64
 	keepAlive, winProbe, fromZeroWindow, toZeroWindow uint64
 	wantZeroWindow, synRetrans, origDataSent          uint64
-	ackSkipped                                        uint64
+	outOfWindowICMPs, deferAcceptDrop                 uint64
+	skippedSynRecv, skippedPAWS, skippedSeq           uint64
+	skippedFinWait2, skippedTimeWait                  uint64
+	skippedChallenge                                  uint64
 }
 
 // groups are the counters as /proc shows them.
@@ -58,7 +61,7 @@ func (c *counters) groups() []core.Counters {
 		v    uint64
 	}{
 		{"SyncookiesSent", c.syncookiesSent}, {"SyncookiesRecv", c.syncookiesRecv}, {"SyncookiesFailed", c.syncookiesFailed},
-		{"EmbryonicRsts", c.embryonicRsts}, {"TW", c.timeWaits}, {"TWRecycled", c.timeWaitRecycled},
+		{"EmbryonicRsts", c.embryonicRsts}, {"OutOfWindowIcmps", c.outOfWindowICMPs}, {"TCPDeferAcceptDrop", c.deferAcceptDrop}, {"TW", c.timeWaits}, {"TWRecycled", c.timeWaitRecycled},
 		{"PAWSActive", c.pawsActive}, {"PAWSEstab", c.pawsEstab}, {"DelayedACKs", c.delayedACKs}, {"DelayedACKLost", c.delayedACKLost},
 		{"ListenOverflows", c.listenOverflows}, {"ListenDrops", c.listenDrops}, {"TCPHPHits", c.hpHits}, {"TCPPureAcks", c.pureACKs},
 		{"TCPRenoRecovery", c.renoRecovery}, {"TCPSackRecovery", c.sackRecovery}, {"TCPSACKReneging", c.sackReneging},
@@ -75,7 +78,9 @@ func (c *counters) groups() []core.Counters {
 		{"TCPChallengeACK", c.challengeACK}, {"TCPSYNChallenge", c.synChallenge}, {"TCPSpuriousRTOs", c.spuriousRTOs},
 		{"TCPSynRetrans", c.synRetrans}, {"TCPOrigDataSent", c.origDataSent}, {"TCPKeepAlive", c.keepAlive}, {"TCPWinProbe", c.winProbe},
 		{"TCPFromZeroWindowAdv", c.fromZeroWindow}, {"TCPToZeroWindowAdv", c.toZeroWindow}, {"TCPWantZeroWindowAdv", c.wantZeroWindow},
-		{"TCPACKSkippedChallenge", c.ackSkipped},
+		{"TCPACKSkippedSynRecv", c.skippedSynRecv}, {"TCPACKSkippedPAWS", c.skippedPAWS}, {"TCPACKSkippedSeq", c.skippedSeq},
+		{"TCPACKSkippedFinWait2", c.skippedFinWait2}, {"TCPACKSkippedTimeWait", c.skippedTimeWait},
+		{"TCPACKSkippedChallenge", c.skippedChallenge},
 	} {
 		add(&ext, x.name, x.v)
 	}

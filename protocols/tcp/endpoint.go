@@ -45,8 +45,6 @@ func (c *conn) Connect(a core.SockAddr) error {
 	switch {
 	case a.Addr.IsMulticast(), a.Addr.IsBroadcast():
 		return syscall.ENETUNREACH
-	case a.Port == 0:
-		return syscall.EADDRNOTAVAIL
 	case a.Addr.IsLinkLocalUnicast() && !a.Addr.Is4() && a.Scope == 0 && c.socket.Options().Device == 0:
 		return syscall.EINVAL
 	}
@@ -163,6 +161,9 @@ func (c *conn) Accept() (*core.Socket, error) {
 	l.forget(child)
 	child.listener = nil
 	child.socket = s
+	if child.state == stateClosed && child.softErr != 0 { // it ended while it waited
+		s.SetError(child.softErr)
+	}
 	return s, nil
 }
 
@@ -310,13 +311,15 @@ func (c *conn) mayReceive() (end bool, err error) {
 	if c.state == stateListen {
 		return false, syscall.ENOTCONN
 	}
-	if c.flags&(flagFinReceived|flagShutRead) != 0 {
+	if c.is(flagFinReceived) {
 		return true, nil
 	}
 	if err := c.socket.TakeError(); err != nil {
 		return false, err
 	}
 	switch {
+	case c.is(flagShutRead):
+		return true, nil
 	case c.state != stateClosed:
 		return false, syscall.EAGAIN
 	case c.is(flagDone):
@@ -467,6 +470,10 @@ func (c *conn) stopListening() {
 func (c *conn) Lingering() bool {
 	return c.state.in(1<<stateFinWait1 | 1<<stateClosing | 1<<stateLastAck)
 }
+
+// Unread tells whether bytes arrived that the user did not read: a close is then a
+// reset, for which nobody waits.
+func (c *conn) Unread() bool { return c.rcv.queue.bytes > 0 }
 
 // Disconnect is connect(2) with AF_UNSPEC: the connection is reset and the
 // socket can be used again.

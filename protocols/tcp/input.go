@@ -12,8 +12,12 @@ import (
 // arrive processes a segment of a connection (RFC 9293 §3.10.7).
 func (c *conn) arrive(s *segment) {
 	c.touch()
-	if c.state == stateSynSent {
+	switch c.state {
+	case stateSynSent:
 		c.arriveSynSent(s)
+		return
+	case stateTimeWait:
+		c.arriveTimeWait(s)
 		return
 	}
 	stamped := c.is(flagTimestamps) && s.opts.Has&wire.TCPHasTimestamp != 0
@@ -23,19 +27,23 @@ func (c *conn) arrive(s *segment) {
 	if stamped && s.flags&wire.TCPRst == 0 && c.rcv.stale(s.opts.TSVal, c.now()) {
 		c.t.counters.pawsEstab++
 		c.duplicateOf(s)
-		c.answerInvalid(s)
+		c.answerInvalid(s, &c.t.counters.skippedPAWS)
 		return
+	}
+	if c.state == stateSynReceived && c.listener == nil && s.flags&(wire.TCPSyn|wire.TCPAck|wire.TCPRst) == wire.TCPSyn|wire.TCPAck &&
+		s.seq == c.rcv.irs && s.ack == c.snd.max { // simultaneous open: of the peer's SYN-ACK only the ACK is new
+		s.flags &^= wire.TCPSyn
+		s.seq = s.seq.Add(1)
 	}
 	// first check: sequence number
 	if !c.rcv.acceptable(s.seq, s.length()) {
 		if s.flags&wire.TCPRst != 0 {
 			return
 		}
-		if c.state == stateTimeWait && s.flags&wire.TCPFin != 0 {
-			c.setLife(c.now().Add(timeWaitLength))
-		}
-		if s.flags&wire.TCPSyn != 0 && c.state == stateSynReceived && s.seq == c.rcv.irs {
-			c.sendSyn() // our SYN-ACK was lost
+		if s.flags&(wire.TCPSyn|wire.TCPAck) == wire.TCPSyn && c.state == stateSynReceived && s.seq == c.rcv.irs {
+			if !c.answersTooOften(&c.t.counters.skippedSynRecv) {
+				c.sendSyn() // our SYN-ACK was lost
+			}
 			return
 		}
 		if s.flags&wire.TCPSyn != 0 {
@@ -44,33 +52,23 @@ func (c *conn) arrive(s *segment) {
 			return
 		}
 		c.duplicateOf(s)
-		c.answerInvalid(s)
+		c.answerInvalid(s, c.skippedSeq())
 		return
 	}
 	// second check: RST (RFC 5961 §3.2)
 	if s.flags&wire.TCPRst != 0 {
-		switch {
-		case c.state == stateTimeWait:
-			if !c.t.settings().RFC1337 {
-				c.end(0)
-			}
-		case s.seq == c.rcv.nxt:
+		if s.seq == c.rcv.nxt {
 			c.reset()
-		default:
+		} else {
 			c.challengeACK()
 		}
 		return
 	}
 	// fourth check: SYN (RFC 5961 §4.2)
 	if s.flags&wire.TCPSyn != 0 {
-		if c.state == stateSynReceived && c.listener == nil && s.flags&wire.TCPAck != 0 && s.seq == c.rcv.irs {
-			s.flags &^= wire.TCPSyn // simultaneous open: the peer's SYN-ACK
-			s.seq = s.seq.Add(1)
-		} else {
-			c.t.counters.synChallenge++
-			c.challengeACK()
-			return
-		}
+		c.t.counters.synChallenge++
+		c.challengeACK()
+		return
 	}
 	// fifth check: ACK
 	if s.flags&wire.TCPAck == 0 {
@@ -102,10 +100,27 @@ func (c *conn) arrive(s *segment) {
 	}
 }
 
+// skippedSeq counts answers to segments out of the window that were left out.
+func (c *conn) skippedSeq() *uint64 {
+	switch c.state {
+	case stateSynReceived:
+		return &c.t.counters.skippedSynRecv
+	case stateFinWait2:
+		return &c.t.counters.skippedFinWait2
+	}
+	return &c.t.counters.skippedSeq
+}
+
 // arriveSynSent is RFC 9293 §3.10.7.3.
 func (c *conn) arriveSynSent(s *segment) {
 	ok := s.flags&wire.TCPAck != 0
-	if ok && (s.ack.LEQ(c.snd.iss) || s.ack.GT(c.snd.max)) {
+	wrong := ok && (s.ack.LEQ(c.snd.iss) || s.ack.GT(c.snd.max))
+	if ok && !wrong && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0 && c.t.settings().Timestamps != 0 &&
+		!c.echoes(s.opts.TSEcr) { // RFC 7323 §3.2; net/ipv4/tcp_input.c, tcp_rcv_synsent_state_process
+		c.t.counters.pawsActive++
+		wrong = true
+	}
+	if wrong {
 		if s.flags&wire.TCPRst == 0 {
 			c.t.sendReset(&c.tuple, s.ack, 0, wire.TCPRst)
 		}
@@ -131,6 +146,7 @@ func (c *conn) arriveSynSent(s *segment) {
 		c.rtt.sample(time.Duration(rtt))
 	}
 	c.snd.una = s.ack
+	c.snd.retries = 0
 	c.snd.wl1, c.snd.wl2 = s.seq, s.ack
 	c.snd.window = s.window // never scaled on a SYN
 	c.snd.maxWindow = s.window
@@ -141,6 +157,13 @@ func (c *conn) arriveSynSent(s *segment) {
 		c.text(s)
 	}
 	c.wake(core.ReadyOut | core.ReadyIn)
+}
+
+// echoes tells whether a timestamp in answer to our SYN is one that we sent.
+func (c *conn) echoes(ecr uint32) bool {
+	now := c.timestamp()
+	since := uint32((c.now() - c.lastRecv) / core.Time(time.Millisecond))
+	return now-ecr <= since
 }
 
 // synchronize takes what the peer's SYN says.
@@ -224,7 +247,8 @@ func (c *conn) startControl(name string) {
 // acked is the fifth check of RFC 9293 §3.10.7.4: what the acknowledgement says.
 // It returns false when the segment is not to be looked at further.
 func (c *conn) acked(s *segment) bool {
-	if s.ack.GT(c.snd.max) || s.ack.LT(c.snd.una.Add(-max(c.snd.maxWindow, 65535))) {
+	known := min(c.snd.maxWindow, uint32(c.snd.una-c.snd.iss)-1) // what the peer may acknowledge again
+	if s.ack.GT(c.snd.max) || s.ack.LT(c.snd.una.Add(-known)) {
 		c.challengeACK() // RFC 5961 §5.2
 		return false
 	}
@@ -320,16 +344,17 @@ func (c *conn) advance(s *segment) {
 
 // text takes payload and FIN (RFC 9293 §3.10.7.4, seventh and eighth checks).
 func (c *conn) text(s *segment) {
-	if !c.state.in(setReceiving) {
-		if s.n > 0 && c.is(flagOrphan) && c.state.in(setFlushing) {
-			c.t.counters.abortOnData++
-			c.abort(0) // data for nobody (RFC 9293 §3.6.1)
+	if c.state.in(setFinWait) && c.is(flagOrphan|flagShutRead) && s.seq.Add(s.n).GT(c.rcv.nxt) {
+		// data for nobody (RFC 9293 §3.6.1; RFC 1122 §4.2.2.13)
+		c.t.counters.abortOnData++
+		if c.socket == nil {
+			c.abort(0)
+		} else {
+			c.abort(syscall.ECONNRESET)
 		}
 		return
 	}
-	if c.is(flagOrphan) && s.n > 0 {
-		c.t.counters.abortOnData++
-		c.abort(0)
+	if !c.state.in(setReceiving) {
 		return
 	}
 	seq, n, skip := s.seq, s.n, s.skip
@@ -363,7 +388,7 @@ func (c *conn) text(s *segment) {
 		return
 	}
 	was := c.rcv.queue.bytes
-	if n > 0 && !c.is(flagShutRead) {
+	if n > 0 {
 		for c.rcv.memory() > c.rcv.limit && c.rcv.held != nil && c.rcv.held.prune(c.t) {
 		}
 		k, ok := pushPacket(&c.rcv.queue, &c.t.slabs, s.p, skip, n)
@@ -445,12 +470,4 @@ func (c *conn) duplicateOf(s *segment) {
 	c.t.counters.dsackOldSent++
 	c.rcv.dsack = wire.SACKBlock{Start: s.seq, End: end}
 	c.flags |= flagAckNow
-}
-
-// refused is the errno of a connection attempt that ran out of time.
-func (c *conn) refused() syscall.Errno {
-	if c.softErr != 0 {
-		return c.softErr
-	}
-	return syscall.ETIMEDOUT
 }

@@ -70,8 +70,11 @@ func (l *listener) arrive(u *tuple, s *segment) {
 	case s.flags&wire.TCPRst != 0:
 		return
 	case s.flags&wire.TCPAck != 0:
-		if c := l.fromCookie(u, s); c != nil {
+		switch c, cookie := l.fromCookie(u, s); {
+		case c != nil:
 			c.arrive(s)
+			return
+		case cookie: // no room: the peer sends again
 			return
 		}
 		t.sendReset(u, s.ack, 0, wire.TCPRst)
@@ -79,22 +82,20 @@ func (l *listener) arrive(u *tuple, s *segment) {
 	case s.flags&wire.TCPSyn == 0 || s.flags&wire.TCPFin != 0:
 		return
 	}
-	if len(l.ready) > l.backlog {
-		t.counters.listenOverflows++
-		t.counters.listenDrops++
+	if !l.admits() {
 		return
 	}
-	full := len(l.pending) >= int(max(t.settings().MaxSynBacklog, 1))
-	switch cookies := t.settings().SynCookies; {
-	case cookies == 2, full && cookies == 1:
-		if full {
-			t.counters.reqQFullDoCookies++
-		}
+	switch set := t.settings(); {
+	case set.SynCookies == 2, l.crowded() && set.SynCookies == 1:
+		t.counters.reqQFullDoCookies++
 		l.sendCookie(u, s)
 		return
-	case full:
+	case l.crowded():
 		t.counters.reqQFullDrop++
 		t.counters.listenDrops++
+		return
+	case set.SynCookies == 0 && int(set.MaxSynBacklog)-len(l.pending) < int(set.MaxSynBacklog)/4:
+		t.counters.listenDrops++ // the last quarter is for peers that are known, and none is
 		return
 	}
 	c := l.request(u, s)
@@ -103,11 +104,33 @@ func (l *listener) arrive(u *tuple, s *segment) {
 		return
 	}
 	c.begin()
+	if s.renewed {
+		c.snd.start(s.iss)
+	}
 	c.synchronize(s)
 	c.snd.window, c.snd.maxWindow = s.window, s.window
 	c.snd.wl1 = s.seq
 	l.enter(c)
 	c.sendSyn()
+}
+
+// admits tells whether the accept queue has room, and counts if not. As in Linux
+// it holds one more than the backlog says (include/net/sock.h,
+// sk_acceptq_is_full).
+func (l *listener) admits() bool {
+	if len(l.ready) <= l.backlog {
+		return true
+	}
+	l.conn.t.counters.listenOverflows++
+	l.conn.t.counters.listenDrops++
+	return false
+}
+
+// crowded tells whether there are as many requests as the listener keeps: its
+// backlog's worth (include/net/inet_connection_sock.h,
+// inet_csk_reqsk_queue_is_full), and tcp_max_syn_backlog at most.
+func (l *listener) crowded() bool {
+	return len(l.pending) > l.backlog || len(l.pending) >= int(max(l.conn.t.settings().MaxSynBacklog, 1))
 }
 
 // request makes the connection of a request; nil when memory is short or the
@@ -156,9 +179,12 @@ func (c *conn) inherit(from *conn) {
 func (c *conn) establishPassive(s *segment) bool {
 	t := c.t
 	l := c.listener
-	if l != nil && len(l.ready) > l.backlog {
-		t.counters.listenOverflows++
+	if l != nil && s.n == 0 && s.flags&wire.TCPFin == 0 && c.defers() {
+		return false
+	}
+	if l != nil && !l.admits() {
 		if t.settings().AbortOverflow {
+			t.counters.embryonicRsts++
 			c.abort(0)
 		}
 		return false
@@ -178,6 +204,22 @@ func (c *conn) establishPassive(s *segment) bool {
 	return true
 }
 
+// defers leaves a handshake open until there is data (TCP_DEFER_ACCEPT): the
+// ACK is dropped while the SYN-ACK was not yet sent again as often as the option
+// says (net/ipv4/tcp_minisocks.c, tcp_check_req).
+func (c *conn) defers() bool {
+	if c.extra == nil || int32(c.snd.retries) >= c.extra.deferAccept {
+		return false
+	}
+	c.flags |= flagDeferred
+	c.t.counters.deferAcceptDrop++
+	return true
+}
+
+// keeps tells whether c waits to be accepted. It does so even when it has ended:
+// accept returns it, and its error with it.
+func (l *listener) keeps(c *conn) bool { return slices.Contains(l.ready, c) }
+
 // forget takes a connection out of the lists.
 func (l *listener) forget(c *conn) {
 	for _, list := range []*[]*conn{&l.pending, &l.ready} {
@@ -192,9 +234,11 @@ func (l *listener) forget(c *conn) {
 
 // close resets everything that waits.
 func (l *listener) close() {
-	for _, c := range append(slices.Clone(l.pending), l.ready...) {
+	waiting := append(slices.Clone(l.pending), l.ready...)
+	l.pending, l.ready = nil, nil
+	for _, c := range waiting {
 		c.listener = nil
+		c.touch()
 		c.abort(0)
 	}
-	l.pending, l.ready = nil, nil
 }

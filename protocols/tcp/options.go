@@ -19,7 +19,9 @@ const (
 	optKeepIdle    = 4
 	optKeepIntvl   = 5
 	optKeepCnt     = 6
+	optSynCnt      = 7
 	optLinger2     = 8
+	optDeferAccept = 9
 	optInfo        = 11
 	optQuickAck    = 12
 	optCongestion  = 13
@@ -81,8 +83,15 @@ func (c *conn) SetOption(level, name int, value []byte) error {
 			return err
 		}
 		c.more().count = int32(v)
+	case optSynCnt:
+		if err := within(1, 127); err != nil {
+			return err
+		}
+		c.more().synRetries = int32(v)
+	case optDeferAccept:
+		c.more().deferAccept = retriesIn(time.Duration(v) * time.Second)
 	case optLinger2:
-		c.more().linger2 = time.Duration(v) * time.Second
+		c.more().linger2 = min(time.Duration(max(v, -1))*time.Second, finWaitMost)
 	case optUserTimeout:
 		if v < 0 {
 			return syscall.EINVAL
@@ -163,6 +172,14 @@ func (c *conn) Option(level, name int, buf []byte) (int, error) {
 		v = int(interval / time.Second)
 	case optKeepCnt:
 		v = int(count)
+	case optSynCnt:
+		if v = int(x.synRetries); v == 0 {
+			v = int(c.t.settings().SynRetries)
+		}
+	case optDeferAccept:
+		if x.deferAccept > 0 {
+			v = int(retryTime(int(x.deferAccept)-1, rtoInitial) / time.Second)
+		}
 	case optLinger2:
 		if v = int(x.linger2 / time.Second); x.linger2 == 0 {
 			v = int(c.t.settings().FinTimeout / time.Second)
@@ -175,6 +192,16 @@ func (c *conn) Option(level, name int, buf []byte) (int, error) {
 	var b [4]byte
 	binary.NativeEndian.PutUint32(b[:], uint32(int32(v)))
 	return copy(buf, b[:]), nil
+}
+
+// retriesIn is how often a SYN-ACK is sent again within d (net/ipv4/tcp.c,
+// secs_to_retrans).
+func retriesIn(d time.Duration) int32 {
+	n := int32(0)
+	for n < 255 && d > 0 && retryTime(int(n)-1, rtoInitial) < d {
+		n++
+	}
+	return n
 }
 
 func bit(on bool) int {

@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	maxHeader      = 60
-	delayedAck     = 40 * time.Millisecond // net/ipv4: TCP_DELACK_MIN
-	timeWaitLength = 60 * time.Second      // net/ipv4: TCP_TIMEWAIT_LEN
+	maxHeader  = 60
+	delayedAck = 40 * time.Millisecond // net/ipv4: TCP_DELACK_MIN
 )
 
 // refreshRoute looks the route up again when the tables have changed; false when
@@ -223,8 +222,11 @@ func (c *conn) sendSyn() {
 		flags |= wire.TCPAck
 	}
 	if c.snd.max != c.snd.iss {
-		c.t.counters.synRetrans++
 		c.snd.untime()
+	}
+	if c.snd.nxt != c.snd.iss {
+		c.t.counters.synRetrans++
+		c.t.counters.retransSegs++
 	}
 	c.send(c.snd.iss, 0, flags)
 	if c.snd.nxt == c.snd.iss {
@@ -244,22 +246,6 @@ func (c *conn) ackSeq() wire.Seq {
 		return wire.MaxSeq(end, c.snd.nxt)
 	}
 	return c.snd.max
-}
-
-// answerInvalid acknowledges a segment that is out of the window; those without
-// data a limited number of times, lest two ends answer each other for ever
-// (tcp_invalid_ratelimit).
-func (c *conn) answerInvalid(s *segment) {
-	if s.n == 0 {
-		limit := c.t.settings().InvalidLimit
-		now := uint32(c.now()/core.Time(time.Millisecond)) | 1
-		if c.answered != 0 && time.Duration(now-c.answered)*time.Millisecond < limit {
-			c.t.counters.ackSkipped++
-			return
-		}
-		c.answered = now
-	}
-	c.sendAck()
 }
 
 // sendReset resets the connection at the peer.

@@ -46,11 +46,11 @@ func (p *peer) there() core.SockAddr {
 	return core.SockAddr{Addr: wire.MustAddr(p.remote), Port: uint16(p.from)}
 }
 
-// want checks the error of a call.
-func (p *peer) want(err error, expected error) {
+// want compares, for example the error of a call.
+func (p *peer) want(got, expected any) {
 	p.T.Helper()
-	if err != expected {
-		p.T.Errorf("error %v, expected %v", err, expected)
+	if got != expected {
+		p.T.Errorf("got %v, expected %v", got, expected)
 	}
 }
 

@@ -60,10 +60,12 @@ func (c *conn) end(err syscall.Errno) {
 	}
 	t := c.t
 	c.touch()
-	if c.state.in(setOpening) {
+	switch c.state { // RFC 4022, tcpAttemptFails and tcpEstabResets
+	case stateSynSent, stateSynReceived:
 		t.counters.attemptFails++
-	}
-	if c.state == stateTimeWait {
+	case stateEstablished, stateCloseWait:
+		t.counters.estabResets++
+	case stateTimeWait:
 		t.waiting--
 	}
 	c.setState(stateClosed)
@@ -75,11 +77,12 @@ func (c *conn) end(err syscall.Errno) {
 	c.rcv.dropHeld(t)
 	c.cong.control = nil
 	c.flags &^= flagAckNow | flagFinQueued
-	if l := c.listener; l != nil && l.conn != c {
+	if l := c.listener; l != nil && l.conn != c && !l.keeps(c) {
 		l.forget(c)
 		c.listener = nil
 	}
 	if c.socket == nil {
+		c.softErr = err // for who accepts it
 		return
 	}
 	if !c.is(flagDone) && !c.is(flagBound) {
@@ -93,7 +96,7 @@ func (c *conn) end(err syscall.Errno) {
 
 // release frees a connection that nobody needs any more.
 func (c *conn) release() {
-	if c.state != stateClosed || c.socket != nil || c.holds > 0 || c.is(flagDirty) {
+	if c.state != stateClosed || c.socket != nil || c.listener != nil || c.holds > 0 || c.is(flagDirty) {
 		return
 	}
 	t := c.t
@@ -117,11 +120,11 @@ func (c *conn) reset() {
 	switch c.state {
 	case stateSynSent, stateSynReceived:
 		err = syscall.ECONNREFUSED
+		if c.listener != nil {
+			c.t.counters.embryonicRsts++
+		}
 	case stateCloseWait:
 		err = syscall.EPIPE // net/ipv4/tcp_input.c, tcp_reset
-	}
-	if c.state.in(1<<stateEstablished | 1<<stateCloseWait) {
-		c.t.counters.estabResets++
 	}
 	c.end(err)
 }
@@ -164,21 +167,6 @@ func (c *conn) finAcked() {
 	}
 }
 
-// awaitFin bounds the stay of an orphan in FIN-WAIT-2 (tcp_fin_timeout,
-// TCP_LINGER2).
-func (c *conn) awaitFin() {
-	wait := c.t.settings().FinTimeout
-	if c.extra != nil && c.extra.linger2 != 0 {
-		if c.extra.linger2 < 0 {
-			c.t.counters.abortOnLinger++
-			c.abort(0)
-			return
-		}
-		wait = min(c.extra.linger2, wait)
-	}
-	c.setLife(c.now().Add(wait))
-}
-
 // queueFin has a FIN follow the data: the user sends no more.
 func (c *conn) queueFin() {
 	switch c.state {
@@ -192,24 +180,4 @@ func (c *conn) queueFin() {
 	c.flags |= flagFinQueued
 	c.flags &^= flagMore | flagCork
 	c.touch()
-}
-
-// timeWait waits for old segments to die (RFC 9293 §3.6.1).
-func (c *conn) timeWait() {
-	t := c.t
-	if t.waiting >= t.settings().MaxTWBuckets {
-		t.counters.timeWaitOverflow++
-		c.end(0)
-		return
-	}
-	t.waiting++
-	t.counters.timeWaits++
-	c.setState(stateTimeWait)
-	c.rtoAt = core.Never
-	c.snd.queue.clear(&t.slabs)
-	c.rec.clear()
-	c.cong.control = nil
-	c.flags &^= flagFinQueued | flagPersist
-	c.wake(core.ReadyIn | core.ReadyOut | core.ReadyHup | core.ReadyRdHup)
-	c.setLife(c.now().Add(timeWaitLength))
 }

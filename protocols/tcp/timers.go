@@ -50,21 +50,39 @@ func (c *conn) retransmission() {
 	set := c.t.settings()
 	switch {
 	case c.state == stateSynSent:
-		if int32(c.snd.retries) >= set.SynRetries {
-			c.t.counters.abortOnTimeout++
-			c.end(c.refused())
-			return
+		most := set.SynRetries
+		if c.extra != nil && c.extra.synRetries != 0 {
+			most = c.extra.synRetries
 		}
-		c.snd.retries++
-		c.rtt.expired()
-		c.sendSyn()
-	case c.state == stateSynReceived:
-		if int32(c.snd.retries) >= set.SynackRetries {
+		c.t.counters.timeouts++
+		if c.extra != nil {
+			c.extra.silent = c.lastRecv
+		}
+		if int32(c.snd.retries) >= most || c.outlasted() {
+			c.t.counters.abortOnTimeout++
 			c.end(syscall.ETIMEDOUT)
 			return
 		}
 		c.snd.retries++
 		c.rtt.expired()
+		c.sendSyn()
+		c.rtoAt = c.patience(c.rtoAt)
+	case c.state == stateSynReceived:
+		defers := int32(0)
+		if c.extra != nil {
+			defers = c.extra.deferAccept
+		}
+		n, waits := int32(c.snd.retries), c.is(flagDeferred)
+		if n >= set.SynackRetries && (!waits || n >= defers) {
+			c.end(syscall.ETIMEDOUT)
+			return
+		}
+		c.snd.retries++
+		c.rtt.expired()
+		if waits && n+1 < defers { // the peer has had it: data are awaited
+			c.rtoAt = c.now().Add(c.rtt.timeout())
+			return
+		}
 		c.sendSyn()
 	case c.is(flagPersist):
 		if c.giveUp() {
@@ -73,7 +91,7 @@ func (c *conn) retransmission() {
 		c.t.counters.winProbe++
 		c.rtt.expired()
 		c.probes++
-		c.rtoAt = c.now().Add(c.rtt.timeout())
+		c.rtoAt = c.patience(c.now().Add(c.rtt.timeout()))
 		c.probeWindow()
 	case c.snd.outstanding():
 		shut := c.snd.window == 0 && c.now().Sub(c.lastRecv) <= rtoMax // the peer lives, and has shut its window
@@ -86,7 +104,7 @@ func (c *conn) retransmission() {
 		}
 		c.expire(c.snd.retries == 0)
 		c.snd.retries = min(c.snd.retries, 254) + 1
-		c.rtoAt = c.now().Add(c.rtt.timeout())
+		c.rtoAt = c.patience(c.now().Add(c.rtt.timeout()))
 	}
 }
 
@@ -118,7 +136,14 @@ func (c *conn) giveUp() bool {
 	if c.is(flagPersist) {
 		n = int32(c.probes)
 	}
-	if n < most {
+	if c.extra != nil && c.extra.userTimeout != 0 {
+		if n == 0 {
+			c.extra.silent = c.now().Add(-c.rtt.timeout())
+		}
+		if !c.outlasted() {
+			return false
+		}
+	} else if n < most {
 		return false
 	}
 	c.t.counters.abortOnTimeout++
@@ -128,6 +153,21 @@ func (c *conn) giveUp() bool {
 	}
 	c.end(err)
 	return true
+}
+
+// outlasted tells whether the peer was silent for longer than the user bears
+// (TCP_USER_TIMEOUT, RFC 5482).
+func (c *conn) outlasted() bool {
+	return c.extra != nil && c.extra.userTimeout != 0 && c.now().Sub(c.extra.silent) >= c.extra.userTimeout
+}
+
+// patience has a retransmission timer run out no later than the user's patience
+// (net/ipv4/tcp_timer.c, tcp_clamp_rto_to_user_timeout).
+func (c *conn) patience(at core.Time) core.Time {
+	if c.extra == nil || c.extra.userTimeout == 0 {
+		return at
+	}
+	return max(min(at, c.extra.silent.Add(c.extra.userTimeout)), c.now().Add(time.Millisecond))
 }
 
 // probe asks the peer for an acknowledgement: a byte that it has had (RFC 9293
@@ -201,7 +241,16 @@ func (c *conn) keepAlive() {
 		c.setLife(c.lastRecv.Add(idle))
 		return
 	}
-	if int32(c.probes) >= count {
+	if c.snd.outstanding() || c.snd.unsent() > 0 { // their timers watch the peer
+		c.setLife(c.now().Add(idle))
+		return
+	}
+	dead := int32(c.probes) >= count
+	if c.extra != nil && c.extra.userTimeout != 0 { // net/ipv4/tcp_timer.c, tcp_keepalive_timer
+		c.extra.silent = c.lastRecv
+		dead = c.probes > 0 && c.outlasted()
+	}
+	if dead {
 		c.t.counters.abortOnTimeout++
 		c.abort(syscall.ETIMEDOUT)
 		return

@@ -1,8 +1,6 @@
 package tcp
 
 import (
-	"time"
-
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/sysctl"
@@ -98,7 +96,7 @@ type Transport struct {
 	decision   congestion.Decision // likewise
 	challenge  struct {
 		second core.Time
-		sent   int32
+		budget uint32 // answers left in it
 	}
 }
 
@@ -261,11 +259,12 @@ func (t *Transport) receive(p *core.Packet) {
 	}
 	u := tuple{local: p.Dst, peer: p.Src, lport: h.DstPort(), pport: h.SrcPort()}
 	c := t.lookup(&u)
-	if c != nil && c.state == stateTimeWait && s.flags&(wire.TCPSyn|wire.TCPRst|wire.TCPAck) == wire.TCPSyn && s.seq.GT(c.rcv.nxt) {
-		c.end(0) // RFC 9293 §3.6.1: a new incarnation with higher numbers
-		c = nil
-	}
-	if c != nil {
+	switch {
+	case c == nil:
+	case c.renews(&s) && t.listening(&u, p) != nil: // RFC 9293 §3.6.1
+		s.iss, s.renewed = c.successor(), true
+		c.end(0)
+	default:
 		c.arrive(&s)
 		return
 	}
@@ -287,6 +286,10 @@ type segment struct {
 	n      uint32 // payload bytes
 	flags  wire.TCPFlags
 	opts   wire.TCPOptions
+	// iss is where our numbers begin if renewed, for a connection that takes the
+	// place of one in TIME-WAIT
+	iss     wire.Seq
+	renewed bool
 }
 
 // length is what the segment takes of the sequence space.
@@ -301,53 +304,8 @@ func (s *segment) length() uint32 {
 	return n
 }
 
-// refuse answers a segment for which there is no connection (RFC 9293
-// §3.10.7.1).
-func (t *Transport) refuse(u *tuple, s *segment) {
-	if s.flags&wire.TCPRst != 0 {
-		return
-	}
-	if s.flags&wire.TCPAck != 0 {
-		t.sendReset(u, s.ack, 0, wire.TCPRst)
-		return
-	}
-	t.sendReset(u, 0, s.seq.Add(s.length()), wire.TCPRst|wire.TCPAck)
-}
-
-func (t *Transport) sendReset(u *tuple, seq, ack wire.Seq, flags wire.TCPFlags) {
-	p := t.in.NewPacket(core.Headroom, wire.TCPMinSize)
-	if p == nil {
-		return
-	}
-	h := wire.TCP(p.Put(wire.TCPMinSize))
-	h.Encode(&wire.TCPFields{SrcPort: u.lport, DstPort: u.pport, Seq: seq, Ack: ack, Flags: flags}, wire.TCPMinSize)
-	p.Src, p.Dst, p.Protocol = u.local, u.peer, wire.ProtoTCP
-	p.SetTransportHeader()
-	h.SetChecksum(wire.Finish(wire.Sum(p.Linear(), wire.PseudoHeader(u.local, u.peer, wire.ProtoTCP, p.Len()))))
-	t.counters.outRsts++
-	t.counters.outSegs++
-	_ = t.in.Output(p)
-}
-
-// challengeACK answers a segment that may be forged (RFC 5961), a limited number
-// of times a second.
-func (c *conn) challengeACK() {
-	t := c.t
-	second := t.in.Now() / core.Time(time.Second)
-	if t.challenge.second != second {
-		t.challenge.second, t.challenge.sent = second, 0
-	}
-	if t.challenge.sent >= t.settings().ChallengeLimit {
-		t.counters.ackSkipped++
-		return
-	}
-	t.challenge.sent++
-	t.counters.challengeACK++
-	c.sendAck()
-}
-
-// Error takes an ICMP error about a segment of ours. Only
-// what quotes outstanding data counts (RFC 5927 §4.1).
+// Error takes an ICMP error about a segment of ours. Only what quotes
+// outstanding data counts (RFC 5927 §4.1).
 func (t *Transport) Error(e *core.ErrorReport) {
 	if len(e.Quoted) < 8 {
 		return
@@ -360,6 +318,7 @@ func (t *Transport) Error(e *core.ErrorReport) {
 	}
 	seq := wire.Seq(uint32(q[4])<<24 | uint32(q[5])<<16 | uint32(q[6])<<8 | uint32(q[7]))
 	if seq.LT(c.snd.una) || seq.GT(c.snd.max) {
+		t.counters.outOfWindowICMPs++
 		return
 	}
 	if e.MTU > 0 { // RFC 1191, RFC 8201: packet too big: the route knows the new MTU
@@ -378,9 +337,10 @@ func (t *Transport) Error(e *core.ErrorReport) {
 	if e.Errno == 0 {
 		return
 	}
-	// RFC 1122 §4.2.3.9; RFC 5461 §3: as in Linux any error ends an attempt of
-	// ours (net/ipv4/tcp_ipv4.c, tcp_v4_err), one of a peer only if it is hard.
-	if c.state == stateSynSent || e.Hard && c.state.in(setOpening) {
+	// RFC 1122 §4.2.3.9 would have soft errors wait for the timeout. Linux tells
+	// them at once while the connection opens (net/ipv4/tcp_ipv4.c, tcp_v4_err),
+	// so that another address of the host can be tried (RFC 5461 §3.1).
+	if c.state.in(setOpening) {
 		c.end(e.Errno)
 		t.settle()
 		return
