@@ -16,6 +16,9 @@ func (c *conn) Bind(a core.SockAddr) error {
 	if err := c.socket.CheckLocal(a); err != nil {
 		return err
 	}
+	if a.Addr.IsMulticast() && !a.Addr.Is4() {
+		return syscall.EINVAL
+	}
 	if a.Addr.IsMulticast() || a.Addr.IsBroadcast() {
 		return syscall.EADDRNOTAVAIL
 	}

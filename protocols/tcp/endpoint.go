@@ -121,7 +121,9 @@ func (c *conn) begin() {
 // Listen implements core.Endpoint.
 func (c *conn) Listen(backlog int) error {
 	t := c.t
-	backlog = min(max(backlog, 0), int(t.settings().Somaxconn))
+	if most := int(t.settings().Somaxconn); backlog < 0 || backlog > most { // net/socket.c: it is taken as unsigned
+		backlog = most
+	}
 	if c.state == stateListen {
 		c.listener.backlog = backlog
 		return nil

@@ -252,7 +252,7 @@ func (p *peer) read() (s seen, frame []byte, ok bool) {
 	if s.flags&wire.TCPFin != 0 {
 		end++
 	}
-	if s.flags&wire.TCPRst == 0 {
+	if s.flags&wire.TCPRst == 0 && int(h.DstPort()) == p.from {
 		p.received = max(p.received, end)
 	}
 	return s, b, true
