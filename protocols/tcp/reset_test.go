@@ -363,7 +363,8 @@ func TestANewerSynReplacesTimeWait(t *testing.T) {
 			if d := int32(p.irs - last); d < 65535 {
 				t.Errorf("the new numbers begin %d after the old ones", d)
 			}
-			p.in(plain, seq(x.seq+1))
+			with[0] = seq(x.seq + 1)
+			p.in(plain, with...)
 			l.accept().state("ESTABLISHED")
 		})
 	}

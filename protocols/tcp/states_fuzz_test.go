@@ -7,11 +7,11 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
-// FuzzSegments lets any segments arrive at a listener, at a connection that
+// FuzzEveryState lets any segments arrive at a listener, at a connection that
 // opens and at one that stands, with numbers near those in use. Each takes ten
 // bytes: flags, offsets of seq and ack, window, option bytes and payload. The
 // instance must stand it with bounded memory and nothing left in its slabs.
-func FuzzSegments(f *testing.F) {
+func FuzzEveryState(f *testing.F) {
 	f.Add([]byte{0x02, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0x10, 1, 0, 1, 0, 0xff, 0, 0, 0, 0})
 	f.Add([]byte{0x12, 0, 0, 1, 0, 4, 1, 0, 0, 1, 0x11, 1, 0, 1, 0, 0xff, 2, 0, 0, 9, 0x04, 2, 0, 1, 0, 0, 0, 0, 0, 0})
 	f.Add([]byte{0x38, 1, 0, 2, 0, 9, 0, 2, 3, 7, 0x10, 0xff, 0xff, 0, 0, 0, 3, 1, 2, 3, 0x19, 5, 0, 1, 0, 1, 0, 5, 1, 40})
