@@ -656,6 +656,9 @@ func TestAMemoryLimitIsENOBUFS(t *testing.T) {
 		}
 	}
 	want(t, "a datagram beyond the limit", err, syscall.ENOBUFS)
+	if n := r.Counter(in, "Udp", "SndbufErrors"); n != 1 {
+		t.Errorf("SndbufErrors %d, want 1", n)
+	}
 	wantReceived(t, l, 1, 0, "\x00")
 	ok(t, in.Close())
 }

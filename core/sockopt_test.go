@@ -294,6 +294,25 @@ func TestLinger(t *testing.T) {
 	want(t, "a short struct", s.SetOption(core.SolSocket, core.SoLinger, make([]byte, 7)), einval)
 }
 
+// The connection hears of SO_KEEPALIVE when it is set, idle as it is.
+func TestKeepaliveTakesEffectAtOnce(t *testing.T) {
+	h := newHosts(t)
+	h.Do(func() {
+		c, _, _ := h.pair(t, streams[0], 7)
+		for opt, v := range map[int]int{4: 2, 5: 1, 6: 3} { // TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT
+			ok(t, c.SetInt(core.SolTCP, opt, v))
+		}
+		ok(t, c.SetInt(core.SolSocket, core.SoKeepalive, 1))
+		ok(t, h.b.InterfaceByName("eth0").SetUp(false))
+		start := h.Host.Now()
+		_, err := receive(c, 10, 0)
+		want(t, "receive", err, syscall.ETIMEDOUT)
+		if d := h.Host.Now().Sub(start); d != 5*time.Second {
+			t.Errorf("the peer was given up after %v, want 2s and three probes", d)
+		}
+	})
+}
+
 func TestBindToDevice(t *testing.T) {
 	h := newHosts(t)
 	h.Do(func() {
