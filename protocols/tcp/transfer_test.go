@@ -184,16 +184,18 @@ func TestTransfersEndRightOverBadPaths(t *testing.T) {
 	}
 }
 
-// The matrix with many seeds and both algorithms, when LIBOS_SOAK is 1.
+// The matrix with both algorithms: when LIBOS_SOAK is 1 with many seeds and long
+// transfers, else with one seed.
 func TestTransfersSoak(t *testing.T) {
-	if os.Getenv("LIBOS_SOAK") != "1" {
-		t.Skip("LIBOS_SOAK is not 1")
+	seeds, longer := uint64(1), 1
+	if os.Getenv("LIBOS_SOAK") == "1" {
+		seeds, longer = 25, 4
 	}
 	for _, cc := range algorithms() {
 		t.Run(cc.Name, func(t *testing.T) {
 			for _, x := range paths() {
-				x.bytes *= 4
-				x.each(t, 25, cc)
+				x.bytes *= longer
+				x.each(t, seeds, cc)
 			}
 		})
 	}
