@@ -30,7 +30,7 @@ func ButTimes(t *testing.T, run func(io.Writer) error) {
 // ButFigures is Exactly with all numbers, durations and sums taken for equal.
 func ButFigures(t *testing.T, run func(io.Writer) error) {
 	t.Helper()
-	figure := regexp.MustCompile(`\b[0-9][0-9a-f.]*(ms|s)?\b`)
+	figure := regexp.MustCompile(`\b([0-9a-f]{16}|[0-9][0-9.]*(ms|s)?)\b`)
 	compare(t, run, func(s string) string { return figure.ReplaceAllString(s, "N") })
 }
 
