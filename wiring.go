@@ -54,7 +54,7 @@ func assemble(set *feature.Set) *core.Wiring {
 		Protocols: []core.ProtocolEntry{
 			{Protocol: ipv4.PingProtocol()},
 			{Protocol: ipv6.PingProtocol()},
-			{Protocol: tcp.Protocol(feature.Chosen[congestion.Algorithm](set, feature.Choice[congestion.Algorithm]{
+			{Protocol: tcp.Protocol(feature.Index(set, congestionAlgorithm, "TCP_CONG_CUBIC", "TCP_CONG_RENO"), feature.Chosen[congestion.Algorithm](set, feature.Choice[congestion.Algorithm]{
 				Make:   cubic.Algorithm,
 				Symbol: "TCP_CONG_CUBIC",
 			}, feature.Choice[congestion.Algorithm]{

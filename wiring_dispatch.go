@@ -66,3 +66,14 @@ func socketKind(family, typ, protocol int) int {
 	}
 	return -1
 }
+
+// congestionAlgorithm is the protocols/tcp/congestion.Algorithm of a name, -1 for none.
+func congestionAlgorithm(name string) int {
+	switch name {
+	case "cubic":
+		return 0
+	case "reno":
+		return 1
+	}
+	return -1
+}

@@ -29,6 +29,23 @@ func Chosen[T any](s *Set, list ...Choice[T]) []T {
 	return out
 }
 
+// Index is f, the place of a name among the values of the symbols, as the place
+// among those that Chosen makes; -1 for a value whose symbol is off.
+func Index(s *Set, f func(name string) int, symbols ...string) func(name string) int {
+	places := make([]int, len(symbols))
+	n := 0
+	for i, symbol := range symbols {
+		if places[i] = -1; s.On(symbol) {
+			places[i] = n
+			n++
+		}
+	}
+	if n == len(symbols) {
+		return f
+	}
+	return func(name string) int { return place(places, f(name)) }
+}
+
 // Narrow leaves out of w, which is the caller's own, what s does not choose.
 // The dispatch tables stay those of the binary, with the indices of what is
 // left.

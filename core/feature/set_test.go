@@ -104,6 +104,21 @@ func TestNarrowLeavesOutAndRenumbers(t *testing.T) {
 	}
 }
 
+// A switch over the names of all values leads to the places of those that are on.
+func TestAnIndexFollowsWhatIsChosen(t *testing.T) {
+	s := Built("x", "", []Symbol{{Name: "A", Value: "y"}, {Name: "B", Value: "n"}, {Name: "C", Value: "y"}})
+	names := func(name string) int { return strings.Index("abc", name) }
+	narrowed, whole := Index(s, names, "A", "B", "C"), Index(s, names, "A", "C")
+	for name, want := range map[string]int{"a": 0, "b": -1, "c": 1, "d": -1} {
+		if got := narrowed(name); got != want {
+			t.Errorf("%s leads to %d, want %d", name, got, want)
+		}
+	}
+	if got := whole("b"); got != 1 {
+		t.Errorf("where all are on, the switch's 1 became %d", got)
+	}
+}
+
 // Of the values for a protocol those of symbols that are on are made.
 func TestChosenKeepsTheOrder(t *testing.T) {
 	s := Built("x", "", []Symbol{{Name: "A", Value: "y"}, {Name: "B", Value: "n"}, {Name: "C", Value: "m"}})

@@ -220,6 +220,20 @@ func TestBuildErrorsNameThePlaceAndTheCure(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails("core/feature/broken.go:5", "config.UDP", "static = true", "protocols/udp/Kconfig.toml:")
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	// two values of one name, which a switch could not tell apart
+	reno := filepath.Join(dir, "protocols", "tcp", "reno", "reno.go")
+	text, err := os.ReadFile(reno)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(reno, bytes.Replace(text, []byte(`Name: "reno"`), []byte(`Name: "cubic"`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.target(t, "x", "defconfig")
+	fails("protocols/tcp/reno/reno.go:10", "claims the name cubic", "protocols/tcp/cubic/cubic.go:")
 	if _, err := New(filepath.Join(dir, "core"), nil, &said, &said); err == nil || !strings.Contains(err.Error(), "not the source tree") {
 		t.Errorf("New outside of the root: %v", err)
 	}

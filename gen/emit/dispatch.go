@@ -1,7 +1,9 @@
 package emit
 
 import (
-	"sort"
+	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
@@ -43,6 +45,16 @@ func dispatchFile(f *features) *jen.File {
 	out.Add(doc("socketKind is the transport protocol that serves a triple of socket(2), -1 for none."))
 	out.Func().Id("socketKind").Params(jen.List(jen.Id("family"), jen.Id("typ"), jen.Id("protocol")).Int()).Int().Block(
 		jen.Switch(jen.Id("family")).Block(f.socketCases()...), jen.Return(jen.Lit(-1)))
+
+	for _, typ := range sorted(f.indices) {
+		cases = nil
+		for i, o := range f.providersOf(typ) {
+			cases = append(cases, jen.Case(jen.Lit(o.fn.Description.Name)).Block(jen.Return(jen.Lit(i))))
+		}
+		out.Add(doc(f.indices[typ] + " is the " + typ + " of a name, -1 for none."))
+		out.Func().Id(f.indices[typ]).Params(jen.Id("name").String()).Int().Block(
+			jen.Switch(jen.Id("name")).Block(cases...), jen.Return(jen.Lit(-1)))
+	}
 	return out
 }
 
@@ -89,11 +101,4 @@ func (f *features) socketCases() []jen.Code {
 	return families
 }
 
-func sorted[V any](m map[int]V) []int {
-	out := make([]int, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Ints(out)
-	return out
-}
+func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -28,13 +28,14 @@ type features struct {
 	providers []owned
 	sysctls   []owned           // tables of no protocol; fn is nil
 	tables    map[string]string // import path, dot and struct to the name of its function
+	indices   map[string]string // type of values that are looked up by name, to the name of its switch
 	caches    []scan.Cache
 }
 
 func place(f *scan.Func) string { return fmt.Sprintf("%s:%d", f.Pos.Filename, f.Pos.Line) }
 
 func (b *Build) features() (*features, error) {
-	f := &features{build: b, tables: map[string]string{}}
+	f := &features{build: b, tables: map[string]string{}, indices: map[string]string{}}
 	byRel := map[string]*scan.Package{}
 	for _, p := range b.Packages {
 		byRel[p.Rel] = p
@@ -66,6 +67,9 @@ func (b *Build) features() (*features, error) {
 	}
 	sort.SliceStable(f.caches, func(i, j int) bool { return f.caches[i].Name < f.caches[j].Name })
 	f.nameTables()
+	if err := f.nameIndices(); err != nil {
+		return nil, err
+	}
 	if err := f.checkUses(); err != nil {
 		return nil, err
 	}
@@ -166,6 +170,48 @@ func (f *features) nameTables() {
 		used[name] = true
 		f.tables[structs{st}.key()] = name
 	}
+}
+
+// nameIndices gives every type whose values are looked up by name its switch:
+// congestionAlgorithm. Each value needs a name of its own that is known now.
+func (f *features) nameIndices() error {
+	used := map[string]bool{}
+	for _, list := range [][]owned{f.networks, f.protocols} {
+		for _, o := range list {
+			for _, p := range o.fn.Params {
+				if !p.Index || f.indices[p.Type] != "" {
+					continue
+				}
+				name := p.Path[strings.LastIndexByte(p.Path, '/')+1:] + p.TypeName
+				for n := 2; used[name]; n++ {
+					name = fmt.Sprintf("%s%d", name, n)
+				}
+				used[name] = true
+				f.indices[p.Type] = name
+				if err := f.checkNames(p.Type, o.fn); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkNames holds that values which user looks up by name have one each.
+func (f *features) checkNames(typ string, user *scan.Func) error {
+	names := map[string]*scan.Func{}
+	for _, o := range f.providersOf(typ) {
+		name := o.fn.Description.Name
+		if name == "" {
+			return fmt.Errorf("%s: %s must end in `return` of a literal with a constant Name: %s (%s) looks its values up by a generated switch",
+				place(o.fn), o.fn.Name, user.Name, place(user))
+		}
+		if a := names[name]; a != nil {
+			return fmt.Errorf("%s: %s claims the name %s, and so does %s", place(o.fn), o.fn.Name, name, place(a))
+		}
+		names[name] = o.fn
+	}
+	return nil
 }
 
 // checkUses holds that code folds only static symbols.

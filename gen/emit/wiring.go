@@ -100,6 +100,14 @@ func (f *features) tableCall(st *scan.Struct) jen.Code {
 func (f *features) call(fn *scan.Func) jen.Code {
 	var args []jen.Code
 	for _, p := range fn.Params {
+		if p.Index {
+			list := []jen.Code{jen.Id("set"), jen.Id(f.indices[p.Type])}
+			for _, o := range f.providersOf(p.Type) {
+				list = append(list, jen.Lit(o.symbol))
+			}
+			args = append(args, f.build.feature("Index").Call(list...))
+			continue
+		}
 		list := []jen.Code{jen.Id("set")}
 		for _, o := range f.providersOf(p.Type) {
 			list = append(list, jen.Add(f.build.feature("Choice")).Index(jen.Qual(p.Path, p.TypeName)).Values(jen.Dict{

@@ -10,7 +10,7 @@ import (
 // Description is what the generator needs to know of a feature before the
 // program runs: the values of the literal that its function returns.
 type Description struct {
-	Name       string
+	Name       string   // "" where a provider has no constant one
 	Numbers    []uint8  // IP protocol numbers
 	Sockets    [][3]int // family, type, protocol
 	Family     int      // of a network
@@ -56,6 +56,27 @@ func (s *scanner) describe(d *ast.FuncDecl, f *Func) {
 	if f.Description.Name == "" {
 		s.errorf(d.Pos(), "%s describes a feature without a constant name", d.Name.Name)
 	}
+}
+
+// name is the constant Name of the literal that a provider returns, "" if there
+// is none.
+func (s *scanner) name(d *ast.FuncDecl) string {
+	lit := s.returned(d)
+	if lit == nil {
+		return ""
+	}
+	for _, e := range lit.Elts {
+		kv, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			continue
+		}
+		if id, ok := kv.Key.(*ast.Ident); ok && id.Name == "Name" {
+			if v := s.pkg.TypesInfo.Types[kv.Value].Value; v != nil && v.Kind() == constant.String {
+				return constant.StringVal(v)
+			}
+		}
+	}
+	return ""
 }
 
 // returned is the literal of the function's only or last return, through one

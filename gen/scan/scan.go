@@ -40,7 +40,8 @@ type Func struct {
 	Name string
 	Pos  token.Position
 	// Params are what it takes: each is a list of values that the chosen
-	// packages provide, one for each provider of that type.
+	// packages provide, one for each provider of that type, or the index of the
+	// list after it.
 	Params []Param
 	// Result is the type of a provider, as import path, dot and name.
 	Result string
@@ -48,8 +49,10 @@ type Func struct {
 	Description Description
 }
 
-// Param is one parameter of a description: all provided values of a type.
+// Param is one parameter of a description: all provided values of a type, or a
+// function from a value's name to its place in the list that follows.
 type Param struct {
+	Index    bool   // func(name string) int; the rest is that of the list
 	Type     string // import path, dot and name
 	Path     string // import path of the type
 	TypeName string
@@ -239,6 +242,7 @@ func (s *scanner) function(d *ast.FuncDecl) {
 		if !none {
 			return
 		}
+		f.Description.Name = s.name(d)
 		s.out.Funcs = append(s.out.Funcs, f)
 		return
 	}
@@ -249,10 +253,17 @@ func (s *scanner) function(d *ast.FuncDecl) {
 }
 
 // params takes the parameters of a description apart. A function with others
-// than lists of provided values is no description but a helper.
+// than lists of provided values, and an index before a list, is no description
+// but a helper.
 func (s *scanner) params(d *ast.FuncDecl, sig *types.Signature, f *Func) bool {
+	index := false
 	for i := 0; i < sig.Params().Len(); i++ {
-		sl, ok := sig.Params().At(i).Type().(*types.Slice)
+		t := sig.Params().At(i).Type()
+		if !index && i+1 < sig.Params().Len() && isIndex(t) {
+			index = true
+			continue
+		}
+		sl, ok := t.(*types.Slice)
 		if !ok {
 			return false
 		}
@@ -260,7 +271,21 @@ func (s *scanner) params(d *ast.FuncDecl, sig *types.Signature, f *Func) bool {
 		if full == "" {
 			return false
 		}
-		f.Params = append(f.Params, Param{Type: full, Path: path, TypeName: name, Variadic: sig.Variadic() && i == sig.Params().Len()-1})
+		p := Param{Type: full, Path: path, TypeName: name}
+		if index {
+			p.Index = true
+			f.Params = append(f.Params, p)
+			p.Index, index = false, false
+		}
+		p.Variadic = sig.Variadic() && i == sig.Params().Len()-1
+		f.Params = append(f.Params, p)
 	}
 	return true
+}
+
+// isIndex tells whether t is func(string) int.
+func isIndex(t types.Type) bool {
+	f, ok := t.(*types.Signature)
+	return ok && f.Params().Len() == 1 && f.Results().Len() == 1 &&
+		types.Identical(f.Params().At(0).Type(), types.Typ[types.String]) && types.Identical(f.Results().At(0).Type(), types.Typ[types.Int])
 }

@@ -112,24 +112,21 @@ func (c *conn) setCongestion(value []byte) error {
 			break
 		}
 	}
-	for i := range c.t.algorithms {
-		a := &c.t.algorithms[i]
-		if a.Name != name {
-			continue
-		}
-		if list := c.t.settings().Allowed; list != "" && !slices.Contains(strings.Fields(list), name) {
-			return syscall.EPERM
-		}
-		c.cong.name = a.Name
-		if c.cong.control != nil { // a running connection keeps its window
-			cwnd, ssthresh := c.cong.cwnd, c.cong.ssthresh
-			c.cong.control = a.New()
-			c.tell(congestion.Event{Kind: congestion.Init})
-			c.cong.cwnd, c.cong.ssthresh = cwnd, ssthresh
-		}
-		return nil
+	a := c.t.controls.named(name)
+	if a == nil {
+		return syscall.ENOENT
 	}
-	return syscall.ENOENT
+	if list := c.t.settings().Allowed; list != "" && !slices.Contains(strings.Fields(list), name) {
+		return syscall.EPERM
+	}
+	c.cong.name = a.Name
+	if c.cong.control != nil { // a running connection keeps its window
+		cwnd, ssthresh := c.cong.cwnd, c.cong.ssthresh
+		c.cong.control = a.New()
+		c.tell(congestion.Event{Kind: congestion.Init})
+		c.cong.cwnd, c.cong.ssthresh = cwnd, ssthresh
+	}
+	return nil
 }
 
 // Option implements core.Endpoint.

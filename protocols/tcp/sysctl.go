@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -61,9 +60,11 @@ const (
 func (d *door) ReadSysctl(name, value string) string {
 	switch {
 	case name == sysctlAvailable, name == sysctlAllowed && value == "":
-		return strings.Join(d.names(), " ")
-	case name == sysctlControl && value == "" && len(d.algorithms) > 0:
-		return d.algorithms[0].Name
+		return strings.Join(d.controls.names(), " ")
+	case name == sysctlControl && value == "":
+		if a := d.controls.preset(); a != nil {
+			return a.Name
+		}
 	}
 	return value
 }
@@ -85,17 +86,9 @@ func (d *door) CheckSysctl(name string, block any) error {
 		asked = strings.Fields(s.Allowed)
 	}
 	for _, x := range asked {
-		if !slices.Contains(d.names(), x) {
+		if d.controls.named(x) == nil {
 			return syscall.ENOENT
 		}
 	}
 	return nil
-}
-
-func (d *door) names() []string {
-	names := make([]string, len(d.algorithms))
-	for i := range d.algorithms {
-		names[i] = d.algorithms[i].Name
-	}
-	return names
 }

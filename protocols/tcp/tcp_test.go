@@ -37,7 +37,7 @@ func wiring(cc ...congestion.Algorithm) *core.Wiring {
 			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
-		Protocols: []core.ProtocolEntry{{Protocol: tcp.Protocol(cc...), Sysctls: sysctl.Of[tcp.Sysctls]()}},
+		Protocols: []core.ProtocolEntry{{Protocol: tcp.Protocol(nil, cc...), Sysctls: sysctl.Of[tcp.Sysctls]()}},
 		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
 	}
 }

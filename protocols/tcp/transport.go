@@ -9,7 +9,13 @@ import (
 )
 
 // Protocol describes TCP with these congestion controls, the default one first.
-func Protocol(algorithms ...congestion.Algorithm) core.Protocol {
+// index is the place of a name among them, -1 for none: a switch in a generated
+// wiring; nil searches the list.
+func Protocol(index func(name string) int, algorithms ...congestion.Algorithm) core.Protocol {
+	if index == nil {
+		index = search(algorithms)
+	}
+	cc := &controls{list: algorithms, index: index}
 	return core.Protocol{
 		Name:    "tcp",
 		Numbers: []uint8{wire.ProtoTCP},
@@ -20,7 +26,7 @@ func Protocol(algorithms ...congestion.Algorithm) core.Protocol {
 			{Family: core.AFInet6, Type: core.SockStream, Protocol: int(wire.ProtoTCP)},
 		},
 		New: func(in *core.Instance, view core.SysctlView) core.Transport {
-			return &door{in: in, view: view, algorithms: algorithms}
+			return &door{in: in, view: view, controls: cc}
 		},
 	}
 }
@@ -28,15 +34,15 @@ func Protocol(algorithms ...congestion.Algorithm) core.Protocol {
 // door is TCP of one instance until it is first used: it takes no more memory
 // than itself.
 type door struct {
-	in         *core.Instance
-	view       core.SysctlView
-	algorithms []congestion.Algorithm
-	t          *Transport
+	in       *core.Instance
+	view     core.SysctlView
+	controls *controls
+	t        *Transport
 }
 
 func (d *door) open() *Transport {
 	if d.t == nil {
-		d.t = open(d.in, d.view, d.algorithms)
+		d.t = open(d.in, d.view, d.controls)
 	}
 	return d.t
 }
@@ -75,55 +81,50 @@ func (d *door) Counters() []core.Counters {
 
 // Transport is TCP of one instance.
 type Transport struct {
-	in         *core.Instance
-	view       core.SysctlView
-	account    *allocator.Account
-	slabs      slabs
-	conns      *allocator.Cache[conn]
-	helds      *allocator.Cache[held]
-	algorithms []congestion.Algorithm
-	demux      demux
-	last       *conn              // in the table, found by the last look-up
-	ports      map[uint16][]*conn // sockets that were bound to a port
-	secret     secret
-	keyed      bool
-	waiting    int32      // connections in TIME-WAIT
-	nextPort   [16]uint32 // of RFC 6056 §3.3.4
-	own        *Sysctls   // of a wiring without a table
-	dirty      *conn      // connections with work at the end of a batch
-	counters   counters
-	event      congestion.Event    // lent to congestion controls for one call
-	decision   congestion.Decision // likewise
-	challenge  struct {
+	in        *core.Instance
+	view      core.SysctlView
+	account   *allocator.Account
+	slabs     slabs
+	conns     *allocator.Cache[conn]
+	helds     *allocator.Cache[held]
+	controls  *controls
+	demux     demux
+	last      *conn              // in the table, found by the last look-up
+	ports     map[uint16][]*conn // sockets that were bound to a port
+	secret    secret
+	keyed     bool
+	waiting   int32      // connections in TIME-WAIT
+	nextPort  [16]uint32 // of RFC 6056 §3.3.4
+	own       *Sysctls   // of a wiring without a table
+	dirty     *conn      // connections with work at the end of a batch
+	counters  counters
+	event     congestion.Event    // lent to congestion controls for one call
+	decision  congestion.Decision // likewise
+	challenge struct {
 		second core.Time
 		budget uint32 // answers left in it
 	}
 }
 
-func open(in *core.Instance, view core.SysctlView, algorithms []congestion.Algorithm) *Transport {
+func open(in *core.Instance, view core.SysctlView, cc *controls) *Transport {
 	d := in.Domain()
-	t := &Transport{in: in, view: view, account: in.Account(), algorithms: algorithms}
+	t := &Transport{in: in, view: view, account: in.Account(), controls: cc}
 	t.slabs = slabs{pool: d.Pool(), account: t.account, blocks: core.CacheOf[pieceBlock](d, "tcp_pieces")}
 	t.conns = core.CacheOf[conn](d, "tcp_conn")
 	t.helds = core.CacheOf[held](d, "tcp_held")
 	return t
 }
 
-// algorithm is the congestion control of that name, the instance's for "", nil
-// if there is none.
+// algorithm is the congestion control of that name, the instance's for "", the
+// default one for a name that is not there; nil if there is none at all.
 func (t *Transport) algorithm(name string) *congestion.Algorithm {
 	if name == "" {
 		name = t.settings().Congestion
 	}
-	for i := range t.algorithms {
-		if t.algorithms[i].Name == name || name == "" {
-			return &t.algorithms[i]
-		}
+	if a := t.controls.named(name); a != nil {
+		return a
 	}
-	if len(t.algorithms) > 0 {
-		return &t.algorithms[0]
-	}
-	return nil
+	return t.controls.preset()
 }
 
 // settings are the instance's now; the defaults of a wiring without a table.
