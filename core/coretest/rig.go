@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/wire"
 )
 
 // Rig is one Domain with the instances of one test. When the test ends they are
@@ -53,8 +52,8 @@ func (r *Rig) Instance(name string, w *core.Wiring) *core.Instance {
 	return in
 }
 
-// Attach gives in a device, up and with addresses as text ("10.0.0.1/24").
-// IPv6 addresses are usable at once (no duplicate address detection).
+// Attach gives in a device as Instance.Attach does, and records what it sends
+// from the first frame on if PcapVariable is set.
 func (r *Rig) Attach(in *core.Instance, dev core.Device, name string, addresses ...string) *core.Interface {
 	r.T.Helper()
 	ifc, err := in.AddDevice(dev, name)
@@ -62,20 +61,8 @@ func (r *Rig) Attach(in *core.Instance, dev core.Device, name string, addresses 
 		r.T.Fatalf("coretest: device %s: %v", name, err)
 	}
 	r.record(ifc)
-	for _, text := range addresses {
-		p, err := wire.ParsePrefix(text)
-		if err != nil {
-			r.T.Fatalf("coretest: %v", err)
-		}
-		r.Domain.Do(func() {
-			err = ifc.AddAddressLocked(&core.Address{Prefix: p, Flags: core.AddressPermanent | core.AddressNoDAD})
-		})
-		if err != nil {
-			r.T.Fatalf("coretest: address %s on %s: %v", text, name, err)
-		}
-	}
-	if err := ifc.SetUp(true); err != nil {
-		r.T.Fatalf("coretest: device %s: %v", name, err)
+	if err := ifc.Configure(addresses...); err != nil {
+		r.T.Fatalf("coretest: %v", err)
 	}
 	return ifc
 }
