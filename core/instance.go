@@ -27,6 +27,7 @@ type Instance struct {
 	sockets    socketTable
 	sysctls    sysctlState
 	random     Source
+	packets    uint64 // that interfaces moved which are gone
 	closed     bool
 }
 
@@ -222,6 +223,9 @@ func (in *Instance) detach(ifc *Interface) bool {
 		n.remove()
 	}
 	ifc.closed = true
+	if st := ifc.stats; st != nil {
+		in.packets += st.TxPackets + st.RxPackets
+	}
 	ifc.txq.Free()
 	in.domain.run.forget(ifc)
 	in.interfaces[ifc.index-1] = nil
@@ -277,7 +281,8 @@ func (in *Instance) IsLocal(a wire.Addr) bool {
 }
 
 // Close ends all sockets, protocols and devices. It returns an error that
-// names what is still held in slabs: a leak.
+// names what is still held in slabs, a leak, or that tells of packets for which
+// nothing was ever held: they went past the slabs.
 func (in *Instance) Close() error {
 	d := in.domain
 	closing := false
@@ -312,6 +317,9 @@ func (in *Instance) Close() error {
 		}
 		if n := in.account.Bytes(); n != 0 {
 			errs = append(errs, &LeakError{Instance: in.name, Bytes: n, Pages: in.account.Pages(), Objects: in.account.Objects(), Leaks: d.pool.Leaks(&in.account)})
+		}
+		if in.packets > 0 && in.account.Peak() == 0 {
+			errs = append(errs, fmt.Errorf("core: %s moved %d packets but its slabs were never used", in.name, in.packets))
 		}
 	})
 	return errors.Join(errs...)

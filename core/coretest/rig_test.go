@@ -53,6 +53,8 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...) }
+
 func (r *recorder) end() string {
 	for _, f := range r.cleanup {
 		f()
@@ -100,6 +102,29 @@ func TestAnUnexpectedFrameFailsTheTest(t *testing.T) {
 	w.Expect(wiretest.IPv4("10.0.0.2", nil))
 	if got := rec.end(); !strings.Contains(got, "nobody asked for") || !strings.Contains(got, "no frame was sent") {
 		t.Errorf("the test failed with %q", got)
+	}
+}
+
+func TestAnInstanceOfAnotherDomainIsNotAdopted(t *testing.T) {
+	rec := &recorder{TB: t}
+	r, other := New(rec, host.NewVirtual(1)), New(t, host.NewVirtual(1))
+	r.Adopt(other.Instance("a", mirrorWiring(false)), nil)
+	if got := rec.end(); !strings.Contains(got, "not in the Rig's Domain") {
+		t.Errorf("the test failed with %q", got)
+	}
+}
+
+// What an interface counted is not forgotten with it.
+func TestAnInterfaceThatIsGoneStillTellsOfSlabsThatWereNeverUsed(t *testing.T) {
+	r := New(t, host.NewVirtual(1))
+	in := r.Instance("a", mirrorWiring(false))
+	w := r.Wire(in, "w0", core.LinkRaw, "10.0.0.1/24")
+	r.Domain.Do(func() { w.Interface.Stats().RxPackets++ })
+	if err := in.RemoveDevice(w.Interface); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Close(); err == nil || err.Error() != "core: a moved 1 packets but its slabs were never used" {
+		t.Errorf("closing: %v", err)
 	}
 }
 
