@@ -18,7 +18,8 @@ const (
 // AppendControl appends to b what recvmsg(2) gives as control messages for m,
 // which was received on s: SO_TIMESTAMP or SO_TIMESTAMPNS, IP_PKTINFO, IP_TTL and
 // IP_TOS, or IPV6_PKTINFO, IPV6_HOPLIMIT and IPV6_TCLASS, as far as they were
-// asked for by setsockopt(2). The layout is that of 64-bit Linux.
+// asked for by setsockopt(2), and IP_RECVERR or IPV6_RECVERR with what came off
+// the error queue. The layout is that of 64-bit Linux.
 func (s *Socket) AppendControl(b []byte, m *Message) []byte {
 	s.instance.domain.Do(func() { b = s.appendControl(b, m) })
 	return b
@@ -57,6 +58,13 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 		b = appendCmsg(b, SolIP, IPTOS, []byte{m.TOS})
 	default:
 		b = appendCmsg(b, SolIPv6, IPv6TClass, ne.AppendUint32(nil, uint32(m.TOS)))
+	}
+	if m.HasError {
+		level, name := SolIP, IPRecvErr
+		if s.family == afInet6 {
+			level, name = SolIPv6, IPv6RecvErr
+		}
+		b = appendCmsg(b, level, name, m.Error.appendTo(nil, int(s.family)))
 	}
 	return b
 }

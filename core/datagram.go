@@ -16,9 +16,10 @@ type datagramEndpoint struct {
 	queue      PacketList
 	pending    *Op // an operation that the protocol has not ended yet
 	accepts    *acceptQueue
+	errors     *errorQueue // IP_RECVERR, IPV6_RECVERR; nil while there are none
 	local      SockAddr
 	peer       SockAddr
-	queued     int32 // truesize of the queue
+	queued     int32 // truesize of the queue and of the errors
 	offset     int32 // bytes read of the oldest message
 	consumed   int32 // bytes read since the protocol was told
 	ready      Ready // the protocol's own
@@ -292,11 +293,8 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 		return 0, syscall.EAGAIN
 	}
 	n := m.copyOut(p, int(e.offset))
-	m.Addr, m.HasAddr = SockAddr{Addr: p.Src, Port: p.SrcPort}, true
 	ifindex := p.Ifindex()
-	if !p.Src.Is4() && p.Src.IsLinkLocalUnicast() {
-		m.Addr.Scope = uint32(ifindex)
-	}
+	m.Addr, m.HasAddr = scoped(p.Src, p.SrcPort, ifindex), true
 	m.TOS, m.HopLimit = p.TOS, p.HopLimit
 	m.PacketInfo = PacketInfo{Addr: p.Dst, Interface: ifindex}
 	o := e.socket.options
@@ -350,6 +348,7 @@ func (e *datagramEndpoint) Shutdown(how int) error {
 
 func (e *datagramEndpoint) Close() {
 	e.queue.Free()
+	e.purgeErrors()
 	e.queued = 0
 	if e.accepts != nil {
 		for _, c := range e.accepts.sockets {
@@ -368,6 +367,9 @@ func (e *datagramEndpoint) Close() {
 
 func (e *datagramEndpoint) Ready() Ready {
 	r := e.ready
+	if e.errors != nil { // net/core/datagram.c, datagram_poll
+		r |= ReadyErr
+	}
 	if !e.shutWrite && !e.oriented() {
 		r |= ReadyOut
 	}

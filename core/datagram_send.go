@@ -76,6 +76,9 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	err = e.sep.handler.Send(e.socket.id, batch)
 	batch[0] = nil
 	if err != nil {
+		if err == syscall.EMSGSIZE {
+			e.localError(syscall.EMSGSIZE, dst, r.MTU)
+		}
 		return 0, err
 	}
 	return n, nil

@@ -53,7 +53,11 @@ type Message struct {
 	HasHopLimit   bool
 	Arrival       Time
 
-	OutFlags int // MsgTrunc, MsgOOB, … on receive
+	// Error is what a receive with MsgErrQueue took off the error queue.
+	Error    ExtendedError
+	HasError bool
+
+	OutFlags int // MsgTrunc, MsgOOB, MsgErrQueue, … on receive
 }
 
 // Len is the size of all buffers.

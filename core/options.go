@@ -123,6 +123,8 @@ type SocketOptions struct {
 	RecvPacketInfo     bool // control messages wanted on receive
 	RecvTOS            bool
 	RecvHopLimit       bool
+	RecvErr            bool // IP_RECVERR, of datagram sockets
+	RecvErr6           bool // IPV6_RECVERR
 	RecvTime           bool // SO_TIMESTAMP
 	RecvTimeNS         bool // SO_TIMESTAMPNS
 	ReceiveBufferSet   bool // by the user: no auto-tuning

@@ -68,6 +68,8 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 		o.RecvTOS = v != 0
 	case IPRecvTTL:
 		o.RecvHopLimit = v != 0
+	case IPRecvErr:
+		return s.setRecvErr(&o.RecvErr, v != 0), nil
 	default:
 		return false, nil
 	}
@@ -184,6 +186,11 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 		v = bit(o.RecvTOS)
 	case IPRecvTTL:
 		v = bit(o.RecvHopLimit)
+	case IPRecvErr:
+		if s.errorQueueOf() == nil {
+			return 0, false, nil
+		}
+		v = bit(o.RecvErr)
 	case IPMTU:
 		if v, err = s.pathMTU(); err != nil {
 			return 0, true, err

@@ -89,6 +89,8 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 		o.RecvTOS = v != 0
 	case IPv6RecvHopLimit:
 		o.RecvHopLimit = v != 0
+	case IPv6RecvErr:
+		return s.setRecvErr(&o.RecvErr6, v != 0), nil
 	default:
 		return false, nil
 	}
@@ -126,6 +128,11 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 		v = bit(o.RecvTOS)
 	case IPv6RecvHopLimit:
 		v = bit(o.RecvHopLimit)
+	case IPv6RecvErr:
+		if s.errorQueueOf() == nil {
+			return 0, false, nil
+		}
+		v = bit(o.RecvErr6)
 	case IPv6MTU:
 		if v, err = s.pathMTU(); err != nil {
 			return 0, true, err

@@ -63,6 +63,10 @@ type ErrorReport struct {
 	Type     uint8         // ICMP type and code
 	Code     uint8
 	MTU      int    // packet too big: next-hop MTU in bytes
+	Info     uint32 // the ICMP header's own: MTU as it was told, pointer of a parameter problem
+	Ifindex  int    // interface by which the error came
+	TOS      uint8  // of the packet with the error
+	HopLimit uint8  // 0 if the error was made here
 	Quoted   []byte // the quoted transport header, at least 8 bytes
 }
 
@@ -160,6 +164,12 @@ type Env interface {
 	// whose connect goes on tells that it is connected, ReadyRdHup that what was
 	// delivered is all there will be. Datagram sockets are always ready to send.
 	Notify(s SocketID, r Ready, err syscall.Errno)
+	// Report tells a socket of an ICMP error about a datagram that it sent to
+	// port. It becomes the pending error of a connected socket if it is hard,
+	// and of any socket that asked for errors (IP_RECVERR, IPV6_RECVERR), which
+	// also gets it in its error queue with the quoted bytes after the first
+	// header ones. r is borrowed.
+	Report(s SocketID, r *ErrorReport, port uint16, header int)
 	// Route asks how dst is reached.
 	Route(q RouteQuery) (RouteInfo, error)
 	// SetTimer has Handler.Timer(token) called at t; Never cancels.

@@ -162,14 +162,17 @@ func (s *separable) Notify(id SocketID, r Ready, err syscall.Errno) {
 	if e.connecting && (err != 0 || r&ReadyOut != 0) {
 		e.connecting, e.connected = false, err == 0
 	}
-	if err == syscall.EMSGSIZE && e.socket.options.PMTUDiscover == PMTUDont {
-		err = 0 // such a sender does not discover the path MTU and has its packets fragmented
-	}
 	if err != 0 {
 		e.socket.SetError(err)
 		r |= ReadyErr
 	}
 	e.socket.Wake(r)
+}
+
+func (s *separable) Report(id SocketID, r *ErrorReport, port uint16, header int) {
+	if e := s.endpoint(id); e != nil {
+		e.report(r, port, header)
+	}
 }
 
 func (s *separable) Route(q RouteQuery) (RouteInfo, error) {

@@ -33,6 +33,9 @@ func (s *Socket) read(b []byte) (n int, from SockAddr, err error) {
 // call's limits end it with less.
 func (s *Socket) receive(m *Message) (int, error) {
 	if m.Flags&MsgErrQueue != 0 { // nobody waits for errors (net/ipv4/ip_sockglue.c, ip_recv_error)
+		if e := s.errorQueueOf(); e != nil {
+			return e.receiveError(m)
+		}
 		return 0, syscall.EAGAIN
 	}
 	var pt patience

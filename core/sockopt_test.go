@@ -77,7 +77,7 @@ func TestIntOptions(t *testing.T) {
 		{"IP_PKTINFO", core.SolIP, core.IPPktInfo, 0, onOff, nil, false, kinds, true},
 		{"IP_RECVTOS", core.SolIP, core.IPRecvTOS, 0, onOff, nil, false, kinds, true},
 		{"IP_RECVTTL", core.SolIP, core.IPRecvTTL, 0, onOff, nil, false, kinds, true},
-		{"IP_RECVERR", core.SolIP, core.IPRecvErr, 0, onOff, nil, false, datagrams, false},
+		{"IP_RECVERR", core.SolIP, core.IPRecvErr, 0, onOff, nil, false, datagrams, true},
 
 		{"IPV6_V6ONLY", core.SolIPv6, core.IPv6V6Only, 0, onOff, nil, false, inet6, false},
 		{"IPV6_UNICAST_HOPS", core.SolIPv6, core.IPv6UnicastHops, 64, map[int]int{1: 1, 255: 255, -1: 64},

@@ -107,9 +107,13 @@ func (h *ping) Error(e *core.ErrorReport) {
 	if !ok {
 		return
 	}
-	if x := h.sockets[id]; x.connected && x.peer.Addr == e.Dst && e.Errno != 0 {
-		h.env.Notify(id, 0, e.Errno)
+	x := h.sockets[id]
+	if x.connected && x.peer.Addr != e.Dst {
+		return
 	}
+	hard := *e
+	hard.Hard = true
+	h.env.Report(id, &hard, 0, 0)
 }
 
 // Timer implements core.Handler; there are none.
@@ -207,8 +211,7 @@ func (h *ping) Send(s core.SocketID, batch []*core.Packet) error {
 		p.Protocol = h.number
 		h.counts[pingOutRequests]++
 	}
-	h.env.Output(batch)
-	return nil
+	return h.env.Output(batch)
 }
 
 // Counters implements core.Handler: a group that Linux does not have.

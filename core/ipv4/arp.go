@@ -194,7 +194,7 @@ func (s *stack) Failed(n *core.Neighbour, p *core.Packet) {
 		if hl := h.HeaderLen(); len(b) >= hl+8 && h.FragmentOffset() == 0 {
 			errno, hard := unreachableErrno(wire.ICMPv4HostUnreachable)
 			s.in.DeliverError(&core.ErrorReport{Protocol: h.Protocol(), Src: h.Src(), Dst: h.Dst(), Offender: h.Src(),
-				Errno: errno, Hard: hard, Type: wire.ICMPv4Unreachable, Code: wire.ICMPv4HostUnreachable, Quoted: b[hl:]})
+				Errno: errno, Hard: hard, Type: wire.ICMPv4Unreachable, Code: wire.ICMPv4HostUnreachable, Quoted: b[hl:], Ifindex: p.Ifindex()})
 		}
 	}
 	p.Free()

@@ -148,7 +148,7 @@ func (s *stack) icmpErrorInput(p *core.Packet) {
 		return
 	}
 	e := core.ErrorReport{Protocol: quoted.Protocol(), Src: quoted.Src(), Dst: quoted.Dst(), Offender: p.Src,
-		Type: m.Type(), Code: m.Code(), Quoted: q[hl:]}
+		Type: m.Type(), Code: m.Code(), Quoted: q[hl:], Ifindex: p.Ifindex(), TOS: p.TOS, HopLimit: p.HopLimit}
 	switch m.Type() {
 	case wire.ICMPv4Unreachable:
 		e.Errno, e.Hard = unreachableErrno(m.Code())
@@ -157,10 +157,10 @@ func (s *stack) icmpErrorInput(p *core.Packet) {
 				p.Free()
 				return
 			}
-			e.MTU = s.fragmentationNeeded(int(m.MTU()), quoted)
+			e.MTU, e.Info = s.fragmentationNeeded(int(m.MTU()), quoted), uint32(m.MTU())
 		}
 	case wire.ICMPv4ParameterProblem:
-		e.Errno, e.Hard = syscall.EPROTO, true
+		e.Errno, e.Hard, e.Info = syscall.EPROTO, true, uint32(m.Pointer())
 	case wire.ICMPv4TimeExceeded:
 		e.Errno = syscall.EHOSTUNREACH
 	case wire.ICMPv4SourceQuench: // RFC 6633: ignored

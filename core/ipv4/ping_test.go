@@ -264,3 +264,43 @@ func TestUnconnectedPingSocketsHearNoErrors(t *testing.T) {
 		_ = s.Close()
 	}
 }
+
+// An echo request that did not arrive comes back whole, from its own header on
+// (ping_err, net/ipv4/ping.c); one that is too long for the link never left.
+func TestAPingSocketThatAsksGetsItsRequestsBack(t *testing.T) {
+	b := newBench(t)
+	w := b.Wire(b.in, "w0", core.LinkRaw, us+"/24")
+	s, err := b.in.Socket(core.AFInet, core.SockDgram, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for option, v := range map[int]int{core.IPRecvErr: 1, core.IPMTUDiscover: core.PMTUDo} {
+		if err := s.SetInt(core.SolIP, option, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := core.SockAddr{Addr: addr(peer)}
+	if _, err := s.Send(&core.Message{Data: echoRequest(7, "hello"), Addr: to, HasAddr: true}); err != nil {
+		t.Fatal(err)
+	}
+	sent := w.Expect(IPv4(us, peer).ICMP("echo request"))
+	w.Inject(IPv4("10.0.0.9", us).ICMP("time exceeded", Quote(Read(sent))))
+	m := core.Message{Data: make([]byte, 100), Flags: core.MsgErrQueue}
+	n, err := s.Receive(&m)
+	if err != nil || string(m.Data[:n]) != string(sent[wire.IPv4MinSize:]) || m.Addr != to {
+		t.Errorf("got % x to %v, %v; want % x", m.Data[:n], m.Addr, err, sent[wire.IPv4MinSize:])
+	}
+	if e := m.Error; e.Errno != syscall.EHOSTUNREACH || e.Origin != core.ErrorOriginICMP || e.Offender.Addr != addr("10.0.0.9") {
+		t.Errorf("got %+v", e)
+	}
+	if _, err := s.Send(&core.Message{Data: make([]byte, 1600), Addr: to, HasAddr: true}); err != syscall.EINVAL {
+		t.Errorf("no echo request: %v, want EINVAL", err)
+	}
+	if _, err := s.Send(&core.Message{Data: echoRequest(8, string(make([]byte, 1600))), Addr: to, HasAddr: true}); err != syscall.EMSGSIZE {
+		t.Errorf("a request longer than the link carries: %v, want EMSGSIZE", err)
+	}
+	if _, err := s.Receive(&m); err != nil || m.Error.Origin != core.ErrorOriginLocal || m.Error.Info != 1500 {
+		t.Errorf("got %+v, %v; want a local error", m.Error, err)
+	}
+}

@@ -147,7 +147,8 @@ func (n *network) errorReceived(p *core.Packet, m wire.ICMPv6) bool {
 		return false // it is not about a packet of ours
 	}
 	u, found := findUpper(quote)
-	e := core.ErrorReport{Protocol: u.protocol, Src: src, Dst: dst, Offender: p.Src, Type: m.Type(), Code: m.Code()}
+	e := core.ErrorReport{Protocol: u.protocol, Src: src, Dst: dst, Offender: p.Src, Type: m.Type(), Code: m.Code(),
+		Info: m.Rest(), Ifindex: p.Ifindex(), TOS: p.TOS, HopLimit: p.HopLimit}
 	e.Errno, e.Hard = errnoOf(m.Type(), m.Code())
 	if m.Type() == wire.ICMPv6PacketTooBig {
 		// RFC 8201 §4: a smaller value than the least MTU is to be discarded.
@@ -213,7 +214,7 @@ func (n *network) Failed(nb *core.Neighbour, p *core.Packet) {
 	if ok && !u.later && len(b)-u.offset >= 8 {
 		h := wire.IPv6(b)
 		e := core.ErrorReport{Protocol: u.protocol, Src: h.Src(), Dst: h.Dst(), Offender: h.Src(), Type: wire.ICMPv6Unreachable,
-			Code: wire.ICMPv6AddressUnreachable, Quoted: b[u.offset:]}
+			Code: wire.ICMPv6AddressUnreachable, Quoted: b[u.offset:], Ifindex: p.Ifindex()}
 		e.Errno, e.Hard = errnoOf(e.Type, e.Code)
 		n.in.DeliverError(&e)
 	}

@@ -270,6 +270,13 @@ func (f *Far) Notify(s core.SocketID, ready core.Ready, err syscall.Errno) {
 	f.post(binary.LittleEndian.AppendUint32(b, uint32(err)))
 }
 
+// Report implements core.Env.
+func (f *Far) Report(s core.SocketID, e *core.ErrorReport, port uint16, header int) {
+	b := binary.LittleEndian.AppendUint32(f.begin(KindReport), uint32(s))
+	b = binary.LittleEndian.AppendUint16(b, port)
+	f.post(appendReport(appendCount(b, header), e))
+}
+
 // Route implements core.Env.
 func (f *Far) Route(q core.RouteQuery) (core.RouteInfo, error) {
 	r := f.call(appendQuery(f.begin(KindRoute), q))

@@ -46,6 +46,7 @@ const (
 	KindSpawn                        // answered: a connection to accept
 	KindDone                         // the end of a socket operation
 	KindLog                          // a line for the log
+	KindReport                       // an ICMP error for a socket
 )
 
 // KindAnswer is the answer to a call; what is in it depends on the question.

@@ -222,6 +222,12 @@ func (n *Near) told(k Kind, r *Reader) (err error) {
 		if err = r.End(); err == nil {
 			n.env.Notify(s, ready, errno)
 		}
+	case KindReport:
+		s, port, header := core.SocketID(r.Uint32()), r.Uint16(), r.Count(maxQuoted)
+		var e core.ErrorReport
+		if err = r.report(&e); err == nil {
+			n.env.Report(s, &e, port, header)
+		}
 	case KindSetTimer:
 		token, at := r.Uint64(), core.Time(r.Uint64())
 		if err = r.End(); err == nil {

@@ -58,18 +58,20 @@ func (r *Reader) event(t *sysctl.Table, e *core.Event) error {
 const maxQuoted = 1 << 16
 
 func appendReport(b []byte, e *core.ErrorReport) []byte {
-	b = append(b, e.Protocol, e.Type, e.Code)
+	b = append(b, e.Protocol, e.Type, e.Code, e.TOS, e.HopLimit)
 	b = appendBool(b, e.Hard)
 	b = appendAddr(appendAddr(appendAddr(b, e.Src), e.Dst), e.Offender)
 	b = binary.LittleEndian.AppendUint32(b, uint32(e.Errno))
-	b = appendCount(b, e.MTU)
+	b = appendCount(appendCount(b, e.MTU), e.Ifindex)
+	b = binary.LittleEndian.AppendUint32(b, e.Info)
 	return appendBlock(b, e.Quoted[:min(len(e.Quoted), maxQuoted)])
 }
 
 // report takes an error. Quoted is part of the message.
 func (r *Reader) report(e *core.ErrorReport) error {
-	*e = core.ErrorReport{Protocol: r.Uint8(255), Type: r.Uint8(255), Code: r.Uint8(255), Hard: r.Bool(),
-		Src: r.Addr(), Dst: r.Addr(), Offender: r.Addr(), Errno: r.Errno(), MTU: r.Count(1<<31 - 1), Quoted: r.Block(maxQuoted)}
+	*e = core.ErrorReport{Protocol: r.Uint8(255), Type: r.Uint8(255), Code: r.Uint8(255), TOS: r.Uint8(255), HopLimit: r.Uint8(255), Hard: r.Bool(),
+		Src: r.Addr(), Dst: r.Addr(), Offender: r.Addr(), Errno: r.Errno(), MTU: r.Count(1<<31 - 1), Ifindex: r.Count(1<<31 - 1), Info: r.Uint32(),
+		Quoted: r.Block(maxQuoted)}
 	return r.End()
 }
 

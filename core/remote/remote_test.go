@@ -37,7 +37,7 @@ func everything(tb testing.TB) map[string]struct {
 	get := core.Op{Kind: core.OpGetOption, Tag: 1, Data: make([]byte, 40)}
 	done := core.Op{Kind: core.OpGetOption, Tag: 9, Socket: 5, Local: op.Local, Peer: op.Addr, Err: syscall.EINVAL, Done: true, Data: []byte("out")}
 	event := core.Event{Kind: core.EventSysctl, Ifindex: 4, Addr: b, Socket: 3, Count: 17, Sysctls: &settings{3, "a,b", false, [2]int32{-1, 5}}}
-	report := core.ErrorReport{Protocol: 17, Src: a, Dst: a, Offender: b, Errno: syscall.EMSGSIZE, Hard: true, Type: 3, Code: 4, MTU: 1400, Quoted: []byte("12345678")}
+	report := core.ErrorReport{Protocol: 17, Src: a, Dst: a, Offender: b, Errno: syscall.EMSGSIZE, Hard: true, Type: 3, Code: 4, MTU: 1400, Info: 1401, Ifindex: 7, TOS: 0xc0, HopLimit: 63, Quoted: []byte("12345678")}
 	query := core.RouteQuery{Dst: a, Src: b, Interface: 2}
 	info := core.RouteInfo{Src: a, Interface: 2, MTU: 1500, Local: true, Multicast: true}
 	counters := []core.Counters{{Group: "Udp", Names: []string{"In", "Out"}, Values: []uint64{1, 1 << 60}}, {Group: "Udp6"}}
@@ -179,6 +179,7 @@ func (v void) Output(b []*core.Packet) error                                   {
 func (v void) Deliver(_ core.SocketID, b []*core.Packet)                       { v.free(b) }
 func (v void) Unreachable(*core.Packet, core.Unreachable)                      {}
 func (v void) Notify(core.SocketID, core.Ready, syscall.Errno)                 {}
+func (v void) Report(core.SocketID, *core.ErrorReport, uint16, int)            {}
 func (v void) Route(core.RouteQuery) (core.RouteInfo, error)                   { return core.RouteInfo{}, nil }
 func (v void) SetTimer(uint64, core.Time)                                      {}
 func (v void) Spawn(core.SocketID, core.SockAddr, core.SockAddr) core.SocketID { return 1 }
@@ -205,6 +206,7 @@ func FuzzHandle(f *testing.F) {
 	binary.LittleEndian.PutUint32(packet, 8)
 	packet = append(packet, "12345678"...)
 	f.Add(byte(KindInput), packet)
+	f.Add(byte(KindReport), append(make([]byte, 10), everything(f)["report"].b...))
 	f.Add(byte(KindSend), append([]byte{1, 0, 0, 0}, packet...))
 	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
 		if len(body) > fullMessage {

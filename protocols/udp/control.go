@@ -182,10 +182,6 @@ func flagOf(level, name int) socketFlags {
 		return noCheck6Tx
 	case level == core.SolUDP && name == NoCheck6Rx:
 		return noCheck6Rx
-	case level == core.SolIP && name == core.IPRecvErr:
-		return recvErr4
-	case level == core.SolIPv6 && name == core.IPv6RecvErr:
-		return recvErr6
 	}
 	return 0
 }

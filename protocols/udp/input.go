@@ -1,8 +1,6 @@
 package udp
 
 import (
-	"syscall"
-
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
 )
@@ -131,10 +129,9 @@ func (h *handler) deliverOne(s *socket, p *core.Packet, c *counters) {
 }
 
 // Error implements core.Handler: an ICMP error about a datagram that we sent
-// (__udp4_lib_err, net/ipv4/udp.c). It is told to a connected socket if it is
-// hard, and to any that asked for errors.
+// (__udp4_lib_err, net/ipv4/udp.c).
 func (h *handler) Error(e *core.ErrorReport) {
-	if len(e.Quoted) < 4 {
+	if len(e.Quoted) < wire.UDPSize {
 		return
 	}
 	f := flow{local: e.Src, remote: e.Dst, localPort: uint16(e.Quoted[0])<<8 | uint16(e.Quoted[1]),
@@ -143,15 +140,7 @@ func (h *handler) Error(e *core.ErrorReport) {
 	if s == nil {
 		s = h.lookup(&f)
 	}
-	if s == nil {
-		return
-	}
-	asked := s.is(recvErr4)
-	if !e.Dst.Is4() {
-		asked = s.is(recvErr6)
-	}
-	hard := e.Hard || e.Errno == syscall.EMSGSIZE
-	if e.Errno != 0 && (asked || hard && s.is(connected)) {
-		h.env.Notify(s.id, 0, e.Errno)
+	if s != nil {
+		h.env.Report(s.id, e, f.remotePort, wire.UDPSize)
 	}
 }

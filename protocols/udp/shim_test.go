@@ -35,6 +35,15 @@ func suite() []testing.InternalTest {
 		{Name: "TestCloseWakesAReader", F: TestCloseWakesAReader},
 		{Name: "TestLargeDatagramsCrossInFragments", F: TestLargeDatagramsCrossInFragments},
 		{Name: "TestADatagramAllocatesNothing", F: TestADatagramAllocatesNothing},
+		{Name: "TestAnICMPErrorComesWithTheDatagramItIsAbout", F: TestAnICMPErrorComesWithTheDatagramItIsAbout},
+		{Name: "TestWhoHearsOfAnICMPError", F: TestWhoHearsOfAnICMPError},
+		{Name: "TestThePendingErrorIsThatOfTheNextInTheQueue", F: TestThePendingErrorIsThatOfTheNextInTheQueue},
+		{Name: "TestALocalErrorIsQueuedWithoutAPacket", F: TestALocalErrorIsQueuedWithoutAPacket},
+		{Name: "TestTheErrorQueueIsBoundedByTheReceiveBuffer", F: TestTheErrorQueueIsBoundedByTheReceiveBuffer},
+		{Name: "TestWhoAsksNoMoreHasNoErrorsLeft", F: TestWhoAsksNoMoreHasNoErrorsLeft},
+		{Name: "TestAnErrorLongerThanTheBufferIsCut", F: TestAnErrorLongerThanTheBufferIsCut},
+		{Name: "TestAnErrorWakesWhoPolls", F: TestAnErrorWakesWhoPolls},
+		{Name: "TestAnErrorAsControlMessages", F: TestAnErrorAsControlMessages},
 	}
 }
 

@@ -31,8 +31,6 @@ const (
 	noCheckTx                          // SO_NO_CHECK: IPv4 without checksum
 	noCheck6Tx                         // UDP_NO_CHECK6_TX
 	noCheck6Rx                         // UDP_NO_CHECK6_RX
-	recvErr4                           // IP_RECVERR: errors also while unconnected
-	recvErr6                           // IPV6_RECVERR
 )
 
 func (s *socket) is(f socketFlags) bool { return s.flags&f != 0 }
