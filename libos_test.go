@@ -7,6 +7,7 @@ import (
 	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -15,7 +16,8 @@ import (
 // one is an instance in virtual time.
 func one(t *testing.T, config string) *core.Instance {
 	t.Helper()
-	o := core.Options{Name: "one", Host: host.NewVirtual(1)}
+	r := coretest.New(t, host.NewVirtual(1))
+	o := core.Options{Name: "one", Domain: r.Domain}
 	if config != "" {
 		w, err := libos.Narrow("one.config", config)
 		if err != nil {
@@ -23,16 +25,7 @@ func one(t *testing.T, config string) *core.Instance {
 		}
 		o.Wiring = w
 	}
-	in, err := libos.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := in.Domain().Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return in
+	return r.Adopt(libos.New(o))
 }
 
 func TestAnInstanceHasTheWiringOfTheBuildOrItsOwn(t *testing.T) {

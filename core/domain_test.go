@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/timer"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/host"
@@ -63,27 +64,15 @@ func countingWiring(c *counting) *core.Wiring {
 // up makes an instance of one counting protocol with a sink that is up.
 func up(t testing.TB, h core.Host, c *counting) (*core.Instance, *core.Interface, *sink) {
 	t.Helper()
-	in, err := core.New(core.Options{Host: h, Wiring: countingWiring(c)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	dev := &sink{accept: 1 << 30}
-	ifc, err := in.AddDevice(dev, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ifc.SetUp(true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := in.Close(); err != nil {
-			t.Error(err)
-		}
+	t.Cleanup(func() { // after the Rig's
 		if !dev.closed {
 			t.Error("closing the instance left its device open")
 		}
 	})
-	return in, ifc, dev
+	r := coretest.New(t, h, coretest.Release())
+	in := r.Instance("a", countingWiring(c))
+	return in, r.Attach(in, dev, ""), dev
 }
 
 var ipv4Frame = append([]byte{0x45}, make([]byte, 99)...)

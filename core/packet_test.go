@@ -6,6 +6,7 @@ import (
 
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/host"
 )
@@ -14,21 +15,11 @@ import (
 // left in its slabs.
 func bare(t testing.TB, names ...string) []*core.Instance {
 	t.Helper()
-	h := host.NewVirtual(1)
-	d := core.NewDomain(h, core.DomainOptions{Debug: true})
+	r := coretest.New(t, host.NewVirtual(1))
 	var out []*core.Instance
 	for _, n := range names {
-		in, err := core.New(core.Options{Name: n, Domain: d, Wiring: &core.Wiring{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, in)
+		out = append(out, r.Instance(n, &core.Wiring{}))
 	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	return out
 }
 
@@ -193,11 +184,8 @@ func TestAPacketTakesAtMostMaxFrags(t *testing.T) {
 }
 
 func TestNewPacketFailsAtTheInstancesLimit(t *testing.T) {
-	h := host.NewVirtual(1)
-	in, err := core.New(core.Options{Host: h, Wiring: &core.Wiring{}, MemoryLimit: 16 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := coretest.New(t, host.NewVirtual(1), coretest.Release())
+	in := r.Adopt(core.New(core.Options{Domain: r.Domain, Wiring: &core.Wiring{}, MemoryLimit: 16 << 10}))
 	in.Domain().Do(func() {
 		var list core.PacketList
 		for i := 0; i < 1000; i++ {
@@ -212,21 +200,14 @@ func TestNewPacketFailsAtTheInstancesLimit(t *testing.T) {
 		}
 		list.Free()
 	})
-	if err := in.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestCloseNamesWhatLeaked(t *testing.T) {
-	h := host.NewVirtual(1)
-	d := core.NewDomain(h, core.DomainOptions{Debug: true})
-	in, err := core.New(core.Options{Domain: d, Wiring: &core.Wiring{}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := bare(t, "a")[0]
+	d := in.Domain()
 	var p *core.Packet
 	d.Do(func() { p = in.NewPacket(0, 100) })
-	err = in.Close()
+	err := in.Close()
 	leak, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(leak.Unwrap()) != 1 {
 		t.Fatalf("Close with a packet in use: %v", err)
@@ -239,24 +220,16 @@ func TestCloseNamesWhatLeaked(t *testing.T) {
 }
 
 func TestPacketsAllocateNothingWhenWarm(t *testing.T) {
-	h := host.NewVirtual(1)
-	in, err := core.New(core.Options{Host: h, Wiring: &core.Wiring{}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := coretest.New(t, host.NewVirtual(1), coretest.Release()).Instance("a", &core.Wiring{})
 	in.Domain().Do(func() {
 		if n := testing.AllocsPerRun(100, func() { in.NewPacket(core.Headroom, 100).Free() }); n != 0 {
 			t.Errorf("%v allocations a packet", n)
 		}
 	})
-	if err := in.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 func BenchmarkPacket(b *testing.B) {
-	h := host.NewVirtual(1)
-	in, _ := core.New(core.Options{Host: h, Wiring: &core.Wiring{}})
+	in := coretest.New(b, host.NewVirtual(1), coretest.Release()).Instance("a", &core.Wiring{})
 	in.Domain().Do(func() {
 		for i := 0; i < b.N; i++ {
 			in.NewPacket(core.Headroom, 100).Free()

@@ -630,8 +630,7 @@ func TestAClosedInstanceEndsItsSockets(t *testing.T) {
 
 func TestAMemoryLimitIsENOBUFS(t *testing.T) {
 	r := coretest.New(t, host.NewVirtual(1))
-	in, err := core.New(core.Options{Name: "small", Wiring: libos.Wiring(), Domain: r.Domain, MemoryLimit: 256 << 10})
-	ok(t, err)
+	in := r.Adopt(core.New(core.Options{Name: "small", Wiring: libos.Wiring(), Domain: r.Domain, MemoryLimit: 256 << 10}))
 	var sockets []*core.Socket
 	for {
 		s, err := in.Socket(core.AFInet, core.SockStream, 0)

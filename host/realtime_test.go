@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/timer"
 	"github.com/libos-go/libos/host"
 )
@@ -15,17 +16,8 @@ import (
 // stack is a Domain with one bare instance, whose timers a test sets.
 func stack(t testing.TB, h core.Host) (*core.Domain, *core.Instance) {
 	t.Helper()
-	d := core.NewDomain(h, core.DomainOptions{})
-	in, err := core.New(core.Options{Name: "a", Wiring: &core.Wiring{}, Domain: d})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return d, in
+	r := coretest.New(t, h)
+	return r.Domain, r.Instance("a", &core.Wiring{})
 }
 
 // alarm notes when it goes off.
@@ -99,11 +91,7 @@ func TestArmReplacesTheDeadlineBefore(t *testing.T) {
 func TestAClosedDomainHasNoTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := host.NewRealTime()
-		d := core.NewDomain(h, core.DomainOptions{})
-		in, err := core.New(core.Options{Wiring: &core.Wiring{}, Domain: d})
-		if err != nil {
-			t.Fatal(err)
-		}
+		d, in := stack(t, h)
 		a := &alarm{h: h}
 		a.set(d, in, time.Second)
 		if err := d.Close(); err != nil {

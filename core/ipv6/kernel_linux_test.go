@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/devicetest/kernel"
@@ -81,21 +82,13 @@ func withKernel(t *testing.T, f func(t *testing.T, d *core.Domain, in *core.Inst
 		if err != nil {
 			t.Skip(err)
 		}
-		d := core.NewDomain(host.NewRealTime(), core.DomainOptions{Debug: true})
-		defer func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		in, err := core.New(core.Options{Name: "stack", Domain: d, Wiring: kernel.Wiring()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := coretest.New(t, host.NewRealTime())
+		in := r.Instance("stack", kernel.Wiring())
 		ifc, err := in.AddDevice(dev, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		f(t, d, in, ifc, dev.KernelName())
+		f(t, r.Domain, in, ifc, dev.KernelName())
 	})
 }
 

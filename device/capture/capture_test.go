@@ -16,6 +16,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/capture"
 	"github.com/libos-go/libos/device/devicetest"
@@ -57,14 +58,14 @@ func read(t testing.TB, file []byte) (records []record) {
 // pair joins two stations by a wire of 1 ms.
 func pair(t testing.TB, h core.Host, raw bool) (a, b *devicetest.Station) {
 	ea, eb := pipe.New(pipe.Config{Name: "p", Raw: raw, Wire: pipe.Wire{Delay: time.Millisecond}})
-	d := core.NewDomain(h, core.DomainOptions{})
-	return devicetest.NewStation(t, h, d, "a", ea), devicetest.NewStation(t, h, d, "b", eb)
+	r := coretest.New(t, h, coretest.Release())
+	return devicetest.NewStation(t, h, r, "a", ea), devicetest.NewStation(t, h, r, "b", eb)
 }
 
 func TestBothDirectionsWithNamesAndInstants(t *testing.T) {
 	h := host.NewVirtual(1, host.WithWallClock(time.Unix(1e9, 5)))
 	a, b := pair(t, h, false)
-	lo := devicetest.NewStation(t, h, a.Instance.Domain(), "c", loopback.Device())
+	lo := devicetest.NewStation(t, h, a.Rig, "c", loopback.Device())
 	var file bytes.Buffer
 	c := capture.New(&file, capture.Options{})
 	c.Add(a.Interface)
@@ -348,7 +349,7 @@ func BenchmarkCapture(b *testing.B) {
 		name := map[bool]string{false: "in the entry", true: "background"}[background]
 		b.Run(name, func(b *testing.B) {
 			h := host.NewVirtual(1)
-			s := devicetest.NewStation(b, h, core.NewDomain(h, core.DomainOptions{}), "a", loopback.Device())
+			s := devicetest.NewStation(b, h, coretest.New(b, h, coretest.Release()), "a", loopback.Device())
 			c := capture.New(io.Discard, capture.Options{Background: background})
 			c.Add(s.Interface)
 			for b.Loop() {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -20,6 +21,7 @@ type Received struct {
 // Station is one end of a link under test: an instance with one device.
 type Station struct {
 	t         testing.TB
+	Rig       *coretest.Rig
 	Instance  *core.Instance
 	Interface *core.Interface
 	// Addr is the source of what the station sends, To the destination, ToHW the
@@ -36,10 +38,10 @@ type Station struct {
 	peak     int64
 }
 
-// NewStation makes an instance on h (in domain, or in one of its own for nil)
-// and gives it dev. The interface is up. At the end of the test the instance is
-// closed, which fails the test if anything is left in its slabs.
-func NewStation(t testing.TB, h core.Host, domain *core.Domain, name string, dev core.Device) *Station {
+// NewStation makes an instance on h (in the Domain of rig, or in one of its own
+// for nil) and gives it dev. The interface is up. At the end of the test the
+// instance is closed, which fails the test if anything is left in its slabs.
+func NewStation(t testing.TB, h core.Host, rig *coretest.Rig, name string, dev core.Device) *Station {
 	t.Helper()
 	s := &Station{t: t, Addr: wire.FromV4(0x0a000001), To: wire.FromV4(0x0a000002), ToHW: wire.HWBroadcast(),
 		notice: make(chan struct{}, 1)}
@@ -47,26 +49,12 @@ func NewStation(t testing.TB, h core.Host, domain *core.Domain, name string, dev
 		Name: "probe", Family: 2, EtherTypes: []wire.EtherType{wire.EtherTypeIPv4, wire.EtherTypeIPv6},
 		New: func(*core.Instance, core.SysctlView) core.Network { return probe{s} },
 	}}}}
-	if domain == nil {
-		domain = core.NewDomain(h, core.DomainOptions{Debug: true})
-		t.Cleanup(func() {
-			if err := domain.Close(); err != nil {
-				t.Errorf("closing the Domain of station %s: %v", name, err)
-			}
-		})
+	if rig == nil {
+		rig = coretest.New(t, h)
 	}
-	in, err := core.New(core.Options{Name: name, Wiring: w, Domain: domain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Instance = in
+	s.Rig, s.Instance = rig, rig.Instance(name, w)
 	t.Cleanup(s.Close)
-	if s.Interface, err = in.AddDevice(dev, ""); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Interface.SetUp(true); err != nil {
-		t.Fatal(err)
-	}
+	s.Interface = rig.Attach(s.Instance, dev, "")
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 )
 
 // Link is a link under test.
@@ -54,20 +55,15 @@ func RealTime(a, b <-chan struct{}) bool {
 // same.
 func open(t *testing.T, l Link) (a, b *Station) {
 	t.Helper()
-	var d *core.Domain
+	var r *coretest.Rig
 	if l.OneDomain {
-		d = core.NewDomain(l.Host, core.DomainOptions{Debug: true})
-		t.Cleanup(func() {
-			if err := d.Close(); err != nil {
-				t.Errorf("closing the Domain: %v", err)
-			}
-		})
+		r = coretest.New(t, l.Host)
 	}
-	a = NewStation(t, l.Host, d, "a", l.A)
+	a = NewStation(t, l.Host, r, "a", l.A)
 	if l.B == nil {
 		return a, a
 	}
-	return a, NewStation(t, l.Host, d, "b", l.B)
+	return a, NewStation(t, l.Host, r, "b", l.B)
 }
 
 // await passes time until s has n packets.

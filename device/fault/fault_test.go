@@ -21,7 +21,7 @@ func send(t *testing.T, seed uint64, c fault.Config) (good []uint32, bad int, co
 	ea, eb := pipe.New(pipe.Config{Raw: true})
 	d := fault.Wrap(ea, c)
 	a := devicetest.NewStation(t, h, nil, "a", d)
-	b := devicetest.NewStation(t, h, a.Instance.Domain(), "b", eb)
+	b := devicetest.NewStation(t, h, a.Rig, "b", eb)
 	for range 100 {
 		a.Send(10, 100)
 	}
@@ -91,7 +91,7 @@ func TestAHeldFrameIsSentWhenNoneFollows(t *testing.T) {
 	h := host.NewVirtual(1)
 	ea, eb := pipe.New(pipe.Config{Raw: true})
 	a := devicetest.NewStation(t, h, nil, "a", fault.Wrap(ea, fault.Config{Reorder: 1, Hold: 3 * time.Millisecond}))
-	b := devicetest.NewStation(t, h, a.Instance.Domain(), "b", eb)
+	b := devicetest.NewStation(t, h, a.Rig, "b", eb)
 	a.Send(1, 100)
 	h.RunFor(time.Second)
 	if r := b.Received(); len(r) != 1 || time.Duration(r[0].At) != 3*time.Millisecond {

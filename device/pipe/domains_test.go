@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/device/devicetest"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -89,8 +89,8 @@ func TestBusyDomainsPressBack(t *testing.T) {
 func TestAFloodDoesNotGrowTheReceiver(t *testing.T) {
 	h := host.NewVirtual(1)
 	ea, eb := pipe.New(pipe.Config{})
-	da, db := core.NewDomain(h, core.DomainOptions{}), core.NewDomain(h, core.DomainOptions{})
-	a, b := devicetest.NewStation(t, h, da, "a", ea), devicetest.NewStation(t, h, db, "b", eb)
+	ra, rb := coretest.New(t, h, coretest.Release()), coretest.New(t, h, coretest.Release())
+	a, b := devicetest.NewStation(t, h, ra, "a", ea), devicetest.NewStation(t, h, rb, "b", eb)
 	for range 20 {
 		a.Blast(1, 1000, 1400)
 		h.RunFor(0)
@@ -130,13 +130,13 @@ func TestClosingDuringTraffic(t *testing.T) {
 
 func bench(b *testing.B, cfg pipe.Config, domains int, step time.Duration) {
 	h := host.NewVirtual(1)
-	d := core.NewDomain(h, core.DomainOptions{})
+	r := coretest.New(b, h, coretest.Release())
 	ea, eb := pipe.New(cfg)
-	x := devicetest.NewStation(b, h, d, "a", ea)
+	x := devicetest.NewStation(b, h, r, "a", ea)
 	if domains == 2 {
-		d = core.NewDomain(h, core.DomainOptions{})
+		r = coretest.New(b, h, coretest.Release())
 	}
-	y := devicetest.NewStation(b, h, d, "b", eb)
+	y := devicetest.NewStation(b, h, r, "b", eb)
 	x.Blast(1, 64, 1400)
 	h.RunFor(time.Second)
 	base := y.Stats().RxPackets
@@ -176,10 +176,10 @@ func TestPacketsCrossWithoutAllocation(t *testing.T) {
 		{"wire", pipe.Config{Wire: pipe.Wire{Rate: 1e9}}, time.Second},
 	} {
 		h := host.NewVirtual(1)
-		d := core.NewDomain(h, core.DomainOptions{})
+		r := coretest.New(t, h, coretest.Release())
 		ea, eb := pipe.New(tt.cfg)
-		a := devicetest.NewStation(t, h, d, "a", ea)
-		devicetest.NewStation(t, h, d, "b", eb)
+		a := devicetest.NewStation(t, h, r, "a", ea)
+		devicetest.NewStation(t, h, r, "b", eb)
 		idle := testing.AllocsPerRun(50, func() { h.RunFor(tt.step) })
 		burst := func() {
 			a.Blast(1, 64, 1000)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/device/devicetest"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -13,17 +14,12 @@ import (
 // join puts two stations at the ends of a pipe, in one Domain.
 func join(t testing.TB, h core.Host, cfg pipe.Config) (a, b *devicetest.Station) {
 	t.Helper()
-	d := core.NewDomain(h, core.DomainOptions{Debug: true})
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
 	ea, eb := pipe.New(cfg)
-	return devicetest.NewStation(t, h, d, "a", ea), devicetest.NewStation(t, h, d, "b", eb)
+	r := coretest.New(t, h)
+	return devicetest.NewStation(t, h, r, "a", ea), devicetest.NewStation(t, h, r, "b", eb)
 }
 
 func wantNumbers(t testing.TB, s *devicetest.Station, want []uint32) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/device/devicetest"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -57,8 +57,8 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 	h := host.NewVirtual(1)
 	cfg := pipe.Config{Name: "q", Raw: true, Wire: pipe.Wire{Rate: 8e6, QueueLen: 4}}
 	ea, eb := pipe.New(cfg)
-	d := core.NewDomain(h, core.DomainOptions{})
-	a, b := devicetest.NewStation(t, h, d, "a", ea), devicetest.NewStation(t, h, d, "b", eb)
+	r := coretest.New(t, h, coretest.Release())
+	a, b := devicetest.NewStation(t, h, r, "a", ea), devicetest.NewStation(t, h, r, "b", eb)
 	a.Send(20, 1000)
 	h.RunFor(time.Second)
 	wantNumbers(t, b, devicetest.Range(0, 5)) // one on the wire, four in the queue
@@ -74,8 +74,8 @@ func TestDamageComesFromTheSeed(t *testing.T) {
 	run := func(seed uint64, w pipe.Wire) (numbers []uint32, bad int, c pipe.Counters) {
 		h := host.NewVirtual(seed)
 		ea, eb := pipe.New(pipe.Config{Name: "p", Wire: w})
-		d := core.NewDomain(h, core.DomainOptions{})
-		a, b := devicetest.NewStation(t, h, d, "a", ea), devicetest.NewStation(t, h, d, "b", eb)
+		r := coretest.New(t, h, coretest.Release())
+		a, b := devicetest.NewStation(t, h, r, "a", ea), devicetest.NewStation(t, h, r, "b", eb)
 		for range 100 {
 			a.Send(10, 200)
 			h.RunFor(100 * time.Microsecond)
@@ -165,11 +165,11 @@ func TestUnpluggingTakesTheCarrier(t *testing.T) {
 		h := host.NewVirtual(1)
 		ea, eb := pipe.New(pipe.Config{Wire: pipe.Wire{Delay: time.Second}})
 		a := devicetest.NewStation(t, h, nil, "a", ea)
-		d := a.Instance.Domain()
+		r := a.Rig
 		if domains == 2 {
-			d = nil
+			r = nil
 		}
-		b := devicetest.NewStation(t, h, d, "b", eb)
+		b := devicetest.NewStation(t, h, r, "b", eb)
 		a.Send(2, 100)
 		b.Send(2, 100)
 		h.RunFor(time.Millisecond)

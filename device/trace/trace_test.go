@@ -15,7 +15,7 @@ func TestOneLineForEachFrame(t *testing.T) {
 	h := host.NewVirtual(1)
 	ea, eb := pipe.New(pipe.Config{Raw: true, Wire: pipe.Wire{Delay: 3 * time.Millisecond}})
 	a := devicetest.NewStation(t, h, nil, "a", ea)
-	b := devicetest.NewStation(t, h, a.Instance.Domain(), "b", eb)
+	b := devicetest.NewStation(t, h, a.Rig, "b", eb)
 	var out strings.Builder
 	tr := trace.New(&out)
 	remove := tr.Add(a.Interface)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/host"
 )
 
@@ -48,11 +49,8 @@ func TestDecode(t *testing.T) {
 }
 
 func TestEncode(t *testing.T) {
-	d := core.NewDomain(host.NewVirtual(1), core.DomainOptions{})
-	in, err := core.New(core.Options{Name: "a", Domain: d, Wiring: &core.Wiring{}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := coretest.New(t, host.NewVirtual(1))
+	in := r.Instance("a", &core.Wiring{})
 	tcp4 := make([]byte, 14+20+20+3000)
 	tcp4[14], tcp4[14+20+12], tcp4[14+20+13] = 0x45, 5<<4, 0x10
 	tcp6 := make([]byte, 40+32+3000)
@@ -73,7 +71,7 @@ func TestEncode(t *testing.T) {
 		{"TCP over IPv6 with CWR", tcp6, 0, core.FrameMeta{Checksum: core.ChecksumPartial, ChecksumStart: 40, ChecksumField: 16, SegmentSize: 1000}, header(flagNeedsCsum, gsoTCPv6|gsoECN, 1000, 40, 16, 0), 72},
 		{"UDP", udp4, 0, core.FrameMeta{Checksum: core.ChecksumPartial, ChecksumStart: 20, ChecksumField: 6, SegmentSize: 1000}, header(flagNeedsCsum, gsoUDPL4, 1000, 20, 6, 0), 28},
 	} {
-		d.Do(func() {
+		r.Domain.Do(func() {
 			p := in.NewInput(core.Frame{Data: tt.data, Meta: tt.meta})
 			got := bytes.Repeat([]byte{0xff}, HeaderSize)
 			Encode(got, p, tt.link)
@@ -83,9 +81,6 @@ func TestEncode(t *testing.T) {
 			}
 			p.Free()
 		})
-	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
@@ -109,26 +110,8 @@ func Ping(t *testing.T, h core.Host, tap bool, open func(tunio.Options) (Device,
 		if err != nil {
 			t.Skip(err)
 		}
-		d := core.NewDomain(h, core.DomainOptions{Debug: true})
-		in, err := core.New(core.Options{Name: "stack", Domain: d, Wiring: Wiring()})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		ifc, err := in.AddDevice(dev, "")
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if err := ifc.SetUp(true); err != nil {
-			t.Error(err)
-			return
-		}
+		rig := coretest.New(t, h)
+		ifc := rig.Attach(rig.Instance("stack", Wiring()), dev, "")
 		for _, a := range []string{"10.77.0.2/24", "fd77::2/64"} {
 			if err := ifc.AddAddress(wire.MustPrefix(a)); err != nil {
 				t.Errorf("%s: %v", a, err)
