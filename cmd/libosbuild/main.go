@@ -17,7 +17,6 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            kconfig.Env
-	isSet          func(name string) bool
 
 	kconfig string // menu file
 	output  string // text or json
@@ -26,15 +25,13 @@ type app struct {
 
 // session is the configuration session that the flags describe.
 func (a *app) session() *kconfig.Session {
-	return &kconfig.Session{Root: a.kconfig, Env: a.env, IsSet: a.isSet, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
+	return &kconfig.Session{Root: a.kconfig, Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 		JSON: a.output == "json", Quiet: a.quiet}
 }
 
 // run is the whole command; it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr,
-		env:   func(name string) string { v, _ := lookup(name); return v },
-		isSet: func(name string) bool { _, ok := lookup(name); return ok }}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, env: lookup}
 	root := &cobra.Command{
 		Use:   "libosbuild",
 		Short: "Configure and build libos",

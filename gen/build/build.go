@@ -52,13 +52,6 @@ func New(dir string, env kconfig.Env, stdout, stderr io.Writer) (*Builder, error
 	return &Builder{Dir: abs, Env: env, Stdout: stdout, Stderr: stderr}, nil
 }
 
-func (b *Builder) getenv(name string) string {
-	if b.Env == nil {
-		return ""
-	}
-	return b.Env(name)
-}
-
 func (b *Builder) say(format string, args ...any) {
 	if !b.Quiet {
 		fmt.Fprintf(b.Stdout, format, args...)
@@ -93,7 +86,7 @@ func (b *Builder) Binary(name string) string {
 }
 
 func (b *Builder) goos() string {
-	if v := b.getenv("GOOS"); v != "" {
+	if v := b.Env.Value("GOOS"); v != "" {
 		return v
 	}
 	return runtime.GOOS
@@ -103,7 +96,7 @@ func (b *Builder) gen(name string) string { return filepath.Join(b.Folder(name),
 
 // ConfigPath is the configuration file of a build.
 func (b *Builder) ConfigPath(name string) string {
-	if p := b.getenv("KCONFIG_CONFIG"); p != "" {
+	if p := b.Env.Value("KCONFIG_CONFIG"); p != "" {
 		return b.abs(p)
 	}
 	if name == DefaultName {

@@ -93,7 +93,7 @@ func (b *Builder) rel(path string) string {
 func (b *Builder) solve(name string, t *kconfig.Tree) (*configuration, error) {
 	ms := t.UnmetDependencies()
 	b.messages(ms)
-	if b.getenv("KCONFIG_WERROR") != "" && ms.Strict() {
+	if b.Env.On("KCONFIG_WERROR") && ms.Strict() {
 		return nil, ErrFailed
 	}
 	c := &configuration{name: name, text: string(t.Config()), header: t.Header(), sources: t.Sources()}

@@ -51,11 +51,11 @@ func (l *lockedBuffer) String() string {
 func (b *Builder) target(t *testing.T, name, target string, sets ...string) {
 	t.Helper()
 	path := filepath.Join(b.Folder(name), ".config")
-	env := func(v string) string {
-		if v == "KCONFIG_CONFIG" {
-			return path
+	env := func(v string) (string, bool) {
+		if v != "KCONFIG_CONFIG" {
+			return "", false
 		}
-		return ""
+		return path, true
 	}
 	var said bytes.Buffer
 	s := kconfig.Session{Dir: b.Dir, Env: env, Stdout: &said, Stderr: &said}

@@ -28,7 +28,7 @@ func UnionName(names []string) string { return strings.Join(names, "+") }
 // are those of the first: each instance has its own from its .config. A symbol
 // that is marked static must be the same in all.
 func (b *Builder) union(names []string) (*configuration, error) {
-	if b.getenv("KCONFIG_CONFIG") != "" {
+	if b.Env.Value("KCONFIG_CONFIG") != "" {
 		return nil, fmt.Errorf("a union of %s has several configuration files: unset KCONFIG_CONFIG", strings.Join(names, " and "))
 	}
 	var parts []*configuration

@@ -37,6 +37,7 @@ func TestCases(t *testing.T) {
 	if len(dirs) < 100 {
 		t.Errorf("%d cases only", len(dirs))
 	}
+	t.Logf("%d golden cases", len(dirs))
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) { runCase(t, dir) })
 	}
@@ -57,7 +58,7 @@ func runCase(t *testing.T, dir string) {
 	in := bytes.NewReader(stdin)
 	for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
 		env, args := splitCommand(line)
-		s := &Session{Dir: work, Env: func(n string) string { return env[n] }, IsSet: func(n string) bool { _, ok := env[n]; return ok }, Stdin: in, Stdout: &stdout, Stderr: &stderr}
+		s := &Session{Dir: work, Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }, Stdin: in, Stdout: &stdout, Stderr: &stderr}
 		if err := s.command(args); err != nil {
 			if !errors.Is(err, ErrFailed) {
 				fmt.Fprintf(&stderr, "%v\n", err)

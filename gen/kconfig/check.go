@@ -18,14 +18,11 @@ func (t *Tree) check() Messages {
 		}
 		return true
 	})
-	if on(t.env("KCONFIG_WARN_UNKNOWN_SYMBOLS")) {
+	if t.env.On("KCONFIG_WARN_UNKNOWN_SYMBOLS") {
 		ms = append(ms, t.checkUndefined()...)
 	}
 	return append(ms, t.checkCycles()...)
 }
-
-// on tells whether an environment variable switches something on.
-func on(v string) bool { return v != "" }
 
 func warning(pos Pos, format string, args ...any) Message {
 	return Message{Severity: Warning, Pos: pos, Text: fmt.Sprintf(format, args...)}

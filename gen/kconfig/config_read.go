@@ -10,7 +10,7 @@ import (
 
 // ConfigPath is the configuration file in use: $KCONFIG_CONFIG, or .config.
 func (t *Tree) ConfigPath() string {
-	if p := t.env("KCONFIG_CONFIG"); p != "" {
+	if p := t.env.Value("KCONFIG_CONFIG"); p != "" {
 		return p
 	}
 	return ".config"
@@ -110,7 +110,7 @@ func (t *Tree) parseLines(file string, data []byte) Messages {
 	add := func(n int, format string, args ...any) {
 		ms = append(ms, Message{Severity: Warning, werror: true, Pos: Pos{file, n}, Text: fmt.Sprintf(format, args...)})
 	}
-	warnUnknown := on(t.env("KCONFIG_WARN_UNKNOWN_SYMBOLS"))
+	warnUnknown := t.env.On("KCONFIG_WARN_UNKNOWN_SYMBOLS")
 	sc := bufio.NewScanner(bytes.NewReader(data))
 	sc.Buffer(nil, len(data)+1)
 	for n := 1; sc.Scan(); n++ {

@@ -113,7 +113,7 @@ func (t *Tree) WriteConfig(path string) (written bool, err error) {
 			return false, err
 		}
 	}
-	if on(t.env("KCONFIG_OVERWRITECONFIG")) {
+	if t.env.On("KCONFIG_OVERWRITECONFIG") {
 		err = os.WriteFile(path, data, 0o644)
 	} else {
 		err = replaceFile(path, data)

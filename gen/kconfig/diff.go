@@ -78,7 +78,7 @@ func DiffConfigs(old, new []byte) []Difference {
 // unless two are named. As lines to merge (mergeStyle) it prints the second
 // file's values only.
 func (s *Session) Diff(args []string, mergeStyle bool) error {
-	base := s.env("KCONFIG_CONFIG")
+	base := s.Env.Value("KCONFIG_CONFIG")
 	if base == "" {
 		base = ".config"
 	}

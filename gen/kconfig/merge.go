@@ -117,7 +117,7 @@ func (s *Session) Merge(files []string, opt MergeOptions) error {
 		}
 	}
 	s.print(ms)
-	if on(s.env("KCONFIG_WERROR")) && ms.Strict() {
+	if s.Env.On("KCONFIG_WERROR") && ms.Strict() {
 		return ErrFailed
 	}
 	if opt.AllNo {
@@ -179,7 +179,7 @@ func (s *Session) fragmentPath(name string) string {
 // fragments lays fragments over .config (the NAME.config targets).
 func (s *Session) fragments(names []string) error {
 	base := ".config"
-	if p := s.env("KCONFIG_CONFIG"); p != "" {
+	if p := s.Env.Value("KCONFIG_CONFIG"); p != "" {
 		base = p
 	}
 	files := names

@@ -10,11 +10,8 @@ const repository = "../.."
 
 func loadRepository(t *testing.T) *Tree {
 	t.Helper()
-	tree, ms := Load(repository, func(name string) string {
-		if name == "KCONFIG_WARN_UNKNOWN_SYMBOLS" {
-			return "1"
-		}
-		return ""
+	tree, ms := Load(repository, func(name string) (string, bool) {
+		return "", name == "KCONFIG_WARN_UNKNOWN_SYMBOLS"
 	})
 	if len(ms) > 0 {
 		t.Fatalf("the project's own Kconfig.toml:\n%s", ms)

@@ -20,7 +20,6 @@ type Session struct {
 	Dir    string // directory relative paths count from; "" is the current one
 	Root   string // menu file or its directory, relative to Dir; "" is Kconfig.toml
 	Env    Env
-	IsSet  func(name string) bool // whether a variable is set, if only to nothing; nil: what is empty is not
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
@@ -37,13 +36,6 @@ func (s *Session) path(p string) string {
 		return p
 	}
 	return filepath.Join(s.Dir, p)
-}
-
-func (s *Session) env(name string) string {
-	if s.Env == nil {
-		return ""
-	}
-	return s.Env(name)
 }
 
 // Load loads the menu files and prints what they get wrong.
@@ -87,7 +79,7 @@ func (s *Session) read(t *Tree, name string) error {
 	}
 	ms := t.ParseConfig(name, data)
 	s.print(ms)
-	if on(s.env("KCONFIG_WERROR")) && ms.Strict() {
+	if s.Env.On("KCONFIG_WERROR") && ms.Strict() {
 		return ErrFailed
 	}
 	return nil
@@ -113,14 +105,14 @@ func (s *Session) LoadConfigured() (*Tree, error) {
 func (s *Session) settle(t *Tree) error {
 	ms := t.UnmetDependencies()
 	s.print(ms)
-	if on(s.env("KCONFIG_WERROR")) && ms.Strict() {
+	if s.Env.On("KCONFIG_WERROR") && ms.Strict() {
 		return ErrFailed
 	}
 	return nil
 }
 
 func (s *Session) warnChanged(t *Tree) {
-	if !on(s.env("KCONFIG_WARN_CHANGED_INPUT")) {
+	if !s.Env.On("KCONFIG_WARN_CHANGED_INPUT") {
 		return
 	}
 	if m, any := t.overruledMessage(); any {
@@ -240,7 +232,7 @@ func (s *Session) readExisting(t *Tree) error {
 }
 
 func (s *Session) defconfig(args []string) error {
-	name := s.env("KCONFIG_DEFCONFIG")
+	name := s.Env.Value("KCONFIG_DEFCONFIG")
 	if len(args) > 0 {
 		name = args[0]
 	}
@@ -325,7 +317,7 @@ func (s *Session) answer(t *Tree, mode Mode, ask bool) error {
 		var prob Probability
 		if mode == AllRandom {
 			var err error
-			if prob, err = ParseProbability(s.env("KCONFIG_PROBABILITY")); err != nil {
+			if prob, err = ParseProbability(s.Env.Value("KCONFIG_PROBABILITY")); err != nil {
 				return err
 			}
 			seed := s.seed()
@@ -339,7 +331,7 @@ func (s *Session) answer(t *Tree, mode Mode, ask bool) error {
 
 // seed is KCONFIG_SEED, or one made of the clock.
 func (s *Session) seed() uint32 {
-	if text := s.env("KCONFIG_SEED"); text != "" {
+	if text := s.Env.Value("KCONFIG_SEED"); text != "" {
 		if n, err := strconv.ParseInt(text, 0, 64); err == nil {
 			return uint32(n)
 		}
@@ -355,10 +347,10 @@ func (s *Session) seed() uint32 {
 // preset reads the file KCONFIG_ALLCONFIG names; for "1", or set to nothing,
 // the target's own file or all.config.
 func (s *Session) preset(t *Tree, own string) error {
-	name := s.env("KCONFIG_ALLCONFIG")
+	name := s.Env.Value("KCONFIG_ALLCONFIG")
 	switch name {
 	case "", "1":
-		if name == "" && (s.IsSet == nil || !s.IsSet("KCONFIG_ALLCONFIG")) {
+		if name == "" && !s.Env.On("KCONFIG_ALLCONFIG") {
 			return nil
 		}
 		for _, f := range []string{own, "all.config"} {

@@ -9,8 +9,27 @@ import (
 // prefix stands before every symbol in .config and in headers.
 const prefix = "CONFIG_"
 
-// Env looks up an environment variable; "" means unset.
-type Env func(name string) string
+// Env looks up an environment variable as os.LookupEnv does; nil has none.
+type Env func(name string) (value string, set bool)
+
+// Value is the value of a variable, "" where it is not set.
+func (e Env) Value(name string) string {
+	if e == nil {
+		return ""
+	}
+	v, _ := e(name)
+	return v
+}
+
+// On tells whether a variable that switches something is set: to anything, and
+// to nothing, too, as scripts/kconfig asks getenv alone (confdata.c, conf_errors).
+func (e Env) On(name string) bool {
+	if e == nil {
+		return false
+	}
+	_, set := e(name)
+	return set
+}
 
 // Source is one Kconfig.toml that was read.
 type Source struct {
@@ -103,9 +122,6 @@ func (t *Tree) reference(name string, pos Pos) *Symbol {
 }
 
 func newTree(dir string, env Env) *Tree {
-	if env == nil {
-		env = func(string) string { return "" }
-	}
 	t := &Tree{env: env, dir: dir, symbols: map[string]*Symbol{}, constants: map[string]*Symbol{},
 		firstUse: map[*Symbol]Pos{}}
 	t.modules = t.constant("n")

@@ -33,7 +33,7 @@ type session struct {
 
 func start(t *testing.T) *session {
 	t.Helper()
-	tree, ms := kconfig.Load("testdata", func(string) string { return "" })
+	tree, ms := kconfig.Load("testdata", nil)
 	if ms.Errors() {
 		t.Fatal(ms.String())
 	}
@@ -349,7 +349,7 @@ func TestInATerminal(t *testing.T) {
 // Without a .config there is something to save, though nothing was changed.
 func TestNewConfigurationIsOffered(t *testing.T) {
 	var said bytes.Buffer
-	session := kconfig.Session{Dir: t.TempDir(), Env: func(string) string { return "" }, Stdout: &said, Stderr: &said}
+	session := kconfig.Session{Dir: t.TempDir(), Stdout: &said, Stderr: &said}
 	menu, err := os.ReadFile("testdata/Kconfig.toml")
 	if err != nil {
 		t.Fatal(err)
