@@ -25,6 +25,8 @@ type Options struct {
 	// Limit is the largest size of a file in bytes, 0 for none. A capture into
 	// one file ends there; see Files.
 	Limit int64
+	// Count ends the capture after so many frames, 0 for none.
+	Count uint64
 	// Files is how many files of at most Limit bytes are kept: the newest under
 	// the name given to Create, the older ones with .1, .2, … appended. 0 or 1
 	// keeps one.
@@ -41,7 +43,7 @@ type Options struct {
 type Stats struct {
 	Frames  uint64 // written, or waiting to be
 	Bytes   uint64 // of the frames, as they were on the link
-	Dropped uint64 // left out: the writer was too slow, or the limit reached
+	Dropped uint64 // left out: the writer was too slow, or the limit or count reached
 }
 
 // Capture is one pcapng file and the interfaces it is fed from. Its methods may
@@ -130,7 +132,7 @@ func (t *tap) Tap(ifc *core.Interface, p *core.Packet, out bool) {
 	c := t.capture
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.err != nil || len(c.pending.data) > 0 && len(c.pending.data)+p.Len() > pendingBytes {
+	if c.closed || c.err != nil || c.full() || len(c.pending.data) > 0 && len(c.pending.data)+p.Len() > pendingBytes {
 		c.stats.Dropped++
 		return
 	}
@@ -159,6 +161,9 @@ func (t *tap) Tap(ifc *core.Interface, p *core.Packet, out bool) {
 	default:
 	}
 }
+
+// full tells whether Count frames are there. c.mu is held.
+func (c *Capture) full() bool { return c.options.Count > 0 && c.stats.Frames >= c.options.Count }
 
 // complete finishes the transport checksum in b, a copy of p.
 func complete(b []byte, p *core.Packet) {

@@ -205,6 +205,30 @@ func TestALimitEndsTheFile(t *testing.T) {
 	}
 }
 
+// As tcpdump -c: the first Count frames, and none after them.
+func TestACountEndsTheCapture(t *testing.T) {
+	for _, background := range []bool{false, true} {
+		h := host.NewVirtual(1)
+		a, _ := pair(t, h, true)
+		var file bytes.Buffer
+		c := capture.New(&file, capture.Options{Count: 7, Background: background})
+		c.Add(a.Interface)
+		a.Send(20, 100)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		rs := read(t, file.Bytes())
+		if st := c.Stats(); len(rs) != 7 || st.Frames != 7 || st.Dropped != 13 {
+			t.Errorf("%d frames in the file, %+v", len(rs), st)
+		}
+		for i := range rs {
+			if n, err := devicetest.Number(rs[i].data); err != nil || n != uint32(i) {
+				t.Errorf("frame %d is number %d, %v", i, n, err)
+			}
+		}
+	}
+}
+
 func TestARingKeepsTheNewestFiles(t *testing.T) {
 	for _, background := range []bool{false, true} {
 		h := host.NewVirtual(1)

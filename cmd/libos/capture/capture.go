@@ -24,6 +24,7 @@ type arguments struct {
 	Devices []string      `json:"devices"` // none: all but the loopback
 	Snaplen int           `json:"snaplen"`
 	Limit   int64         `json:"limit"`
+	Count   int64         `json:"count"`
 	For     time.Duration `json:"for"`
 }
 
@@ -36,10 +37,11 @@ func Command(e *command.Env) *cobra.Command {
 		Use:   "capture [DEVICE...] -w FILE",
 		Short: "Write the frames of devices to a pcapng file",
 		Long: `Write the frames of an instance's devices (by default all but the loopback) to a
-pcapng file, which Wireshark and tshark read, until interrupted. "-" writes to
-standard output.`,
+pcapng file, which Wireshark and tshark read, until interrupted, or as far as
+--count, --limit or --for say. "-" writes to standard output.`,
 		Example: `  libos capture -w all.pcapng
   libos capture eth0 -w - | tshark -r -
+  libos capture eth0 -c 100 -w first.pcapng
   libos capture --instance router eth0 eth1 --for 10s -w router.pcapng`,
 		ValidArgsFunction: e.CompleteDevices,
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -47,8 +49,8 @@ standard output.`,
 			if a.Limit, err = command.ParseSize(size); err != nil {
 				return fmt.Errorf("--limit: %w", err)
 			}
-			if a.Snaplen < 0 || a.For < 0 {
-				return errors.New("--snaplen and --for are not negative")
+			if a.Snaplen < 0 || a.Count < 0 || a.For < 0 {
+				return errors.New("--snaplen, --count and --for are not negative")
 			}
 			if file == "-" && e.JSON() {
 				return errors.New("-o json and the capture cannot both go to standard output: name a file with -w")
@@ -93,6 +95,7 @@ standard output.`,
 	f := c.Flags()
 	f.StringVarP(&file, "write", "w", "", "file to write")
 	f.IntVarP(&a.Snaplen, "snaplen", "s", 0, "bytes to keep of each frame; 0 for all")
+	f.Int64VarP(&a.Count, "count", "c", 0, "end after this many frames; 0 for no limit")
 	f.StringVar(&size, "limit", "0", "end at this size: bytes, or a number with K, M or G; 0 for no limit")
 	f.DurationVar(&a.For, "for", 0, "end after this time; 0 for no limit")
 	_ = c.MarkFlagRequired("write")
@@ -107,7 +110,7 @@ func handle(ctx context.Context, call *control.Call) (err error) {
 	if err := json.Unmarshal(call.Args, &a); err != nil {
 		return err
 	}
-	if a.Snaplen < 0 || a.Limit < 0 || a.For < 0 {
+	if a.Snaplen < 0 || a.Limit < 0 || a.Count < 0 || a.For < 0 {
 		return fmt.Errorf("capture: arguments out of range: %w", syscall.EINVAL)
 	}
 	in := call.Instance
@@ -121,7 +124,7 @@ func handle(ctx context.Context, call *control.Call) (err error) {
 		}
 	}
 	w := &late{ready: make(chan struct{})}
-	c := capture.New(w, capture.Options{Snaplen: a.Snaplen, Limit: a.Limit, Background: true, Comment: "instance " + in.Name()})
+	c := capture.New(w, capture.Options{Snaplen: a.Snaplen, Limit: a.Limit, Count: uint64(a.Count), Background: true, Comment: "instance " + in.Name()})
 	for _, ifc := range in.Interfaces() {
 		wanted := len(a.Devices) == 0 && ifc != in.Loopback()
 		for _, name := range a.Devices {
@@ -157,7 +160,8 @@ func handle(ctx context.Context, call *control.Call) (err error) {
 		case <-ended:
 			open = false
 		case <-look.C:
-			open = a.Limit == 0 || c.Stats().Dropped == 0
+			s := c.Stats()
+			open = (a.Limit == 0 || s.Dropped == 0) && (a.Count == 0 || s.Frames < uint64(a.Count))
 		}
 	}
 	err = c.Close()
