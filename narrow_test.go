@@ -53,6 +53,9 @@ func TestOneProcessHoldsInstancesOfDifferentFeatures(t *testing.T) {
 	}
 }
 
+// tcpCongestion is TCP_CONGESTION of linux/tcp.h.
+const tcpCongestion = 13
+
 // The generated switch of congestion controls leads each instance to those of its
 // own .config: the rest of the binary's are not there.
 func TestACongestionControlIsFoundByNameAmongThoseChosen(t *testing.T) {
@@ -78,11 +81,11 @@ func TestACongestionControlIsFoundByNameAmongThoseChosen(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, want := range map[string]error{"cubic": c.cubic, "reno": c.reno, "vegas": syscall.ENOENT} {
-			if err := s.SetOption(core.SolTCP, syscall.TCP_CONGESTION, []byte(name)); !errors.Is(err, want) {
+			if err := s.SetOption(core.SolTCP, tcpCongestion, []byte(name)); !errors.Is(err, want) {
 				t.Errorf("%s: TCP_CONGESTION %s: %v, want %v", c.name, name, err, want)
 			}
 			buf := make([]byte, 16)
-			if n, err := s.Option(core.SolTCP, syscall.TCP_CONGESTION, buf); want == nil && (err != nil || string(bytes.TrimRight(buf[:n], "\x00")) != name) {
+			if n, err := s.Option(core.SolTCP, tcpCongestion, buf); want == nil && (err != nil || string(bytes.TrimRight(buf[:n], "\x00")) != name) {
 				t.Errorf("%s: the socket has %q (%v), want %s", c.name, buf[:n], err, name)
 			}
 			if err := in.SetSysctl("net.ipv4.tcp_congestion_control", name); !errors.Is(err, want) {

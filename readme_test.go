@@ -119,6 +119,7 @@ func TestTheCommandsOfTheReadme(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", script)
+	defer inAGroup(c)()
 	c.WaitDelay = 5 * time.Second // for what the shell left in the background
 	c.Dir = dir
 	c.Env = append(os.Environ(), "PWD="+dir, "XDG_RUNTIME_DIR="+t.TempDir())
