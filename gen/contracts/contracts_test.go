@@ -31,6 +31,9 @@ func TestRulesFireWhereTheyShould(t *testing.T) {
 	t.Run("corebans", func(t *testing.T) {
 		analysistest.Run(t, analysistest.TestData(), CoreBans, all("core/bans", "allocator/mem", "host", "device/reader")...)
 	})
+	t.Run("emptyslabs", func(t *testing.T) {
+		analysistest.Run(t, analysistest.TestData(), EmptySlabs, all("core", "core/coretest", "device/rigs")...)
+	})
 	t.Run("layers", func(t *testing.T) {
 		analysistest.Run(t, analysistest.TestData(), Layers, all("allocator/layer", "core/layer", "device/layer", "netlink/layer", "protocols/...",
 			"gen/layer", "cmd/tool", "sim", "bench/peer")...)
