@@ -197,7 +197,7 @@ func (e *datagramEndpoint) Connect(a SockAddr) error {
 	if err := e.linkScope(a); err != nil {
 		return err
 	}
-	r, err := e.lookup(a, e.source(), 0)
+	r, err := e.lookup(a, e.source(), 0, e.socket.options.OnLink(a.Addr))
 	if err != nil {
 		return err
 	}

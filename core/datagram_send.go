@@ -132,6 +132,7 @@ func (e *datagramEndpoint) source() wire.Addr {
 // routeTo is the route to dst, remembered from the last datagram if it fits.
 func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
 	src, oif := e.source(), 0
+	onLink := e.socket.options.OnLink(dst.Addr) || m.Flags&MsgDontRoute != 0 && dst.Addr.Is4()
 	if m.HasPacketInfo {
 		if !m.PacketInfo.Addr.IsUnspecified() {
 			src = m.PacketInfo.Addr
@@ -140,10 +141,10 @@ func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
 			}
 		}
 		oif = m.PacketInfo.Interface
-	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.oif) == e.wantedInterface(dst) {
+	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.oif) == e.wantedInterface(dst) && r.onLink == onLink {
 		return r, nil
 	}
-	r, err := e.lookup(dst, src, oif)
+	r, err := e.lookup(dst, src, oif, onLink)
 	if err == nil && !m.HasPacketInfo {
 		e.route = r
 	}
@@ -169,8 +170,9 @@ func (e *datagramEndpoint) wantedInterface(dst SockAddr) int {
 }
 
 // lookup finds the route to dst from src by way of oif (0: as the options
-// say), and refuses a broadcast that the socket did not ask for.
-func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int) (*Route, error) {
+// say), and by no gateway if onLink is set. It refuses a broadcast that the socket
+// did not ask for.
+func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int, onLink bool) (*Route, error) {
 	if wanted := e.wantedInterface(dst); oif == 0 {
 		oif = wanted
 	} else if d := int(e.socket.options.Device); d != 0 && d != oif {
@@ -185,7 +187,7 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int) (*Route,
 			src = o.MulticastSource
 		}
 	}
-	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif})
+	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif, OnLink: onLink})
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,8 @@ const (
 	EventNeighbour                       // a neighbour's state changed
 	EventSendDropped                     // Count datagrams of Socket found no memory
 	EventReceived                        // Count bytes of Socket were read: a connection's window may open
-	LastEvent           = EventReceived
+	EventReceiveIgnored                  // Count datagrams for Socket were of groups that it did not join (IP_MULTICAST_ALL)
+	LastEvent           = EventReceiveIgnored
 )
 
 // Event is news for network and transport protocols.

@@ -60,6 +60,7 @@ const (
 	IPMulticastLoop  = 34
 	IPAddMembership  = 35
 	IPDropMembership = 36
+	IPMulticastAll   = 49
 
 	// At both levels, with a struct group_req.
 	MCastJoinGroup  = 42
@@ -75,6 +76,7 @@ const (
 	IPv6MTU           = 24
 	IPv6RecvErr       = 25
 	IPv6V6Only        = 26
+	IPv6MulticastAll  = 29
 	IPv6RecvPktInfo   = 49
 	IPv6PktInfo       = 50
 	IPv6RecvHopLimit  = 51
@@ -118,7 +120,9 @@ type SocketOptions struct {
 	V6Only             bool
 	FreeBind           bool
 	MulticastLoop      bool
-	DontRoute          bool
+	MulticastAll       bool // IP_MULTICAST_ALL: also what others joined
+	MulticastAll6      bool // IPV6_MULTICAST_ALL
+	DontRoute          bool // SO_DONTROUTE: IPv4 to neighbours alone
 	DontFragment       bool // IPV6_DONTFRAG
 	RecvPacketInfo     bool // control messages wanted on receive
 	RecvTOS            bool
@@ -133,7 +137,7 @@ type SocketOptions struct {
 
 // defaultSocketOptions are Linux's defaults (net.core.rmem_default, wmem_default).
 func defaultSocketOptions() SocketOptions {
-	return SocketOptions{ReceiveBuffer: 212992, SendBuffer: 212992, Linger: -1, MulticastHops: 1, MulticastLoop: true,
+	return SocketOptions{ReceiveBuffer: 212992, SendBuffer: 212992, Linger: -1, MulticastHops: 1, MulticastLoop: true, MulticastAll: true, MulticastAll6: true,
 		PMTUDiscover: PMTUWant, ReceiveLowat: 1}
 }
 

@@ -55,6 +55,11 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 		o.MulticastHops = uint8(v)
 	case IPMulticastLoop:
 		o.MulticastLoop = v != 0
+	case IPMulticastAll:
+		if v&^1 != 0 {
+			return true, syscall.EINVAL
+		}
+		o.MulticastAll = v != 0
 	case IPMTUDiscover:
 		if v < PMTUDont || v > 5 {
 			return true, syscall.EINVAL
@@ -144,7 +149,8 @@ func (s *Socket) pathRoute() (*Route, error) {
 	if !ok {
 		return nil, syscall.ENOTCONN
 	}
-	return s.instance.Route(RouteQuery{Dst: peer.Addr, Src: s.endpoint.Local().Addr, Interface: s.outInterface(peer)})
+	return s.instance.Route(RouteQuery{Dst: peer.Addr, Src: s.endpoint.Local().Addr, Interface: s.outInterface(peer),
+		OnLink: s.options.OnLink(peer.Addr)})
 }
 
 func (s *Socket) pathMTU() (int, error) {
@@ -176,6 +182,8 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 		v = int(o.MulticastHops)
 	case IPMulticastLoop:
 		v = bit(o.MulticastLoop)
+	case IPMulticastAll:
+		v = bit(o.MulticastAll)
 	case IPMTUDiscover:
 		v = int(o.PMTUDiscover)
 	case IPFreeBind:

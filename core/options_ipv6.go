@@ -66,6 +66,8 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 			return true, syscall.EINVAL
 		}
 		o.MulticastLoop = v != 0
+	case IPv6MulticastAll:
+		o.MulticastAll6 = v != 0
 	case IPv6MTUDiscover:
 		if v < PMTUDont || v > 5 {
 			return true, syscall.EINVAL
@@ -114,6 +116,8 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 		v = int(o.MulticastInterface)
 	case IPv6MulticastLoop:
 		v = bit(o.MulticastLoop)
+	case IPv6MulticastAll:
+		v = bit(o.MulticastAll6)
 	case IPv6MTUDiscover:
 		v = int(o.PMTUDiscover)
 	case IPv6TClass:

@@ -58,6 +58,23 @@ func (s *Socket) membership(group, local wire.Addr, ifindex int, join bool) erro
 	return nil
 }
 
+// hears tells whether the socket takes a packet to a group that came by
+// interface ifindex: without IP_MULTICAST_ALL, where it joined the group there
+// (net/ipv4/igmp.c, ip_mc_sf_allow); without IPV6_MULTICAST_ALL, where it joined
+// it anywhere (net/ipv6/mcast.c, inet6_mc_check).
+func (s *Socket) hears(group wire.Addr, ifindex int) bool {
+	v4 := group.Is4()
+	if v4 && s.options.MulticastAll || !v4 && s.options.MulticastAll6 {
+		return true
+	}
+	for _, m := range s.instance.sockets.groups[s.id] {
+		if m.group == group && (!v4 || m.ifc.index == ifindex) {
+			return true
+		}
+	}
+	return false
+}
+
 // groupRequest is MCAST_JOIN_GROUP or MCAST_LEAVE_GROUP: struct group_req has an
 // interface index and, aligned to 8 bytes, a sockaddr of the level's family.
 func (s *Socket) groupRequest(b []byte, family int, join bool) error {

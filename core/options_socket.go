@@ -5,6 +5,8 @@ import (
 	"math"
 	"syscall"
 	"time"
+
+	"github.com/libos-go/libos/core/wire"
 )
 
 func (s *Socket) setSocketOption(name int, b []byte) error {
@@ -102,6 +104,10 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 	}
 	return nil
 }
+
+// OnLink tells whether packets to dst must not go by a gateway: SO_DONTROUTE is
+// an option of IPv4 (ip_sendmsg_scope, include/net/ip.h).
+func (o *SocketOptions) OnLink(dst wire.Addr) bool { return o.DontRoute && dst.Is4() }
 
 // interfaceNameSize is IFNAMSIZ, with the final zero.
 const interfaceNameSize = 16

@@ -127,12 +127,13 @@ type Route struct {
 	asked     wire.Addr // RouteQuery.Src
 	oif       int32     // RouteQuery.Interface
 	gen       uint32
+	onLink    bool // RouteQuery.OnLink
 	Type      RouteType
 }
 
 // answers tells whether r is the result of the look-up q.
 func (r *Route) answers(q *RouteQuery) bool {
-	return r.Dst == q.Dst && r.asked == q.Src && int(r.oif) == q.Interface
+	return r.Dst == q.Dst && r.asked == q.Src && int(r.oif) == q.Interface && r.onLink == q.OnLink
 }
 
 // Valid tells whether the tables are as they were at the look-up.
@@ -153,6 +154,7 @@ type RouteQuery struct {
 	Dst       wire.Addr
 	Src       wire.Addr // unspecified to choose
 	Interface int       // index of the interface to use, 0 for any
+	OnLink    bool      // by no gateway (SO_DONTROUTE)
 }
 
 // routeTable is the forwarding table of an instance with a small cache of
@@ -187,7 +189,7 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.asked, r.oif, r.gen = q.Src, int32(q.Interface), in.routes.gen
+	r.asked, r.oif, r.onLink, r.gen = q.Src, int32(q.Interface), q.OnLink, in.routes.gen
 	if t.miss++; int(t.miss) > len(t.cache) && len(t.cache) < routeCacheMax {
 		t.cache = make([]*Route, max(2, 2*len(t.cache)))
 		t.miss = 0
@@ -216,6 +218,9 @@ func (in *Instance) find(q RouteQuery) (wire.Prefix, *routeNode) {
 				continue
 			}
 			if q.Interface != 0 && c.typ != RouteLocal && (c.ifc == nil || c.ifc.index != q.Interface) {
+				continue
+			}
+			if q.OnLink && !c.gateway().IsUnspecified() {
 				continue
 			}
 			e = c

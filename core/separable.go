@@ -119,19 +119,26 @@ func (s *separable) Deliver(id SocketID, batch []*Packet) {
 		}
 		return
 	}
-	var dropped [2]int // IPv4 and IPv6
+	var dropped, ignored [2]int // IPv4 and IPv6
 	for _, p := range batch {
 		family := bit(!p.Dst.Is4())
+		if p.Dst.IsMulticast() && !e.socket.hears(p.Dst, p.Ifindex()) {
+			p.Free()
+			ignored[family]++
+			continue
+		}
 		if !e.enqueue(p) {
 			dropped[family]++
 		}
 	}
 	e.socket.Wake(ReadyIn)
-	if dropped[0] > 0 {
-		s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: dropped[0], Addr: wire.IPv4Any()})
-	}
-	if dropped[1] > 0 {
-		s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: dropped[1], Addr: wire.IPv6Any()})
+	for family, of := range [2]wire.Addr{wire.IPv4Any(), wire.IPv6Any()} {
+		if n := dropped[family]; n > 0 {
+			s.handler.Event(&Event{Kind: EventReceiveDropped, Socket: id, Count: n, Addr: of})
+		}
+		if n := ignored[family]; n > 0 {
+			s.handler.Event(&Event{Kind: EventReceiveIgnored, Socket: id, Count: n, Addr: of})
+		}
 	}
 }
 

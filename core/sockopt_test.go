@@ -71,6 +71,8 @@ func TestIntOptions(t *testing.T) {
 			map[int]syscall.Errno{256: einval, -2: einval}, false, datagrams, true},
 		{"IP_MULTICAST_TTL of a stream", core.SolIP, core.IPMulticastTTL, 1, nil, map[int]syscall.Errno{3: einval}, false, streams, false},
 		{"IP_MULTICAST_LOOP", core.SolIP, core.IPMulticastLoop, 1, onOff, nil, false, kinds, true},
+		{"IP_MULTICAST_ALL", core.SolIP, core.IPMulticastAll, 1, map[int]int{0: 0, 1: 1},
+			map[int]syscall.Errno{2: einval, -1: einval}, false, kinds, true},
 		{"IP_MTU_DISCOVER", core.SolIP, core.IPMTUDiscover, 1, map[int]int{0: 0, 5: 5},
 			map[int]syscall.Errno{6: einval, -1: einval}, false, kinds, true},
 		{"IP_FREEBIND", core.SolIP, core.IPFreeBind, 0, onOff, nil, false, kinds, true},
@@ -89,6 +91,7 @@ func TestIntOptions(t *testing.T) {
 			map[int]syscall.Errno{99: syscall.ENODEV}, false, udp6, false},
 		{"IPV6_MULTICAST_LOOP", core.SolIPv6, core.IPv6MulticastLoop, 1, map[int]int{0: 0, 1: 1},
 			map[int]syscall.Errno{2: einval, -1: einval}, false, inet6, false},
+		{"IPV6_MULTICAST_ALL", core.SolIPv6, core.IPv6MulticastAll, 1, onOff, nil, false, inet6, false},
 		{"IPV6_MTU_DISCOVER", core.SolIPv6, core.IPv6MTUDiscover, 1, map[int]int{0: 0, 5: 5},
 			map[int]syscall.Errno{6: einval, -1: einval}, false, inet6, false},
 		{"IPV6_TCLASS", core.SolIPv6, core.IPv6TClass, 0, map[int]int{0x20: 0x20, -1: 0, 255: 255},
@@ -556,5 +559,33 @@ func TestMulticastInterface(t *testing.T) {
 		}
 		ok(t, s.SetOption(core.SolSocket, core.SoBindToDevice, []byte("lo")))
 		want(t, "another device than the bound one", s.SetOption(core.SolIP, core.IPMulticastIF, ours[:]), einval)
+	})
+}
+
+// SO_DONTROUTE and MSG_DONTROUTE reach neighbours and nobody behind a gateway; a
+// route by the link is taken where one by a gateway is more specific.
+func TestDontRouteReachesNeighboursAlone(t *testing.T) {
+	h := newHosts(t)
+	h.Do(func() {
+		prefix, err := wire.ParsePrefix("10.9.0.0/16")
+		ok(t, err)
+		ok(t, h.a.AddRoute(core.RouteEntry{Prefix: prefix, Gateway: at(addrB, 0).Addr}))
+		far := at("10.9.0.1", 7)
+		for _, k := range []kind{datagrams[0], streams[0]} {
+			s := open(t, h.a, k)
+			ok(t, s.SetInt(core.SolSocket, core.SoDontRoute, 1))
+			want(t, k.String()+": behind a gateway", s.Connect(far), syscall.ENETUNREACH)
+		}
+		s, l := open(t, h.a, datagrams[0]), h.bound(t, datagrams[0], 7)
+		_, err = s.Send(&core.Message{Data: []byte("x"), Addr: far, HasAddr: true})
+		want(t, "by the gateway", err, nil)
+		_, err = s.Send(&core.Message{Data: []byte("x"), Addr: far, HasAddr: true, Flags: core.MsgDontRoute})
+		want(t, "MSG_DONTROUTE", err, syscall.ENETUNREACH)
+		_, err = s.Send(&core.Message{Data: []byte("near"), Addr: at(addrB, 7), HasAddr: true, Flags: core.MsgDontRoute})
+		ok(t, err)
+		wantReceived(t, l, 9, 0, "near")
+		six := open(t, h.a, datagrams[1])
+		ok(t, six.SetInt(core.SolSocket, core.SoDontRoute, 1))
+		ok(t, six.Connect(at(addrB6, 7)))
 	})
 }

@@ -76,11 +76,11 @@ func (r *Reader) report(e *core.ErrorReport) error {
 }
 
 func appendQuery(b []byte, q core.RouteQuery) []byte {
-	return appendCount(appendAddr(appendAddr(b, q.Dst), q.Src), q.Interface)
+	return appendBool(appendCount(appendAddr(appendAddr(b, q.Dst), q.Src), q.Interface), q.OnLink)
 }
 
 func (r *Reader) query() (core.RouteQuery, error) {
-	q := core.RouteQuery{Dst: r.Addr(), Src: r.Addr(), Interface: r.Count(1<<31 - 1)}
+	q := core.RouteQuery{Dst: r.Addr(), Src: r.Addr(), Interface: r.Count(1<<31 - 1), OnLink: r.Bool()}
 	return q, r.End()
 }
 

@@ -38,7 +38,7 @@ func everything(tb testing.TB) map[string]struct {
 	done := core.Op{Kind: core.OpGetOption, Tag: 9, Socket: 5, Local: op.Local, Peer: op.Addr, Err: syscall.EINVAL, Done: true, Data: []byte("out")}
 	event := core.Event{Kind: core.EventSysctl, Ifindex: 4, Addr: b, Socket: 3, Count: 17, Sysctls: &settings{3, "a,b", false, [2]int32{-1, 5}}}
 	report := core.ErrorReport{Protocol: 17, Src: a, Dst: a, Offender: b, Errno: syscall.EMSGSIZE, Hard: true, Type: 3, Code: 4, MTU: 1400, Info: 1401, Ifindex: 7, TOS: 0xc0, HopLimit: 63, Quoted: []byte("12345678")}
-	query := core.RouteQuery{Dst: a, Src: b, Interface: 2}
+	query := core.RouteQuery{Dst: a, Src: b, Interface: 2, OnLink: true}
 	info := core.RouteInfo{Src: a, Interface: 2, MTU: 1500, Local: true, Multicast: true}
 	counters := []core.Counters{{Group: "Udp", Names: []string{"In", "Out"}, Values: []uint64{1, 1 << 60}}, {Group: "Udp6"}}
 	encodedDone, ok := appendDone(nil, &done)

@@ -55,7 +55,7 @@ func (c *conn) Connect(a core.SockAddr) error {
 	if src.IsUnspecified() {
 		src = wire.Addr{}
 	}
-	r, err := t.in.Route(core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope)})
+	r, err := t.in.Route(core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope), OnLink: c.socket.Options().OnLink(a.Addr)})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ func (c *conn) refreshRoute() bool {
 		return true
 	}
 	q := core.RouteQuery{Dst: c.tuple.peer, Src: c.tuple.local, Interface: int(c.scope)}
+	if o := c.options(); o != nil {
+		q.OnLink = o.OnLink(q.Dst)
+	}
 	r, err := c.t.in.Route(q)
 	if err != nil {
 		return c.route != nil

@@ -31,6 +31,7 @@ func suite() []testing.InternalTest {
 		{Name: "TestAFullReceiveBufferDropsAndCounts", F: TestAFullReceiveBufferDropsAndCounts},
 		{Name: "TestPeekAndTruncation", F: TestPeekAndTruncation},
 		{Name: "TestMulticastReachesEveryMember", F: TestMulticastReachesEveryMember},
+		{Name: "TestASocketMayHearItsOwnGroupsAlone", F: TestASocketMayHearItsOwnGroupsAlone},
 		{Name: "TestABlockedReadWakesAndTimesOut", F: TestABlockedReadWakesAndTimesOut},
 		{Name: "TestCloseWakesAReader", F: TestCloseWakesAReader},
 		{Name: "TestLargeDatagramsCrossInFragments", F: TestLargeDatagramsCrossInFragments},

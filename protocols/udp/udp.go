@@ -81,6 +81,10 @@ func (h *handler) Event(e *core.Event) {
 		c.inDatagrams -= n
 		c.rcvbufErrors += n
 		c.inErrors += n
+	case core.EventReceiveIgnored:
+		c, n := h.of(e.Addr), uint64(e.Count)
+		c.inDatagrams -= n
+		c.ignoredMulti += n
 	case core.EventSendDropped:
 		h.of(e.Addr).sndbufErrors += uint64(e.Count)
 	}

@@ -341,6 +341,50 @@ func TestMulticastReachesEveryMember(t *testing.T) {
 	s.w.Sent() // IGMP
 }
 
+// Without IP_MULTICAST_ALL a socket hears the groups that it joined itself, on
+// the interface where it did.
+func TestASocketMayHearItsOwnGroupsAlone(t *testing.T) {
+	s := alone(t)
+	other := s.Wire(s.in, "w1", core.LinkRaw, "10.1.0.1/24")
+	group := wire.MustAddr("224.1.2.3")
+	member, err := s.in.Socket(core.AFInet, core.SockDgram, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer member.Close()
+	c := s.listen("udp4", ":7")
+	join := func(sock *core.Socket, local string) {
+		t.Helper()
+		mreq := append(group.NetIP().AsSlice(), wire.MustAddr(local).NetIP().AsSlice()...)
+		if err := sock.SetOption(core.SolIP, core.IPAddMembership, mreq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	join(member, us)
+	join(member, "10.1.0.1")
+	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("another's"))
+	s.receives(c, "another's")
+	if err := c.Socket().SetInt(core.SolIP, core.IPMulticastAll, 0); err != nil {
+		t.Fatal(err)
+	}
+	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("refused"))
+	s.receivesNothing(c)
+	for name, want := range map[string]uint64{"InDatagrams": 1, "IgnoredMulti": 1, "RcvbufErrors": 0} {
+		if n := s.Counter(s.in, "Udp", name); n != want {
+			t.Errorf("%s %d, want %d", name, n, want)
+		}
+	}
+	join(c.Socket(), us)
+	other.Inject(IPv4("10.1.0.2", "224.1.2.3").UDP(Ports(9, 7)).Payload("by the other link"))
+	s.receivesNothing(c)
+	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("own"), IPv4(peer, us).UDP(Ports(9, 7)).Payload("unicast"))
+	s.receives(c, "own")
+	s.receives(c, "unicast")
+	s.Advance(time.Minute)
+	s.w.Sent() // IGMP
+	other.Sent()
+}
+
 func TestABlockedReadWakesAndTimesOut(t *testing.T) {
 	s := alone(t)
 	c := s.listen("udp4", us+":7")
