@@ -322,13 +322,19 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	return n, nil
 }
 
-// nextSize is the length of the next datagram (ioctl SIOCINQ), 0 if there is
-// none.
-func (e *datagramEndpoint) nextSize() int {
-	if p := e.queue.head; p != nil {
-		return p.Len() - int(e.offset)
+// Ioctl is ioctl(2). What is sent leaves the socket at once, so that nothing
+// waits (net/ipv4/udp.c, udp_ioctl).
+func (e *datagramEndpoint) Ioctl(request int) (int, error) {
+	switch request {
+	case SIOCINQ:
+		if p := e.queue.head; p != nil {
+			return p.Len() - int(e.offset), nil
+		}
+		return 0, nil
+	case SIOCOUTQ:
+		return 0, nil
 	}
-	return 0
+	return 0, syscall.ENOTTY
 }
 
 func (e *datagramEndpoint) Shutdown(how int) error {

@@ -128,8 +128,8 @@ func (c *conn) skipUrgent() {
 	}
 }
 
-// AtMark tells whether the next byte to read is the urgent one (SIOCATMARK).
-func (c *conn) AtMark() bool {
+// atMark tells whether the next byte to read is the urgent one (SIOCATMARK).
+func (c *conn) atMark() bool {
 	return c.extra != nil && c.extra.urgent.state != urgentNone && c.extra.urgent.at == c.readSeq()
 }
 
