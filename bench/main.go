@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/pprof"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -31,6 +32,7 @@ func realMain(args []string) error {
 		budget   = fs.Duration("budget", 700*time.Millisecond, "CPU time of one measurement of one side")
 		child    = fs.String("child", "", "measure one side of this figure in this process (used by the program itself)")
 		side     = fs.String("side", "", "side that -child measures: ours or peer")
+		profile  = fs.String("cpuprofile", "", "with -child: write a CPU profile for go tool pprof to this file")
 	)
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -55,6 +57,17 @@ func realMain(args []string) error {
 		chosen, err := find(benchmarks(), *child)
 		if err != nil {
 			return err
+		}
+		if *profile != "" {
+			f, err := os.Create(*profile)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := pprof.StartCPUProfile(f); err != nil {
+				return err
+			}
+			defer pprof.StopCPUProfile()
 		}
 		return runChild(chosen[0], *side, Budget{CPU: *budget})
 	}

@@ -11,87 +11,67 @@ import (
 //
 // Every b but the last must be of even length when a sum is chained; Checksum does without that rule.
 func Sum(b []byte, initial uint32) uint32 {
-	// One's complement sums commute with byte swapping (RFC 1071 §2(B)), so words are read in the order that is cheap
-	// and the result is swapped once. Each block feeds two add-with-carry chains that do not wait for each other. After a
-	// chain s is all ones only if no carry is left, so adding the carry cannot overflow.
-	s0, s1 := uint64(bits.ReverseBytes16(Fold(initial))), uint64(0)
-	var c uint64
-	s0, b = addBlocks(s0, b)
-	for len(b) >= 128 {
-		p := (*[128]byte)(b)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[0:8]), 0)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[8:16]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[16:24]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[24:32]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[32:40]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[40:48]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[48:56]), c)
-		s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(p[56:64]), c)
-		s0 += c
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[64:72]), 0)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[72:80]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[80:88]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[88:96]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[96:104]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[104:112]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[112:120]), c)
-		s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[120:128]), c)
-		s1 += c
-		b = b[128:]
-	}
-	s0, c = bits.Add64(s0, s1, 0)
-	return uint32(bits.ReverseBytes16(fold64(sumTail(b, s0+c))))
+	return uint32(bits.ReverseBytes16(fold64(sum64(b, uint64(bits.ReverseBytes16(Fold(initial)))))))
 }
 
-// add64 is one's complement addition.
-func add64(a, b uint64) uint64 {
-	s, c := bits.Add64(a, b, 0)
-	return s + c
-}
-
-// sumTail adds the less than 128 bytes left of a sum.
-func sumTail(b []byte, s uint64) uint64 {
+// sum64 adds the little-endian words of b, padded with zeros, to s in one's complement arithmetic of 64 bits. Such sums
+// commute with byte swapping (RFC 1071 §2(B)), so words are read in the order that is cheap and the folded result is
+// swapped once.
+func sum64(b []byte, s uint64) uint64 {
+	// After a chain s is all ones only if no carry is left, so adding the carry cannot overflow.
+	whole := b
 	var c uint64
-	if len(b) >= 64 {
-		p := (*[64]byte)(b)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[0:8]), 0)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[8:16]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[16:24]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[24:32]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[32:40]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[40:48]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[48:56]), c)
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[56:64]), c)
-		s += c
-		b = b[64:]
+	s, b = addBlocks(s, b)
+	if len(b) >= 128 {
+		var s1 uint64 // two chains that do not wait for each other
+		for ; len(b) >= 128; b = b[128:] {
+			p := (*[128]byte)(b)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[0:8]), 0)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[8:16]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[16:24]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[24:32]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[32:40]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[40:48]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[48:56]), c)
+			s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[56:64]), c)
+			s += c
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[64:72]), 0)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[72:80]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[80:88]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[88:96]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[96:104]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[104:112]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[112:120]), c)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(p[120:128]), c)
+			s1 += c
+		}
+		s = add64(s, s1)
 	}
-	if len(b) >= 32 {
+	for ; len(b) >= 32; b = b[32:] {
 		p := (*[32]byte)(b)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[0:8]), 0)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[8:16]), c)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[16:24]), c)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(p[24:32]), c)
 		s += c
-		b = b[32:]
 	}
-	for len(b) >= 8 {
-		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), 0)
-		s += c
-		b = b[8:]
+	for ; len(b) >= 8; b = b[8:] {
+		s = add64(s, binary.LittleEndian.Uint64(b))
 	}
-	var tail uint64
-	if len(b) >= 4 {
-		tail = uint64(binary.LittleEndian.Uint32(b))
-		b = b[4:]
+	if len(b) == 0 {
+		return s
 	}
-	if len(b) >= 2 {
-		tail += uint64(binary.LittleEndian.Uint16(b))
-		b = b[2:]
+	if n := len(whole); n >= 8 { // the last eight bytes, without those that were counted
+		return add64(s, binary.LittleEndian.Uint64(whole[n-8:])>>(64-8*len(b)))
 	}
-	if len(b) > 0 {
-		tail += uint64(b[0])
-	}
-	s, c = bits.Add64(s, tail, 0)
+	var last [8]byte
+	copy(last[:], b)
+	return add64(s, binary.LittleEndian.Uint64(last[:]))
+}
+
+// add64 is one's complement addition.
+func add64(a, b uint64) uint64 {
+	s, c := bits.Add64(a, b, 0)
 	return s + c
 }
 
@@ -161,27 +141,27 @@ func UpdateAddr(field uint16, old, new Addr) uint16 {
 // Checksum accumulates a sum over pieces of any length, such as a header and the fragments of its payload. The zero
 // value is an empty sum.
 type Checksum struct {
-	sum uint32 // folded
+	sum uint64 // of little-endian words, in one's complement
 	odd bool   // an odd number of bytes has been added
 }
 
 // Add adds b as if it followed directly on the bytes added before.
 func (c *Checksum) Add(b []byte) {
-	s := Sum(b, 0)
-	if c.odd {
-		s = uint32(bits.ReverseBytes16(uint16(s))) // RFC 1071 §2(B)
+	if !c.odd {
+		c.sum = sum64(b, c.sum)
+	} else { // to turn by a byte is to swap the bytes of every word (RFC 1071 §2(B))
+		c.sum = add64(c.sum, bits.RotateLeft64(sum64(b, 0), 8))
 	}
-	c.sum = uint32(Fold(c.sum + s))
 	c.odd = c.odd != (len(b)&1 == 1)
 }
 
 // AddSum adds a sum computed elsewhere over n bytes, as if those bytes followed directly.
 func (c *Checksum) AddSum(sum uint32, n int) {
 	s := Fold(sum)
-	if c.odd {
+	if !c.odd {
 		s = bits.ReverseBytes16(s)
 	}
-	c.sum = uint32(Fold(c.sum + uint32(s)))
+	c.sum = add64(c.sum, uint64(s))
 	c.odd = c.odd != (n&1 == 1)
 }
 
@@ -209,7 +189,7 @@ func (c *Checksum) AddPseudoHeader(src, dst Addr, proto Protocol, length int) {
 }
 
 // Fold is the sum so far in 16 bits, not complemented: 0xffff if the bytes held a right checksum.
-func (c *Checksum) Fold() uint16 { return uint16(c.sum) }
+func (c *Checksum) Fold() uint16 { return bits.ReverseBytes16(fold64(c.sum)) }
 
 // Field is the value for a checksum field: the complement of Fold.
-func (c *Checksum) Field() uint16 { return ^uint16(c.sum) }
+func (c *Checksum) Field() uint16 { return ^c.Fold() }

@@ -3,7 +3,6 @@ package tcp
 import (
 	"time"
 
-	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/protocols/tcp/congestion"
@@ -183,16 +182,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	if !plain {
 		o.Put(h[wire.TCPMinSize:])
 	}
-	if n > 0 {
-		ok := true
-		c.snd.queue.each(seq, int(n), func(page *allocator.Page, off, k uint32) bool {
-			ok = p.AppendFrag(page, int(off), int(k))
-			return ok
-		})
-		if !ok {
-			p.Free()
-			return false
-		}
+	if n > 0 && !c.snd.queue.carry(p, seq, n) {
+		p.Free()
+		return false
 	}
 	p.Src, p.Dst, p.Protocol, p.Route = c.tuple.local, c.tuple.peer, wire.ProtoTCP, c.route
 	if s := c.options(); s != nil {

@@ -105,6 +105,19 @@ func (q *pieceQueue) push(m *slabs, page *allocator.Page, off, n uint32) bool {
 	return true
 }
 
+// share is push with a reference of its own; false when memory is short.
+func (q *pieceQueue) share(m *slabs, page *allocator.Page, off, n uint32) bool {
+	if q.extend(page, off, n) {
+		return true
+	}
+	page.Ref(m.account)
+	if !q.push(m, page, off, n) {
+		page.Unref(m.account)
+		return false
+	}
+	return true
+}
+
 // drop removes n bytes from the front; n is at most q.bytes.
 func (q *pieceQueue) drop(m *slabs, n int) {
 	q.bytes -= int32(n)
@@ -161,7 +174,7 @@ func (q *pieceQueue) take(m *slabs, n int, r *core.Reservation) {
 		p := &b.pieces[b.first]
 		k := min(uint32(n), p.n)
 		r.Pieces[r.N] = core.Frag{Page: p.page, Off: p.off, Len: k}
-		p.page.Ref(m.account)
+		p.page.Ref(m.account) // drop gives back that of the queue
 		r.N++
 		r.Bytes += int(k)
 		n -= int(k)

@@ -99,38 +99,31 @@ func pushPacket(q *pieceQueue, m *slabs, p *core.Packet, skip, n uint32) (pushed
 		}
 		return 0, false
 	}
-	add := func(f *core.Frag) bool {
-		if skip >= f.Len {
-			skip -= f.Len
-			return true
+	if lin := p.LinearFrag(); skip < lin.Len {
+		k := min(lin.Len-skip, n)
+		if !q.share(m, lin.Page, lin.Off+skip, k) {
+			return 0, false
 		}
-		k := min(f.Len-skip, n)
-		if k == 0 {
-			return true
-		}
-		if !q.extend(f.Page, f.Off+skip, k) {
-			f.Page.Ref(m.account)
-			if !q.push(m, f.Page, f.Off+skip, k) {
-				f.Page.Unref(m.account)
-				return false
-			}
-		}
-		skip = 0
-		n -= k
-		pushed += k
-		return true
-	}
-	if p.LinearLen() > 0 {
-		lin := p.LinearFrag()
-		if !add(&lin) {
-			return pushed, false
-		}
+		pushed, skip = k, 0
+	} else {
+		skip -= lin.Len
 	}
 	frags := p.Frags()
 	for i := range frags {
-		if !add(&frags[i]) {
+		f := &frags[i]
+		if skip >= f.Len {
+			skip -= f.Len
+			continue
+		}
+		k := min(f.Len-skip, n-pushed)
+		if k == 0 {
+			break
+		}
+		if !q.share(m, f.Page, f.Off+skip, k) {
 			return pushed, false
 		}
+		pushed += k
+		skip = 0
 	}
 	return pushed, true
 }

@@ -146,21 +146,23 @@ func (q *sendQueue) seek(seq wire.Seq) {
 	}
 }
 
-// each calls f with the runs of bytes from seq on, n bytes in all, which lie in
-// the queue, until f returns false.
-func (q *sendQueue) each(seq wire.Seq, n int, f func(page *allocator.Page, off, n uint32) bool) {
+// carry appends references to the n bytes from seq on, which lie in the queue, to a
+// segment; false when it has no place for them all.
+func (q *sendQueue) carry(p *core.Packet, seq wire.Seq, n uint32) bool {
 	q.seek(seq)
 	b, i := q.block, q.index
 	skip := uint32(seq - q.at)
-	for n > 0 {
-		p := &b.pieces[i]
-		k := min(p.n-skip, uint32(n))
-		if !f(p.page, p.off+skip, k) {
-			return
+	for {
+		l := &b.pieces[i]
+		k := min(l.n-skip, n)
+		if !p.AppendFrag(l.page, int(l.off+skip), int(k)) {
+			return false
 		}
-		n -= int(k)
+		if n -= k; n == 0 {
+			return true
+		}
 		skip = 0
-		if i++; i == b.end && n > 0 {
+		if i++; i == b.end {
 			b = b.next
 			i = b.first
 		}

@@ -253,12 +253,16 @@ func (t *Transport) receive(p *core.Packet) {
 			return
 		}
 	}
-	s := segment{p: p, seq: h.Seq(), ack: h.Ack(), flags: h.Flags(), window: uint32(h.Window()), urgent: h.Urgent(), skip: uint32(h.HeaderLen())}
+	// Field by field: a literal is built aside and copied in wide words, which wait for its narrow stores.
+	var s segment
+	s.p, s.seq, s.ack, s.flags = p, h.Seq(), h.Ack(), h.Flags()
+	s.window, s.urgent, s.skip = uint32(h.Window()), h.Urgent(), uint32(h.HeaderLen())
 	s.n = uint32(p.Len()) - s.skip
 	if s.skip > wire.TCPMinSize {
 		_ = wire.ParseTCPOptions(h.Options(), &s.opts) // what came before an error counts, as in Linux
 	}
-	u := tuple{local: p.Dst, peer: p.Src, lport: h.DstPort(), pport: h.SrcPort()}
+	var u tuple
+	u.local, u.peer, u.lport, u.pport = p.Dst, p.Src, h.DstPort(), h.SrcPort()
 	c := t.lookup(&u)
 	switch {
 	case c == nil:
