@@ -95,6 +95,12 @@ func appendCmsg(b []byte, level, name int, data []byte) []byte {
 	return b
 }
 
+// cmsgSpace is how much of b its first control message takes.
+func cmsgSpace(b []byte) int {
+	n := int(binary.NativeEndian.Uint64(b))
+	return min((n+cmsgAlign-1)&^(cmsgAlign-1), len(b))
+}
+
 // ParseControl reads the control messages of a sendmsg(2) into m. EINVAL for what
 // is malformed, out of range or unknown at a level of IP; those of other levels
 // are passed over (net/ipv4/ip_sockglue.c, ip_cmsg_send; net/ipv6/datagram.c).

@@ -7,6 +7,7 @@ const (
 	MsgOOB       = 0x1
 	MsgPeek      = 0x2
 	MsgDontRoute = 0x4
+	MsgCTrunc    = 0x8 // control messages did not fit
 	MsgTrunc     = 0x20
 	MsgDontWait  = 0x40
 	MsgEOR       = 0x80

@@ -247,11 +247,7 @@ func (c *PacketConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	if err != nil {
 		return n, netip.AddrPort{}, c.fail("read", "recvfrom", err)
 	}
-	ip := from.Addr.NetIP()
-	if from.Scope != 0 {
-		ip = ip.WithZone(c.s.instance.interfaceName(int(from.Scope)))
-	}
-	return n, netip.AddrPortFrom(ip, from.Port), nil
+	return n, c.s.instance.addrPort(from), nil
 }
 
 // ReadFromUDPAddrPort is ReadFromAddrPort under net.UDPConn's name.
@@ -270,14 +266,11 @@ func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	if !ok || u == nil {
 		return 0, c.fail("write", "sendto", fmt.Errorf("the address %v is not a *net.UDPAddr: %w", addr, syscall.EINVAL))
 	}
-	a, ok := wire.AddrFromSlice(u.IP)
-	if !ok {
-		if len(u.IP) != 0 {
-			return 0, c.fail("write", "sendto", syscall.EINVAL)
-		}
-		a = wire.FromV4(0)
+	to, err := c.s.instance.sockAddr(u.IP, u.Port, u.Zone)
+	if err != nil {
+		return 0, c.fail("write", "sendto", err)
 	}
-	return c.writeTo(b, SockAddr{Addr: a, Port: uint16(u.Port)}, u.Zone)
+	return c.writeTo(b, to, "")
 }
 
 // WriteToAddrPort is WriteTo without a net.Addr.
