@@ -24,45 +24,8 @@ func (in *Instance) Dial(network, address string) (net.Conn, error) {
 // http.Transport.DialContext wants. In virtual time ctx must not have a deadline
 // of the machine's clock; use the socket's own.
 func (in *Instance) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	kind, remote, err := in.parse(network, address)
-	t, bounded := ctx.Deadline()
-	until := in.domain.host.Time(t)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err == nil && bounded && until <= in.domain.host.Now() {
-		err = context.DeadlineExceeded
-	}
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
-	}
-	s, err := in.Socket(kind.Family, kind.Type, kind.Protocol)
-	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: netAddr(kind.Type, in, remote), Err: os.NewSyscallError("socket", err)}
-	}
-	if bounded {
-		s.SetWriteDeadline(until)
-	}
-	stop := context.AfterFunc(ctx, func() { s.SetWriteDeadline(1) })
-	err = s.Connect(remote)
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		switch {
-		case ctx.Err() != nil:
-			err = ctx.Err()
-		case bounded && err == ErrDeadline: // the same instant on our clock
-			err = context.DeadlineExceeded
-		}
-		_ = s.Close()
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: netAddr(kind.Type, in, remote), Err: wrap("connect", err)}
-	}
-	s.SetWriteDeadline(0)
-	if kind.Type == SockDgram {
-		return NewPacketConn(s), nil
-	}
-	return newStream(s), nil
+	d := Dialer{Instance: in}
+	return d.DialContext(ctx, network, address)
 }
 
 // Listen listens on a local address (":80" for all) on network "tcp", "tcp4" or
