@@ -130,7 +130,6 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	s.Outputs = map[string]stamp{}
 	write := func(path string, data []byte) error {
 		written, err := writeIfChanged(path, data)
@@ -148,18 +147,7 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 		return nil
 	}
 	gen := b.gen(c.name)
-	for _, f := range files {
-		at := filepath.Join(gen, filepath.FromSlash(f.Path))
-		if err := write(at, f.Content); err != nil {
-			return false, err
-		}
-		overlay.Replace[filepath.Join(b.Dir, filepath.FromSlash(f.Path))] = at
-	}
-	text, err := json.MarshalIndent(overlay, "", "\t")
-	if err != nil {
-		return false, err
-	}
-	err = errors.Join(write(b.overlay(c.name), append(text, '\n')), write(filepath.Join(b.Folder(c.name), "autoconf.h"), c.header))
+	err = errors.Join(b.writeOverlay(c.name, files, write), write(filepath.Join(b.Folder(c.name), "autoconf.h"), c.header))
 	if err != nil {
 		return false, err
 	}
@@ -174,6 +162,24 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 	}
 	s.Files = b.stampAll(s.ScanDirs, s.Extra, now)
 	return true, nil
+}
+
+// writeOverlay writes the files of a build and the overlay that puts them in the
+// place of the checked-in ones.
+func (b *Builder) writeOverlay(name string, files []emit.File, write func(path string, data []byte) error) error {
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for _, f := range files {
+		at := filepath.Join(b.gen(name), filepath.FromSlash(f.Path))
+		if err := write(at, f.Content); err != nil {
+			return err
+		}
+		overlay.Replace[filepath.Join(b.Dir, filepath.FromSlash(f.Path))] = at
+	}
+	text, err := json.MarshalIndent(overlay, "", "\t")
+	if err != nil {
+		return err
+	}
+	return write(b.overlay(name), append(text, '\n'))
 }
 
 func (b *Builder) overlay(name string) string { return filepath.Join(b.gen(name), "overlay.json") }

@@ -2,10 +2,14 @@ package build
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
+	"github.com/libos-go/libos/gen/emit"
 	"github.com/libos-go/libos/gen/kconfig"
+	"github.com/libos-go/libos/gen/scan"
 )
 
 // measured is kept in build/NAME/.gen/size.json: what symbols add to the binary
@@ -43,35 +47,101 @@ func (b *Builder) measure(c *configuration, z *Size) error {
 	return nil
 }
 
+// measureAll builds the configuration without each symbol, as many at a time as
+// there are processors. The packages are scanned once: leaving a symbol out
+// leaves out packages, and changes none.
 func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 	m := measured{Adds: map[string]int64{}}
-	sub := *b
-	sub.Quiet, sub.Terminal = true, false
-	sub.Out = filepath.Join(b.gen(c.name), "size")
-	if err := os.RemoveAll(sub.Out); err != nil {
+	out := filepath.Join(b.gen(c.name), "size")
+	if err := os.RemoveAll(out); err != nil {
 		return m, err
 	}
-	defer os.RemoveAll(sub.Out)
+	defer os.RemoveAll(out)
 	bar := b.progress("measuring "+c.name, len(z.Symbols))
 	defer bar.end()
-	for i, s := range z.Symbols {
+	bar.set(0)
+	pkgs, err := b.scan(c, false)
+	if err != nil {
+		return m, err
+	}
+	bar.set(0)
+	type job struct {
+		symbol string
+		less   *configuration
+	}
+	type result struct {
+		symbol string
+		total  int64
+		err    error
+	}
+	var jobs []job
+	for _, s := range z.Symbols {
 		less, err := b.without(c, s.Symbol)
 		if err != nil {
 			return m, err
 		}
 		if less != nil {
-			if _, err := sub.build(less); err != nil {
-				return m, err
-			}
-			y, err := sub.sizeOf(less)
-			if err != nil {
-				return m, err
-			}
-			m.Adds[s.Symbol] = z.Total - y.Total
+			jobs = append(jobs, job{s.Symbol, less})
 		}
-		bar.set(i + 1)
 	}
-	return m, nil
+	results := make(chan result, len(jobs))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, j := range jobs {
+		go func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			sub := *b
+			sub.Out = filepath.Join(out, j.symbol)
+			total, err := sub.totalOf(j.less, pkgs)
+			results <- result{j.symbol, total, err}
+		}()
+	}
+	for n := range jobs {
+		r := <-results
+		if r.err != nil && err == nil {
+			err = fmt.Errorf("without CONFIG_%s: %w", r.symbol, r.err)
+		}
+		m.Adds[r.symbol] = z.Total - r.total
+		bar.set(len(z.Symbols) - len(jobs) + n + 1)
+	}
+	return m, err
+}
+
+// totalOf builds a configuration for its size alone, and tells the bytes of its
+// symbols. all are the scanned packages, among them those of the configuration.
+// Debug information is left out: it is no symbol, and half of the linker's work.
+func (b *Builder) totalOf(c *configuration, all []*scan.Package) (int64, error) {
+	pkgs, err := b.below(c, all)
+	if err != nil {
+		return 0, err
+	}
+	files, err := emit.Files(b.input(c, pkgs))
+	if err != nil {
+		return 0, err
+	}
+	err = b.writeOverlay(c.name, files, func(path string, data []byte) error {
+		_, err := writeIfChanged(path, data)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	binary := b.Binary(c.name)
+	args := append([]string{"build", "-ldflags=-w", "-overlay", b.overlay(c.name), "-o", binary}, flags()...)
+	if _, err := output(b.goCommand(append(args, "./cmd/libos")...)); err != nil {
+		return 0, err
+	}
+	table, err := b.symbolsOf(binary)
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, s := range table {
+		if !s.Zero {
+			total += s.Size
+		}
+	}
+	return total, os.RemoveAll(b.Out)
 }
 
 // without is the configuration with one symbol set to n; nil if that symbol
