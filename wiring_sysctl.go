@@ -1303,6 +1303,17 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.tcp_max_orphans",
+				Kind:    sysctl.Int,
+				Max:     math.MaxInt32,
+				Default: "8192",
+				Help:    "Connections that no program has any more and that still send; beyond it they are reset.",
+				Field:   "MaxOrphans",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).MaxOrphans
+				},
+			},
+			{
 				Name:    "net.ipv4.tcp_syncookies",
 				Kind:    sysctl.Int,
 				Max:     2,
@@ -1525,6 +1536,7 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 			SynackRetries:   5,
 			Retries1:        3,
 			Retries2:        15,
+			MaxOrphans:      8192,
 			SynCookies:      1,
 			MaxSynBacklog:   128,
 			FinTimeout:      60 * time.Second,

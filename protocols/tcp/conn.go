@@ -41,6 +41,9 @@ const (
 	setFlushing set = setSending | 1<<stateFinWait1 | 1<<stateClosing | 1<<stateLastAck
 	// states in which only the peer may send
 	setFinWait set = 1<<stateFinWait1 | 1<<stateFinWait2
+	// states in which a connection without a program still needs memory: FIN-WAIT-2
+	// and TIME-WAIT are small ones in Linux (net/ipv4/tcp_minisocks.c)
+	setOrphan set = 1<<stateFinWait1 | 1<<stateClosing | 1<<stateLastAck
 	// states after the handshake
 	setSynchronized set = setFlushing | 1<<stateFinWait2
 	// states of a handshake
@@ -70,6 +73,7 @@ const (
 	flagReuse                         // SO_REUSEADDR when the port was taken
 	flagReusePort                     // SO_REUSEPORT likewise
 	flagDeferred                      // TCP_DEFER_ACCEPT: the handshake is over but for data
+	flagCounted                       // among the Transport's orphans
 )
 
 // conn is a TCP socket: a connection, a listener, or neither yet. It lives in a

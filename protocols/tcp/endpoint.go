@@ -528,6 +528,7 @@ func (c *conn) Close() {
 	if c.state != stateTimeWait && c.state != stateFinWait2 {
 		c.lifeAt = core.Never // no keepalive for an orphan
 	}
+	c.orphaned()
 	t.settle()
 }
 

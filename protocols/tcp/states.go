@@ -28,6 +28,10 @@ func (c *conn) setState(s state) {
 			c.t.counters.currEstab--
 		}
 	}
+	if c.is(flagCounted) && !s.in(setOrphan) {
+		c.flags &^= flagCounted
+		c.t.orphans--
+	}
 	c.state = s
 }
 

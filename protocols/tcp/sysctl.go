@@ -27,6 +27,7 @@ type Sysctls struct {
 	Retries1        int32         `sysctl:"net.ipv4.tcp_retries1" default:"3" range:"1..255" help:"Retransmissions after which the route is looked up anew."`
 	Retries2        int32         `sysctl:"net.ipv4.tcp_retries2" default:"15" range:"0..2147483647" help:"Retransmissions after which a connection is given up."`
 	OrphanRetries   int32         `sysctl:"net.ipv4.tcp_orphan_retries" default:"0" range:"0..255" help:"The same for a connection that its program has closed; 0 stands for 8."`
+	MaxOrphans      int32         `sysctl:"net.ipv4.tcp_max_orphans" default:"8192" range:"0..2147483647" help:"Connections that no program has any more and that still send; beyond it they are reset."`
 	SynCookies      int32         `sysctl:"net.ipv4.tcp_syncookies" default:"1" range:"0..2" help:"SYN cookies (RFC 4987): 0 never, 1 when the queue of requests overflows, 2 always."`
 	MaxSynBacklog   int32         `sysctl:"net.ipv4.tcp_max_syn_backlog" default:"128" range:"0..2147483647" help:"Connection requests that a listener keeps."`
 	AbortOverflow   bool          `sysctl:"net.ipv4.tcp_abort_on_overflow" default:"0" help:"Reset a connection that finds the accept queue full."`

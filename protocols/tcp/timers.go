@@ -125,6 +125,9 @@ func (c *conn) shrink(set *Sysctls) {
 // giveUp ends a connection whose peer was silent for too long (RFC 1122
 // §4.2.3.5, R2).
 func (c *conn) giveUp() bool {
+	if c.outOfResources() {
+		return true
+	}
 	set := c.t.settings()
 	most := set.Retries2
 	if c.is(flagOrphan) {

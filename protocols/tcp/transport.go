@@ -94,6 +94,7 @@ type Transport struct {
 	secret    secret
 	keyed     bool
 	waiting   int32      // connections in TIME-WAIT
+	orphans   int32      // connections that no program has, in setOrphan
 	nextPort  [16]uint32 // of RFC 6056 §3.3.4
 	own       *Sysctls   // of a wiring without a table
 	dirty     *conn      // connections with work at the end of a batch
