@@ -91,11 +91,12 @@ type conn struct {
 	extra    *extra
 	tuple    tuple
 
-	snd  sender
-	rcv  receiver
-	rec  recovery
-	rtt  rttEstimator
-	cong window
+	snd   sender
+	rcv   receiver
+	rec   recovery
+	rtt   rttEstimator
+	cong  window
+	tally tally
 
 	// deadlines; core.Never when off
 	rtoAt    core.Time // retransmission, or zero-window probe under flagPersist

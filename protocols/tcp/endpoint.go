@@ -92,7 +92,7 @@ func (c *conn) begin() {
 	extra := c.extra
 	c.snd = sender{limit: set.WMem[1]}
 	c.rcv = receiver{limit: set.RMem[1]}
-	c.rec, c.rtt, c.cong.cwnd = recovery{}, rttEstimator{}, 0
+	c.rec, c.rtt, c.cong.cwnd, c.tally = recovery{}, rttEstimator{}, 0, tally{}
 	c.snd.start(t.key().initialSequence(&c.tuple, t.in.Now()))
 	most := set.RMem[2]
 	if o.ReceiveBufferSet {
@@ -419,6 +419,7 @@ func (c *conn) Done(r *core.Reservation) {
 // peer learns when the window has doubled (net/ipv4/tcp.c,
 // tcp_cleanup_rbuf).
 func (c *conn) consumed(n int) {
+	c.tally.taken += uint64(n)
 	if n == 0 || !c.state.in(setReceiving) {
 		return
 	}

@@ -157,6 +157,7 @@ func (l *listener) request(u *tuple, s *segment) *conn {
 
 // enter puts a connection request among those that wait for the last step.
 func (l *listener) enter(c *conn) {
+	c.tally.segsIn = 1 // the SYN
 	c.setState(stateSynReceived)
 	c.enter()
 	l.pending = append(l.pending, c)

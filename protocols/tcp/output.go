@@ -94,6 +94,15 @@ func (c *conn) sackBlocks(n uint32) uint8 {
 	return uint8(max(min(k, have, room/8), 0))
 }
 
+// offeredMSS is the MSS option of our SYN. There is a route.
+func (c *conn) offeredMSS() uint16 {
+	n := uint16(min(c.route.Interface.MTU()-networkHeader(c.tuple.peer)-wire.TCPMinSize, 65535))
+	if c.extra != nil && c.extra.maxSeg != 0 { // tcp(7), TCP_MAXSEG
+		n = min(n, c.extra.maxSeg)
+	}
+	return n
+}
+
 // send transmits n bytes from seq on with flags; false when memory is short or
 // there is no route.
 func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
@@ -105,10 +114,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	size := wire.TCPMinSize
 	switch {
 	case flags&wire.TCPSyn != 0:
-		o.MSS = uint16(min(c.route.Interface.MTU()-networkHeader(c.tuple.peer)-wire.TCPMinSize, 65535))
-		if c.extra != nil && c.extra.maxSeg != 0 { // tcp(7), TCP_MAXSEG
-			o.MSS = min(o.MSS, c.extra.maxSeg)
-		}
+		o.MSS = c.offeredMSS()
 		o.Has = wire.TCPHasMSS
 		set := t.settings()
 		reply := flags&wire.TCPAck != 0
@@ -206,6 +212,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 		h.SetChecksum(x.Field())
 	}
 	t.counters.outSegs++
+	c.tally.segsOut++
 	_ = t.in.Output(p) // what is lost on the way out is sent again
 	return true
 }

@@ -271,6 +271,7 @@ func (t *Transport) receive(p *core.Packet) {
 		s.iss, s.renewed = c.successor(), true
 		c.end(0)
 	default:
+		c.tally.segsIn += s.count()
 		c.arrive(&s)
 		return
 	}
@@ -296,6 +297,14 @@ type segment struct {
 	// place of one in TIME-WAIT
 	iss     wire.Seq
 	renewed bool
+}
+
+// count is how many segments were merged into this one.
+func (s *segment) count() uint32 {
+	if size := uint32(s.p.SegmentSize); size != 0 && s.n > size {
+		return (s.n + size - 1) / size
+	}
+	return 1
 }
 
 // length is what the segment takes of the sequence space.

@@ -123,6 +123,7 @@ func (c *conn) onlyUrgent() bool {
 // skipUrgent takes the urgent byte out of the stream.
 func (c *conn) skipUrgent() {
 	c.rcv.queue.drop(&c.t.slabs, 1)
+	c.tally.taken++
 	if c.extra.urgent.state == urgentRead {
 		c.extra.urgent.state = urgentNone
 	}
