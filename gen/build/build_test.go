@@ -61,6 +61,7 @@ func TestConfigurationsBuildSideBySide(t *testing.T) {
 // The same configuration gives the same files wherever and whenever it is
 // generated.
 func TestGeneratedFilesAreTheSameEveryTime(t *testing.T) {
+	t.Parallel()
 	a, b := repository(t), repository(t)
 	var trees [2]map[string]string
 	for i, x := range []*Builder{a, b} {
@@ -187,6 +188,7 @@ func TestOnlyWhatChangedIsDoneAgain(t *testing.T) {
 // A build that was never configured says how to do so; a source that does not
 // compile is told with its place.
 func TestBuildErrorsNameThePlaceAndTheCure(t *testing.T) {
+	t.Parallel()
 	dir := copyModule(t)
 	var said lockedBuffer
 	b, err := New(dir, nil, &said, &said)

@@ -5,6 +5,7 @@ import "testing"
 // The wiring, constants, main and sysctl page that are checked in are those
 // that the generator makes of defconfig.
 func TestCheckedInFilesAreDefconfigs(t *testing.T) {
+	t.Parallel()
 	drifted, err := repository(t).CheckIn(true)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 // An export builds by itself and serves a program by a replace.
 func TestExportServesAProgram(t *testing.T) {
+	t.Parallel()
 	b := repository(t)
 	b.target(t, "tiny", "tinyconfig")
 	dir := t.TempDir()

@@ -14,6 +14,7 @@ import (
 // The make targets around a build: which configuration each works on, and that
 // symbols can be set on the way.
 func TestMakeWorksOnTheBuildItNames(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed")
 	}

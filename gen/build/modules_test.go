@@ -32,6 +32,7 @@ func withModules(t *testing.T) *Builder {
 // With modules on, what is m is no part of the binary: not wired, not linked,
 // told apart from y in the constants and in autoconf.h.
 func TestAModuleIsNotLinkedIn(t *testing.T) {
+	t.Parallel()
 	b := withModules(t)
 	dir := b.Dir
 	b.target(t, "mod", "allmodconfig", "SLAB_DEBUG=n", "MODULES=y", "UDP=m", "TUN=m")

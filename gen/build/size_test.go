@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,6 +37,7 @@ func TestPackageOfSymbol(t *testing.T) {
 // of those of the others, its own count agrees with go tool nm, and a tiny
 // stack is small.
 func TestBinariesHoldWhatWasChosen(t *testing.T) {
+	t.Parallel()
 	b := repository(t)
 	c, err := b.configuration(nil)
 	if err != nil {
@@ -67,14 +69,25 @@ func TestBinariesHoldWhatWasChosen(t *testing.T) {
 	b.target(t, "odd", "allyesconfig", even...)
 	b.target(t, "even", "allyesconfig", odd...)
 	off := map[string]int{}
+	names := []string{"all", "none", "tiny", "odd", "even"}
+	built, errs := make([]*Size, len(names)), make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { built[i], errs[i] = b.Size(true, name) })
+		if i == 0 {
+			wg.Wait() // it compiles what the others then find in the build cache
+		}
+	}
+	wg.Wait()
 	sizes := map[string]*Size{}
-	for _, name := range []string{"all", "none", "tiny", "odd", "even"} {
-		z, err := b.Size(true, name)
-		if err != nil {
-			t.Fatal(err)
+	looked, absent := 0, 0 // symbols of binaries, pairs of a symbol and a binary without it
+	for i, name := range names {
+		z := built[i]
+		if errs[i] != nil {
+			t.Fatal(errs[i])
 		}
 		sizes[name] = z
-		b.agreesWithNm(t, z)
+		looked += b.agreesWithNm(t, z)
 		c, err := b.configuration([]string{name})
 		if err != nil {
 			t.Fatal(err)
@@ -98,6 +111,7 @@ func TestBinariesHoldWhatWasChosen(t *testing.T) {
 				continue
 			}
 			off[s.Name]++
+			absent++
 			below := Module + "/" + s.Package + "/" // its own parts, unless another symbol names one
 			for p := range on {
 				if on[p] && strings.HasPrefix(p, s.Package+"/") {
@@ -120,11 +134,13 @@ func TestBinariesHoldWhatWasChosen(t *testing.T) {
 	if 100*tiny > 40*all {
 		t.Errorf("tinyconfig has %d bytes in our own packages, more than 40 %% of allyesconfig's %d", tiny, all)
 	}
+	t.Logf("%d symbols of %d binaries compared with nm; %d options with a package, each absent in 2 to %d binaries (%d checks)", looked, len(names), len(named), len(names)-1, absent)
 	t.Logf("own bytes: all %d, tiny %d (%.1f %%), none %d", all, tiny, 100*float64(tiny)/float64(all), sizes["none"].Own)
 }
 
 // What a symbol adds is what the binary of a configuration without it lacks.
 func TestSizeAgreesWithBinariesBuiltWithout(t *testing.T) {
+	t.Parallel()
 	b := repository(t)
 	b.target(t, "tiny", "tinyconfig")
 	z, err := b.Size(false, "tiny")
@@ -185,8 +201,9 @@ func TestSizeAgreesWithBinariesBuiltWithout(t *testing.T) {
 }
 
 // agreesWithNm compares with `go tool nm`, package by package, and the parts
-// with the whole. nm counts memory that starts as zero, too.
-func (b *Builder) agreesWithNm(t *testing.T, z *Size) {
+// with the whole. nm counts memory that starts as zero, too. It returns how many
+// symbols nm lists.
+func (b *Builder) agreesWithNm(t *testing.T, z *Size) (symbols int) {
 	t.Helper()
 	table, err := b.nm(b.Binary(z.Name))
 	if err != nil {
@@ -245,4 +262,5 @@ func (b *Builder) agreesWithNm(t *testing.T, z *Size) {
 	if ours != z.Own || other != z.Other {
 		t.Errorf("%s: the lines add up to %d and %d, not to %d and %d", z.Name, ours, other, z.Own, z.Other)
 	}
+	return len(table)
 }
