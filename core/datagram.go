@@ -19,11 +19,13 @@ type datagramEndpoint struct {
 	errors     *errorQueue // IP_RECVERR, IPV6_RECVERR; nil while there are none
 	local      SockAddr
 	peer       SockAddr
-	queued     int32 // truesize of the queue and of the errors
-	offset     int32 // bytes read of the oldest message
-	consumed   int32 // bytes read since the protocol was told
-	ready      Ready // the protocol's own
-	connecting bool  // Connect goes on
+	queued     int32  // truesize of the queue and of the errors
+	offset     int32  // bytes read of the oldest message
+	consumed   int32  // bytes read since the protocol was told
+	life       uint32 // of the handler that knows the socket (separable.life)
+	why        uint16 // errno of every call, once that handler was lost
+	ready      Ready  // the protocol's own
+	connecting bool   // Connect goes on
 	connected  bool
 	shutRead   bool
 	shutWrite  bool
@@ -41,6 +43,9 @@ type acceptQueue struct {
 // ended it, it returns errPending, and again the next time the call is made;
 // while it works for another call, errBusy.
 func (e *datagramEndpoint) control(op Op) (Op, error) {
+	if e.dead() {
+		return op, syscall.Errno(e.why)
+	}
 	if p := e.pending; p != nil {
 		switch {
 		case !e.socket.resuming:
@@ -80,6 +85,20 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 	d.giveOp(x)
 	return op, op.Err
 }
+
+// die ends the socket's life with the protocol, which has lost it. What waits to
+// be read can still be read.
+func (e *datagramEndpoint) die(why syscall.Errno) {
+	e.why = uint16(why)
+	e.connecting, e.shutRead, e.shutWrite = false, true, true
+	if p := e.pending; p != nil && !p.Done {
+		p.Err, p.Done = why, true
+	}
+	e.socket.SetError(why)
+	e.socket.Wake(ReadyIn | ReadyOut | ReadyErr | ReadyHup | ReadyRdHup)
+}
+
+func (e *datagramEndpoint) dead() bool { return e.why != 0 }
 
 // takeOp and giveOp keep ended operations for the next.
 func (d *Domain) takeOp() *Op {
@@ -285,6 +304,8 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	p := e.queue.head
 	if p == nil {
 		switch {
+		case e.dead():
+			return 0, syscall.Errno(e.why)
 		case e.shutRead || e.ready&ReadyRdHup != 0:
 			return 0, nil
 		case e.oriented() && !e.connected && !e.connecting:

@@ -47,7 +47,7 @@ func (e *datagramEndpoint) consume(m *Message, p *Packet, n int) {
 		e.offset = 0
 		p.Free()
 	}
-	if e.oriented() && e.consumed > 0 && (e.queue.head == nil || e.consumed >= e.socket.options.ReceiveBuffer/4) {
+	if e.oriented() && e.consumed > 0 && e.life == e.sep.life && (e.queue.head == nil || e.consumed >= e.socket.options.ReceiveBuffer/4) {
 		count := int(e.consumed)
 		e.consumed = 0
 		e.sep.handler.Event(&Event{Kind: EventReceived, Socket: e.socket.id, Count: count})

@@ -16,6 +16,10 @@ const maxDatagram = 65535
 const largeDatagram = 8192
 
 func (e *datagramEndpoint) Send(m *Message) (int, error) {
+	if e.dead() {
+		e.socket.err = 0
+		return 0, syscall.Errno(e.why)
+	}
 	if e.shutWrite {
 		return 0, syscall.EPIPE
 	}

@@ -27,7 +27,9 @@ type Instance struct {
 	sockets    socketTable
 	sysctls    sysctlState
 	random     Source
-	packets    uint64 // that interfaces moved which are gone
+	packets    uint64  // that interfaces moved which are gone
+	loaded     *loaded // protocols that came later, nil if none did
+	autoload   Autoload
 	closed     bool
 }
 
@@ -40,10 +42,17 @@ type Options struct {
 	Domain *Domain
 	// MemoryLimit in bytes of what the instance may hold in slabs, 0 for none.
 	MemoryLimit int64
+	// Autoload is asked for protocols that the instance lacks; nil if there are none.
+	Autoload Autoload
 	// Order ranks the instance among those of a simulation: events of one
 	// instant run in this order. 0 takes the order of creation.
 	Order uint32
 }
+
+// Autoload is called outside of an entry when a socket of a kind is wanted that
+// no protocol of the instance serves. It may give the instance that protocol by
+// AddProtocol; what it does not find is for the caller's error.
+type Autoload func(in *Instance, k SocketKind)
 
 // New makes an instance with its loopback device up, if the wiring has one.
 func New(o Options) (*Instance, error) {
@@ -57,7 +66,7 @@ func New(o Options) (*Instance, error) {
 		}
 		d = NewDomain(o.Host, DomainOptions{})
 	}
-	in := &Instance{name: o.Name, domain: d, wiring: o.Wiring, order: o.Order}
+	in := &Instance{name: o.Name, domain: d, wiring: o.Wiring, order: o.Order, autoload: o.Autoload}
 	in.account.SetLimit(o.MemoryLimit)
 	d.Do(func() {
 		if in.order == 0 {

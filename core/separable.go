@@ -2,6 +2,7 @@ package core
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"syscall"
 
 	"github.com/libos-go/libos/core/timer"
@@ -12,9 +13,12 @@ import (
 // the Transport of the instance.
 type separable struct {
 	in      *Instance
+	name    string
 	handler Handler
 	timers  map[uint64]*tokenTimer
-	table   int32 // of its sysctls
+	random  *rand.PCG // nil until the first number is drawn
+	table   int32     // of its sysctls
+	life    uint32    // grows when the handler was lost: sockets of an earlier one are dead
 }
 
 type tokenTimer struct {
@@ -30,7 +34,7 @@ func (t *tokenTimer) Expire(*timer.Timer, Time) {
 }
 
 func newSeparable(in *Instance, p *Protocol, v SysctlView) *separable {
-	s := &separable{in: in, table: int32(v.table)}
+	s := &separable{in: in, name: p.Name, table: int32(v.table)}
 	s.handler = p.NewHandler(s)
 	return s
 }
@@ -62,7 +66,7 @@ func (s *separable) Close() {
 }
 
 func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
-	e := &datagramEndpoint{socket: sock, sep: s}
+	e := &datagramEndpoint{socket: sock, sep: s, life: s.life}
 	sock.endpoint = e // a completion may come before NewEndpoint returns
 	op := Op{Kind: OpOpen, Socket: sock.id, Family: int(sock.family), Type: int(sock.typ), Value: int(sock.protocol)}
 	if _, err := e.control(op); err != nil && err != errPending {
@@ -75,10 +79,41 @@ func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
 // Env side.
 
 func (s *separable) Now() Time                            { return s.in.domain.now }
-func (s *separable) Random() uint64                       { return s.in.Random().Uint64() }
 func (s *separable) Log() *slog.Logger                    { return s.in.domain.host.Log() }
 func (s *separable) NewPacket(headroom, room int) *Packet { return s.in.NewPacket(headroom, room) }
 func (s *separable) Sysctls() any                         { return s.in.sysctls.blocks[s.table] }
+
+// Seed is where the handler's random numbers begin: a stream of its own, so that
+// they are the same wherever the handler is.
+func (s *separable) Seed() (uint64, uint64) {
+	r := s.in.domain.host.Random("instance/" + s.in.name + "/" + s.name)
+	return r.Uint64(), r.Uint64()
+}
+
+func (s *separable) Random() uint64 {
+	if s.random == nil {
+		s.random = rand.NewPCG(s.Seed())
+	}
+	return s.random.Uint64()
+}
+
+// Lost is for what stands in the place of a handler that is elsewhere and has
+// ended without notice: its timers stop and its sockets are dead. Each call on
+// one of them fails with why from now on; the handler knows nothing of them.
+func (s *separable) Lost(why syscall.Errno) (sockets int) {
+	for _, t := range s.timers {
+		s.in.CancelTimer(&t.timer)
+	}
+	clear(s.timers)
+	s.life++
+	for _, sock := range s.in.Sockets() {
+		if e, ok := sock.endpoint.(*datagramEndpoint); ok && e.sep == s && e.life != s.life && !e.dead() {
+			e.die(why)
+			sockets++
+		}
+	}
+	return sockets
+}
 
 // Post is for what stands in the place of a handler that is elsewhere: f runs
 // soon as an entry of the Domain.
@@ -148,7 +183,7 @@ func (s *separable) endpoint(id SocketID) *datagramEndpoint {
 		return nil
 	}
 	e, _ := sock.endpoint.(*datagramEndpoint)
-	if e == nil || e.sep != s {
+	if e == nil || e.sep != s || e.life != s.life {
 		return nil
 	}
 	return e
@@ -174,6 +209,14 @@ func (s *separable) Notify(id SocketID, r Ready, err syscall.Errno) {
 		r |= ReadyErr
 	}
 	e.socket.Wake(r)
+}
+
+// SendFailed is for what stands in the place of a handler that is elsewhere: the
+// error of a Send that was over for its caller.
+func (s *separable) SendFailed(id SocketID, err syscall.Errno) {
+	if e := s.endpoint(id); e != nil {
+		e.socket.SetError(err)
+	}
 }
 
 func (s *separable) Report(id SocketID, r *ErrorReport, port uint16, header int) {
@@ -219,7 +262,7 @@ func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 	if child == nil {
 		return 0
 	}
-	e := &datagramEndpoint{socket: child, sep: s, local: local, peer: peer, connected: true, ready: ReadyOut}
+	e := &datagramEndpoint{socket: child, sep: s, life: s.life, local: local, peer: peer, connected: true, ready: ReadyOut}
 	child.endpoint = e
 	l.accepts.sockets = append(l.accepts.sockets, child)
 	l.socket.Wake(ReadyIn)

@@ -36,6 +36,7 @@ type Socket struct {
 	typ        uint16
 	protocol   uint16
 	err        uint16 // SO_ERROR, an errno
+	place      uint16 // of its protocol among the instance's
 	nonblock   bool
 	closed     bool
 	connecting bool // the outcome of a connect was not told yet
@@ -47,6 +48,9 @@ type Socket struct {
 // Socket opens a socket. EAFNOSUPPORT, EPROTONOSUPPORT or ESOCKTNOSUPPORT when
 // the instance has no such kind, ENOBUFS when memory is short.
 func (in *Instance) Socket(family, typ, protocol int) (*Socket, error) {
+	if in.autoload != nil {
+		in.load(SocketKind{family, typ, protocol})
+	}
 	var s *Socket
 	var err error
 	in.domain.enter()
@@ -91,6 +95,7 @@ func (in *Instance) SocketLocked(family, typ, protocol int) (*Socket, error) {
 	if s == nil {
 		return nil, syscall.ENFILE
 	}
+	s.place = uint16(i)
 	ep, err := in.transports[i].NewEndpoint(s)
 	if err != nil {
 		in.sockets.drop(s)
@@ -152,6 +157,9 @@ func (s *Socket) NewChild(ep Endpoint) *Socket {
 // child is a new socket of the same kind with the same options.
 func (s *Socket) child() *Socket {
 	c := newSocket(s.instance, int(s.family), int(s.typ), int(s.protocol))
+	if c != nil {
+		c.place = s.place
+	}
 	if c != nil && s.options != s.instance.domain.defaults.socket {
 		o := *s.options
 		c.options = &o

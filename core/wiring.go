@@ -131,10 +131,8 @@ func (w *Wiring) searchIPProtocol(n uint8) int {
 
 func (w *Wiring) searchSocketKind(family, typ, protocol int) int {
 	for i := range w.Protocols {
-		for _, k := range w.Protocols[i].Protocol.Sockets {
-			if k.Family == family && k.Type == typ && (k.Protocol == protocol || protocol == 0 && k.ByDefault()) {
-				return i
-			}
+		if w.Protocols[i].Protocol.serves(family, typ, protocol) {
+			return i
 		}
 	}
 	return -1

@@ -102,15 +102,7 @@ func (f *Far) asked(k Kind, r *Reader) (answer []byte, err error) {
 		if f.batch, lost, err = r.packets(f.in, f.batch[:0]); err != nil {
 			return nil, err
 		}
-		var out error
-		if lost > 0 {
-			f.event = core.Event{Kind: core.EventSendDropped, Socket: s, Count: lost}
-			f.handler.Event(&f.event)
-		}
-		if len(f.batch) > 0 {
-			out = f.handler.Send(s, f.batch)
-			clear(f.batch)
-		}
+		out := f.send(s, lost)
 		var ok bool
 		if b, ok = appendError(Begin(b, KindAnswer, f.now), out); !ok {
 			f.fail(fmt.Errorf("remote: Send returned an error that is no errno: %w", out))
@@ -132,6 +124,19 @@ func (f *Far) asked(k Kind, r *Reader) (answer []byte, err error) {
 	return Finish(b), nil
 }
 
+// send gives the handler the batch, of which lost packets found no memory.
+func (f *Far) send(s core.SocketID, lost int) (err error) {
+	if lost > 0 {
+		f.event = core.Event{Kind: core.EventSendDropped, Socket: s, Count: lost}
+		f.handler.Event(&f.event)
+	}
+	if len(f.batch) > 0 {
+		err = f.handler.Send(s, f.batch)
+		clear(f.batch)
+	}
+	return err
+}
+
 // told carries out what needs no answer. What the handler borrows is gone when
 // it returns.
 func (f *Far) told(k Kind, r *Reader) (err error) {
@@ -140,6 +145,17 @@ func (f *Far) told(k Kind, r *Reader) (err error) {
 		if f.batch, _, err = r.packets(f.in, f.batch[:0]); err == nil && len(f.batch) > 0 {
 			f.handler.Input(f.batch)
 			clear(f.batch)
+		}
+	case KindSendOn:
+		s := core.SocketID(r.Uint32())
+		var lost int
+		if f.batch, lost, err = r.packets(f.in, f.batch[:0]); err != nil {
+			return err
+		}
+		if failed := f.send(s, lost); failed != nil {
+			b := binary.LittleEndian.AppendUint32(f.begin(KindSendFailed), uint32(s))
+			b, _ = appendError(b, failed)
+			f.post(b)
 		}
 	case KindError:
 		if err = r.report(&f.report); err == nil {

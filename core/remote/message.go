@@ -11,8 +11,9 @@ import (
 const Version = 1
 
 // HeaderSize is the length of what every message begins with: its whole length
-// in four bytes, its kind, the version, two bytes that are zero, and the
-// sender's clock in eight bytes. All numbers are little-endian.
+// in four bytes, its kind, the version, the number of the handler that it is
+// about in two bytes, and the sender's clock in eight bytes. All numbers are
+// little-endian.
 const HeaderSize = 16
 
 // MaxMessage bounds the length of a message. Batches that are longer travel in
@@ -33,6 +34,7 @@ const (
 	KindSend                     // answered: datagrams of a socket
 	KindCounters                 // answered
 	KindClose                    // answered
+	KindSendOn                   // datagrams of a socket whose way has room for them
 )
 
 // Messages to the core.
@@ -47,6 +49,7 @@ const (
 	KindDone                         // the end of a socket operation
 	KindLog                          // a line for the log
 	KindReport                       // an ICMP error for a socket
+	KindSendFailed                   // the error of a KindSendOn, for its socket
 )
 
 // KindAnswer is the answer to a call; what is in it depends on the question.
@@ -75,15 +78,23 @@ func Finish(b []byte) []byte {
 	return b
 }
 
+// Number is which handler a message is about, where one Peer serves several: who
+// carries the messages sets it and reads it. msg has HeaderSize bytes or more.
+func Number(msg []byte) int { return int(binary.LittleEndian.Uint16(msg[6:])) }
+
+// SetNumber says which handler a message is about.
+func SetNumber(msg []byte, n int) { binary.LittleEndian.PutUint16(msg[6:], uint16(n)) }
+
 // Open checks the header of a whole message and returns its kind, the sender's
 // clock and a reader of the rest.
 func Open(msg []byte) (k Kind, now core.Time, r Reader, err error) {
 	r = NewReader(msg)
 	n := r.Count(MaxMessage)
 	k = Kind(r.Uint8(255))
-	version, zero := r.Uint8(255), r.Uint16()
+	version := r.Uint8(255)
+	r.Uint16()
 	now = core.Time(r.Uint64())
-	if r.bad || n != len(msg) || version != Version || zero != 0 || now < 0 {
+	if r.bad || n != len(msg) || version != Version || now < 0 {
 		r.Fail()
 	}
 	return k, now, r, r.Err()

@@ -20,6 +20,9 @@ type Near struct {
 	// Failed is told of every breach of the contract: a message that does not
 	// decode, an answer that does not come.
 	Failed func(error)
+	// Ahead lets Send go on without an answer where the way has room for the
+	// datagrams: what fails nevertheless becomes the pending error of the socket.
+	Ahead bool
 
 	env     core.Env
 	table   *sysctl.Table
@@ -34,13 +37,33 @@ type Near struct {
 // Start makes the near end of a handler whose settings are described by table
 // (nil if it has none), and greets the far end.
 func (n *Near) Start(env core.Env, table *sysctl.Table, far Peer) {
-	n.env, n.table, n.far = env, table, far
-	b := n.begin(KindHello)
-	b = binary.LittleEndian.AppendUint64(b, env.Random())
-	b = binary.LittleEndian.AppendUint64(b, env.Random())
-	if r := n.call(appendSettings(b, table, env.Sysctls())); r.End() != nil {
-		n.fail(errors.New("remote: the far end does not answer the greeting"))
+	n.env, n.table = env, table
+	if err := n.Greet(far); err != nil {
+		n.fail(err)
 	}
+}
+
+// Greet begins again with another far end, which knows nothing yet. It must run
+// inside an entry.
+func (n *Near) Greet(far Peer) error {
+	n.far = far
+	b := n.begin(KindHello)
+	seed1, seed2 := n.seed()
+	b = binary.LittleEndian.AppendUint64(b, seed1)
+	b = binary.LittleEndian.AppendUint64(b, seed2)
+	if r := n.call(appendSettings(b, n.table, n.env.Sysctls())); r.End() != nil {
+		return errors.New("remote: the far end does not answer the greeting")
+	}
+	return nil
+}
+
+// seed is where the far end's random numbers begin: as those of a handler that is
+// linked in, where the Env tells.
+func (n *Near) seed() (uint64, uint64) {
+	if s, ok := n.env.(interface{ Seed() (uint64, uint64) }); ok {
+		return s.Seed()
+	}
+	return n.env.Random(), n.env.Random()
 }
 
 func (n *Near) begin(k Kind) []byte { return Begin(n.message, k, n.env.Now()) }
@@ -107,6 +130,10 @@ func (n *Near) Control(op *core.Op) {
 
 // Send implements core.Handler.
 func (n *Near) Send(s core.SocketID, batch []*core.Packet) error {
+	if n.Ahead && roomy(batch) {
+		n.sendOn(s, batch)
+		return nil
+	}
 	var first error
 	b := binary.LittleEndian.AppendUint32(n.begin(KindSend), uint32(s))
 	for i, p := range batch {
@@ -120,6 +147,32 @@ func (n *Near) Send(s core.SocketID, batch []*core.Packet) error {
 		}
 	}
 	return first
+}
+
+// sendOn is Send without an answer.
+func (n *Near) sendOn(s core.SocketID, batch []*core.Packet) {
+	b := binary.LittleEndian.AppendUint32(n.begin(KindSendOn), uint32(s))
+	for i, p := range batch {
+		b = appendPacket(b, p, false, true)
+		p.Free()
+		if len(b) > fullMessage || i == len(batch)-1 {
+			n.post(b)
+			b = binary.LittleEndian.AppendUint32(n.begin(KindSendOn), uint32(s))
+		}
+	}
+}
+
+// headerRoom is what an IPv6 header and the longest transport header take.
+const headerRoom = 100
+
+// roomy tells whether nothing about a batch's size or way can be wrong.
+func roomy(batch []*core.Packet) bool {
+	for _, p := range batch {
+		if p.Route == nil || p.Len()+headerRoom > p.Route.MTU {
+			return false
+		}
+	}
+	return true
 }
 
 // errorIn is the error that an answer brings; EIO if it is none.
@@ -221,6 +274,15 @@ func (n *Near) told(k Kind, r *Reader) (err error) {
 		s, ready, errno := core.SocketID(r.Uint32()), core.Ready(r.Uint16()), r.Errno()
 		if err = r.End(); err == nil {
 			n.env.Notify(s, ready, errno)
+		}
+	case KindSendFailed:
+		s, errno := core.SocketID(r.Uint32()), r.Errno()
+		if err = r.End(); err == nil {
+			if e, ok := n.env.(interface {
+				SendFailed(core.SocketID, syscall.Errno)
+			}); ok {
+				e.SendFailed(s, errno)
+			}
 		}
 	case KindReport:
 		s, port, header := core.SocketID(r.Uint32()), r.Uint16(), r.Count(maxQuoted)
