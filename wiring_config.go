@@ -29,6 +29,7 @@ CONFIG_DEFAULT_CUBIC=y
 # CONFIG_DEFAULT_RENO is not set
 CONFIG_DEFAULT_TCP_CONG="cubic"
 CONFIG_UDP=y
+# CONFIG_UDPLITE is not set
 # end of Transport protocols
 
 #
@@ -78,6 +79,7 @@ func symbols() []feature.Symbol {
 		{Name: "DEFAULT_RENO", Value: "n", Bool: true},
 		{Name: "DEFAULT_TCP_CONG", Value: "cubic"},
 		{Name: "UDP", Value: "y", Bool: true},
+		{Name: "UDPLITE", Value: "n", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},

@@ -31,6 +31,7 @@ func TestTheWiringCarriesBytes(t *testing.T) {
 	wired("ipv6", networks, config.IPV6)
 	wired("tcp", protocols, config.TCP)
 	wired("udp", protocols, config.UDP)
+	wired("udplite", protocols, config.UDPLITE)
 	if (w.Loopback != nil) != config.LOOPBACK {
 		t.Errorf("loopback: wired %v, chosen %v", w.Loopback != nil, config.LOOPBACK)
 	}
@@ -52,11 +53,13 @@ func TestTheWiringCarriesBytes(t *testing.T) {
 				carryStream(t, a, b, "tcp"+n.version, n.server)
 			})
 		}
-		if protocols["udp"] {
-			t.Run("udp"+n.version, func(t *testing.T) {
-				a, b := twoHosts(t, n.addresses)
-				carryDatagram(t, a, b, "udp"+n.version, n.server)
-			})
+		for _, name := range []string{"udp", "udplite"} {
+			if protocols[name] {
+				t.Run(name+n.version, func(t *testing.T) {
+					a, b := twoHosts(t, n.addresses)
+					carryDatagram(t, a, b, name+n.version, n.server)
+				})
+			}
 		}
 	}
 }

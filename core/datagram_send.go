@@ -42,7 +42,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 			return 0, err
 		}
 		dst = SockAddr{Addr: destination(m.Addr.Addr), Port: m.Addr.Port, Scope: m.Addr.Scope}
-		if dst.Port == 0 && (SocketKind{Protocol: int(e.socket.protocol)}).ByDefault() { // echo has no ports
+		if dst.Port == 0 && (SocketKind{Protocol: int(e.socket.protocol)}).hasPorts() {
 			return 0, syscall.EINVAL
 		}
 	} else if !e.connected {

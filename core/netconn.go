@@ -43,6 +43,9 @@ func (c *Conn) Socket() *Socket { return c.s }
 
 func (c *Conn) network() string {
 	if c.s.typ == SockDgram {
+		if c.s.protocol == uint16(wire.ProtoUDPLite) {
+			return "udplite"
+		}
 		return "udp"
 	}
 	return "tcp"

@@ -14,8 +14,8 @@ import (
 )
 
 // Dial connects to address ("10.0.0.1:80", "[fe80::1%eth0]:80") on network
-// "tcp", "tcp4", "tcp6", "udp", "udp4" or "udp6". Names are not looked up: an
-// instance has no resolver of its own.
+// "tcp", "udp" or "udplite", each also with 4 or 6 behind it for one family alone.
+// Names are not looked up: an instance has no resolver of its own.
 func (in *Instance) Dial(network, address string) (net.Conn, error) {
 	return in.DialContext(context.Background(), network, address)
 }
@@ -46,7 +46,7 @@ func (in *Instance) Listen(network, address string) (net.Listener, error) {
 }
 
 // ListenPacket opens a datagram socket on a local address on network "udp",
-// "udp4" or "udp6".
+// "udp4", "udp6", "udplite", "udplite4" or "udplite6".
 func (in *Instance) ListenPacket(network, address string) (*PacketConn, error) {
 	s, local, err := in.bind(network, address)
 	if err != nil {
@@ -90,6 +90,8 @@ func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error)
 		k.Type, k.Protocol = SockStream, int(wire.ProtoTCP)
 	case "udp", "udp4", "udp6":
 		k.Type, k.Protocol = SockDgram, int(wire.ProtoUDP)
+	case "udplite", "udplite4", "udplite6":
+		k.Type, k.Protocol = SockDgram, int(wire.ProtoUDPLite)
 	default:
 		return k, a, net.UnknownNetworkError(network)
 	}

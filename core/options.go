@@ -17,6 +17,8 @@ const (
 	SolUDP    = 17
 	SolIPv6   = 41
 
+	SolUDPLite = 136
+
 	SoReuseAddr    = 2
 	SoType         = 3
 	SoError        = 4

@@ -41,9 +41,14 @@ func (p *Protocol) serves(family, typ, protocol int) bool {
 // SocketKind is a triple of socket(2).
 type SocketKind struct{ Family, Type, Protocol int }
 
-// ByDefault tells whether protocol 0 may choose this kind: ping sockets are
-// opened by their number only, so that SOCK_DGRAM means UDP.
+// ByDefault tells whether protocol 0 may choose this kind: ping and UDP-Lite
+// sockets are opened by their number only, so that SOCK_DGRAM means UDP.
 func (k SocketKind) ByDefault() bool {
+	return k.hasPorts() && k.Protocol != int(wire.ProtoUDPLite)
+}
+
+// hasPorts tells whether the protocol has ports: echo has none.
+func (k SocketKind) hasPorts() bool {
 	return k.Protocol != int(wire.ProtoICMP) && k.Protocol != int(wire.ProtoICMPv6)
 }
 

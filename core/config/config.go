@@ -21,6 +21,8 @@ const (
 	DEFAULT_TCP_CONG  = "cubic"
 	UDP               = true
 	UDP_MODULE        = false
+	UDPLITE           = false
+	UDPLITE_MODULE    = false
 	LOOPBACK          = true
 	PIPE              = true
 	TUN               = true

@@ -61,7 +61,8 @@ func TestTsharkFindsNoFaultWithWhatTestsSend(t *testing.T) {
 			t.Fatalf("mergecap: %v\n%s", err, out)
 		}
 		judge := exec.Command("tshark", "-n", "-r", whole, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
-			"-o", "udp.check_checksum:TRUE", "--disable-protocol", "http", "--disable-protocol", "echo",
+			// What tshark says of UDP-Lite is in the fields of UDP.
+			"-o", "udp.check_checksum:TRUE", "-o", "udplite.check_checksum:TRUE", "-o", "udplite.ignore_checksum_coverage:FALSE", "--disable-protocol", "http", "--disable-protocol", "echo",
 			"-Y", wrong, "-T", "fields", "-e", "frame.interface_id", "-e", "_ws.col.info", "-e", "_ws.expert.message")
 		var problems strings.Builder
 		judge.Stderr = &problems

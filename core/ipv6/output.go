@@ -89,7 +89,7 @@ func (n *network) DefaultHops(ifc *core.Interface) int {
 // telling anything of it (RFC 6437 §3). It is never 0.
 func (n *network) flowLabel(p *core.Packet) uint32 {
 	var ports uint64
-	if p.Protocol == wire.ProtoTCP || p.Protocol == wire.ProtoUDP {
+	if p.Protocol == wire.ProtoTCP || p.Protocol == wire.ProtoUDP || p.Protocol == wire.ProtoUDPLite {
 		if b := p.Linear(); len(b) >= 4 {
 			ports = uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])
 		}

@@ -228,6 +228,41 @@ func TestUDPChecksumOfZeroIsSentAsOnes(t *testing.T) {
 	}
 }
 
+func TestUDPLiteLayout(t *testing.T) {
+	u := UDPLite(unhexBytes(t, "8000 0007 0000 0000 61626364"))
+	u.SetCoverage(10)
+	u.UpdateChecksum(hostA, hostB)
+	if want := unhexBytes(t, "8000 0007 000a 09f5 61626364"); !bytes.Equal(u, want) {
+		t.Errorf("got %x, want %x", []byte(u), want)
+	}
+	u[10], u[11] = 0, 0 // not covered
+	if v, err := ParseUDPLite(u); err != nil || v.SrcPort() != 0x8000 || v.DstPort() != 7 || v.Coverage() != 10 || len(v.Covered()) != 10 ||
+		len(v.Payload()) != 4 || !v.ChecksumOK(hostA, hostB) {
+		t.Errorf("read back %x, %v", []byte(v), err)
+	}
+	if u[9]++; u.ChecksumOK(hostA, hostB) {
+		t.Error("a covered byte was changed unseen")
+	}
+	u.SetCoverage(0)
+	u.UpdateChecksum(hostA6, hostB6)
+	if u[11]++; u.ChecksumOK(hostA6, hostB6) || len(u.Covered()) != len(u) {
+		t.Error("a coverage of zero is not the whole datagram")
+	}
+	u.SetChecksum(0)
+	if u.ChecksumOK(hostA, hostB) {
+		t.Error("a datagram without checksum is wrong")
+	}
+	for n, want := range map[int]error{1: ErrLength, 7: ErrLength, 8: nil, 12: nil, 13: ErrTruncated} {
+		u.SetCoverage(n)
+		if _, err := ParseUDPLite(u); err != want {
+			t.Errorf("coverage %d: %v, want %v", n, err, want)
+		}
+	}
+	if _, err := ParseUDPLite(u[:7]); err != ErrTruncated {
+		t.Errorf("seven bytes: %v", err)
+	}
+}
+
 func TestTCPLayout(t *testing.T) {
 	seg := TCP(make([]byte, 36))
 	f := TCPFields{0x8000, 80, 0xfffffff0, 7, TCPPsh | TCPAck, 0x2000, 0}

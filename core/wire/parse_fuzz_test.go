@@ -99,6 +99,33 @@ func FuzzUDP(f *testing.F) {
 	})
 }
 
+func FuzzUDPLite(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 2, 0, 9, 0, 0, 'x', 'y'})
+	f.Add([]byte{0, 1, 0, 2, 0, 0, 0, 0, 'x'})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		u, err := ParseUDPLite(b)
+		if err != nil {
+			return
+		}
+		out := UDPLite(append([]byte(nil), u...))
+		out.Encode(u.SrcPort(), u.DstPort(), u.Coverage())
+		out.SetChecksum(u.Checksum())
+		if !bytes.Equal(out, u) || len(out.Covered()) < UDPLiteSize {
+			t.Errorf("%x written as %x", []byte(u), []byte(out))
+		}
+		out.UpdateChecksum(hostA, hostB)
+		if !out.ChecksumOK(hostA, hostB) {
+			t.Errorf("%x: checksum is wrong or missing", []byte(out))
+		}
+		for i := range out[len(out.Covered()):] {
+			out[len(out.Covered())+i] ^= 0xff
+		}
+		if !out.ChecksumOK(hostA, hostB) {
+			t.Errorf("%x: what is not covered counts", []byte(out))
+		}
+	})
+}
+
 func FuzzTCP(f *testing.F) {
 	f.Add([]byte("\x80\x00\x00\x50\xff\xff\xff\xf0\x00\x00\x00\x07\x80\x18\x20\x00\xd9\x8f\x00\x00\x01\x01\x08\x0a\x01\x02\x03\x04\x05\x06\x07\x08data"))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -148,7 +148,7 @@ func (s *summary) ipv6(b []byte) {
 
 // upper sums up an upper-layer header; in a first fragment the lengths inside it reach past the piece.
 func (s *summary) upper(src, dst Addr, proto Protocol, b []byte, fragment bool) {
-	ports := (proto == ProtoTCP || proto == ProtoUDP) && len(b) >= 4
+	ports := (proto == ProtoTCP || proto == ProtoUDP || proto == ProtoUDPLite) && len(b) >= 4
 	s.addr(src)
 	if ports {
 		s.port(uint16(b[0])<<8 | uint16(b[1]))
@@ -169,6 +169,16 @@ func (s *summary) upper(src, dst Addr, proto Protocol, b []byte, fragment bool) 
 			s.length(len(u.Payload()))
 		case fragment && len(b) >= UDPSize:
 			s.length(UDP(b).Length() - UDPSize)
+		default:
+			s.str(" ").bad(err, b)
+		}
+	case ProtoUDPLite:
+		s.str("UDPLITE")
+		switch u, err := ParseUDPLite(b); {
+		case fragment && len(b) >= UDPLiteSize: // the length is in the last fragment only
+			s.str(", coverage ").num(UDPLite(b).Coverage())
+		case err == nil:
+			s.str(", coverage ").num(u.Coverage()).length(len(u.Payload()))
 		default:
 			s.str(" ").bad(err, b)
 		}

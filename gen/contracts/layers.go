@@ -19,8 +19,9 @@ var Layers = &analysis.Analyzer{
 	Doc: `imports point downwards only
 
   - allocator imports nothing of ours; core imports allocator and core;
-  - protocols/NAME imports core and allocator, and protocols/OTHER only if the
-    Kconfig entry of NAME depends on OTHER;
+  - protocols/NAME imports core and allocator, what lies below all protocols
+    (protocols/internal/…), and protocols/OTHER only if the Kconfig entry of NAME
+    depends on OTHER;
   - device, host and netlink import core and allocator;
   - sim, posix, capi and plugin import anything but the generator;
   - gen imports core (the generator reads tags as sysctl.Of does); cmd imports anything;
@@ -92,7 +93,7 @@ func layerOfImport(pass *analysis.Pass, self string, spec *ast.ImportSpec) {
 	}
 	if from == "protocols" && to == "protocols" {
 		a, b := protocolOf(self), protocolOf(target)
-		if a == b {
+		if a == b || b == "internal" {
 			return
 		}
 		root := strings.TrimSuffix(path.Dir(fileAt(pass, spec.Pos())), "/"+self)

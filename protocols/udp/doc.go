@@ -3,7 +3,7 @@
 // values through [core.Env] and nothing else of the core, so that the same
 // source runs linked in or in a process of its own.
 //
-// Queues, blocking and addresses of sockets are the core's (core/datagram.go);
-// IP is core/ipv4's and core/ipv6's. Here are ports, checksums, demultiplexing
-// and errors. Start reading at udp.go, then input.go, output.go and table.go.
+// Here is what UDP tells a wiring, and its settings. What it does is in
+// protocols/internal/datagram, which it shares with protocols/udplite, tests
+// included.
 package udp

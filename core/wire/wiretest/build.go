@@ -78,6 +78,8 @@ func encode(ls []layer, e ends) []byte {
 			u.UpdateChecksum(e.src, e.dst)
 		}
 		return b
+	case kindUDPLite:
+		return encodeUDPLite(l, e, rest)
 	case kindTCP:
 		return encodeTCP(l, e, rest)
 	case kindICMP:
@@ -120,6 +122,8 @@ func protocol(l *layer, next []layer, v6 bool) wire.Protocol {
 	switch next[0].kind {
 	case kindUDP:
 		return wire.ProtoUDP
+	case kindUDPLite:
+		return wire.ProtoUDPLite
 	case kindTCP:
 		return wire.ProtoTCP
 	case kindICMP:
@@ -177,6 +181,29 @@ func encodeOptions(l *layer, next []layer, rest []byte) []byte {
 	n := 2 + copy(b[2:], options)
 	if pad := size - n; pad > 1 {
 		b[n], b[n+1] = wire.IPv6OptPadN, uint8(pad-2)
+	}
+	return b
+}
+
+// encodeUDPLite writes a coverage that cannot be as it is, with the checksum of the whole.
+func encodeUDPLite(l *layer, e ends, rest []byte) []byte {
+	b := prepend(wire.UDPLiteSize, rest)
+	u := wire.UDPLite(b)
+	src, dst := ports(l)
+	u.Encode(src, dst, l.num("coverage", len(b)))
+	covered := b
+	if _, err := wire.ParseUDPLite(b); err == nil {
+		covered = u.Covered()
+	}
+	switch sum := wire.UDPFinish(wire.Sum(covered, wire.PseudoHeader(e.src, e.dst, wire.ProtoUDPLite, len(b)))); l.text("checksum") {
+	case "none":
+	case "bad":
+		if sum ^= 0x0101; sum == 0 {
+			sum = 0x5555
+		}
+		u.SetChecksum(sum)
+	default:
+		u.SetChecksum(sum)
 	}
 	return b
 }

@@ -25,7 +25,7 @@ func number(name string, v int) Field { return Field{name, int64(v)} }
 // BadChecksum damages the checksum, or expects it damaged.
 func BadChecksum() Field { return Field{"checksum", "bad"} }
 
-// NoChecksum leaves UDP's checksum out, or expects it left out.
+// NoChecksum leaves the checksum of UDP or UDP-Lite out, or expects it left out.
 func NoChecksum() Field { return Field{"checksum", "none"} }
 
 // Length writes a length field as it should not be (IPv4 total length, IPv6 payload length, UDP length), or expects it.
@@ -65,7 +65,10 @@ func FlowLabel(n int) Field { return number("flow label", n) }
 // IPOptions is the option bytes of an IPv4 header.
 func IPOptions(b ...byte) Field { return Field{"options", string(b)} }
 
-// Of TCP and UDP.
+// Of TCP, UDP and UDP-Lite.
+
+// Coverage is the checksum coverage of UDP-Lite in bytes, 0 for all; the datagram's length if not said.
+func Coverage(n int) Field { return number("coverage", n) }
 
 // SrcPort is the source port.
 func SrcPort(n int) Field { return number("src port", n) }

@@ -29,6 +29,7 @@ const (
 	kindRouting  kind = "routing header"
 	kindFragment kind = "fragment header"
 	kindUDP      kind = "udp"
+	kindUDPLite  kind = "udp-lite"
 	kindTCP      kind = "tcp"
 	kindICMP     kind = "icmp"
 	kindPayload  kind = "payload"
@@ -71,6 +72,9 @@ func IP(src, dst any, fs ...Field) Packet { return Packet{}.IP(src, dst, fs...) 
 
 // UDP is a UDP header.
 func UDP(fs ...Field) Packet { return Packet{}.UDP(fs...) }
+
+// UDPLite is a UDP-Lite header.
+func UDPLite(fs ...Field) Packet { return Packet{}.UDPLite(fs...) }
 
 // TCP is a TCP header.
 func TCP(fs ...Field) Packet { return Packet{}.TCP(fs...) }
@@ -153,6 +157,8 @@ func (p Packet) Fragment(id uint32, offset int, more bool) Packet {
 
 func (p Packet) UDP(fs ...Field) Packet { return p.add(kindUDP, fs...) }
 func (p Packet) TCP(fs ...Field) Packet { return p.add(kindTCP, fs...) }
+
+func (p Packet) UDPLite(fs ...Field) Packet { return p.add(kindUDPLite, fs...) }
 
 func (p Packet) ICMP(message string, fs ...Field) Packet {
 	return p.add(kindICMP, append([]Field{{"message", message}}, fs...)...)

@@ -147,6 +147,8 @@ func (r *reader) upper(e ends, proto wire.Protocol, b []byte) {
 		r.tcp(e, b)
 	case proto == wire.ProtoUDP:
 		r.udp(e, b)
+	case proto == wire.ProtoUDPLite:
+		r.udpLite(e, b)
 	case proto == wire.ProtoICMP && e.src.Is4():
 		m, err := wire.ParseICMPv4(b)
 		if err != nil {
@@ -189,6 +191,24 @@ func (r *reader) udp(e ends, b []byte) {
 		sum = NoChecksum()
 	}
 	r.add(kindUDP, Ports(int(u.SrcPort()), int(u.DstPort())), SrcPort(int(u.SrcPort())), DstPort(int(u.DstPort())), Length(u.Length()), sum)
+	r.payload(u.Payload())
+}
+
+func (r *reader) udpLite(e ends, b []byte) {
+	if r.quoted && len(b) >= wire.UDPLiteSize {
+		b = append([]byte(nil), b...)
+		wire.UDPLite(b).SetCoverage(min(wire.UDPLite(b).Coverage(), len(b)))
+	}
+	u, err := wire.ParseUDPLite(b)
+	if err != nil {
+		r.broken(kindUDPLite, err)
+		return
+	}
+	sum := r.checksum(u.ChecksumOK(e.src, e.dst))
+	if u.Checksum() == 0 {
+		sum = NoChecksum()
+	}
+	r.add(kindUDPLite, Ports(int(u.SrcPort()), int(u.DstPort())), SrcPort(int(u.SrcPort())), DstPort(int(u.DstPort())), Coverage(u.Coverage()), sum)
 	r.payload(u.Payload())
 }
 

@@ -1,4 +1,4 @@
-package udp
+package datagram
 
 import (
 	"syscall"
@@ -34,7 +34,11 @@ func (h *handler) Send(id core.SocketID, batch []*core.Packet) error {
 			h.of(p.Dst).sndbufErrors++
 			return free(batch, syscall.ENOBUFS)
 		}
-		s.encode(p)
+		if h.Coverage {
+			s.encodeCovered(p)
+		} else {
+			s.encode(p)
+		}
 	}
 	// One call's datagrams have one destination.
 	c := h.of(batch[0].Dst)

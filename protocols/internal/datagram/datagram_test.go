@@ -1,4 +1,4 @@
-package udp_test
+package datagram_test
 
 import (
 	"errors"
@@ -28,14 +28,15 @@ const (
 	peer6 = "fd00::2"
 )
 
-func wiring(t testing.TB) *core.Wiring {
+// wiring has the flavour alone.
+func wiring(t testing.TB, f flavour) *core.Wiring {
 	return &core.Wiring{
-		Name: "udp-test",
+		Name: "datagram-test",
 		Networks: []core.NetworkEntry{
 			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
-		Protocols: []core.ProtocolEntry{entry(t)},
+		Protocols: []core.ProtocolEntry{entry(t, f)},
 		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
 	}
 }
@@ -43,33 +44,48 @@ func wiring(t testing.TB) *core.Wiring {
 // station is an instance whose link is in the test's hands.
 type station struct {
 	*coretest.Rig
+	flavour
 	in *core.Instance
 	w  *coretest.Wire
 }
 
+// alone is a station of the flavour that the test is run for.
 func alone(t testing.TB) *station {
 	t.Helper()
+	return aloneWith(t, flavourOf(t))
+}
+
+func aloneWith(t testing.TB, f flavour, beside ...core.ProtocolEntry) *station {
+	t.Helper()
 	r := coretest.New(t, host.NewVirtual(1))
-	in := r.Instance("a", wiring(t))
+	w := wiring(t, f)
+	w.Protocols = append(w.Protocols, beside...)
+	in := r.Instance("a", w)
 	for _, quiet := range []string{"net.ipv6.conf.default.accept_ra=0", "net.ipv6.conf.default.addr_gen_mode=1"} {
 		name, value, _ := strings.Cut(quiet, "=")
 		if err := in.SetSysctl(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := &station{r, in, r.Wire(in, "w0", core.LinkRaw, us+"/24", us6+"/64")}
+	s := &station{r, f, in, r.Wire(in, "w0", core.LinkRaw, us+"/24", us6+"/64")}
 	s.Advance(10 * time.Second) // group reports of IPv6 go out
 	s.w.Sent()
 	return s
 }
 
-func (s *station) listen(network, address string) *core.PacketConn {
+// listen opens a socket of a family: "4", "6" or "" for both.
+func (s *station) listen(family, address string) *core.PacketConn {
 	s.T.Helper()
-	c, err := s.in.ListenPacket(network, address)
+	c, err := s.in.ListenPacket(s.network+family, address)
 	if err != nil {
 		s.T.Fatal(err)
 	}
 	return c
+}
+
+func (s *station) counter(name string) uint64 {
+	s.T.Helper()
+	return s.Counter(s.in, s.group, name)
 }
 
 // receives checks that the oldest datagram of c is want.
@@ -94,10 +110,10 @@ func (s *station) receivesNothing(c *core.PacketConn) {
 
 func TestADatagramReachesItsPort(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
-	c6 := s.listen("udp6", "["+us6+"]:7")
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("four"))
-	s.w.Inject(IPv6(peer6, us6).UDP(Ports(9, 7)).Payload("six"))
+	c := s.listen("4", us+":7")
+	c6 := s.listen("6", "["+us6+"]:7")
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("four"))
+	s.w.Inject(s.datagram(IPv6(peer6, us6), Ports(9, 7)).Payload("six"))
 	s.receives(c, "four")
 	s.receives(c6, "six")
 	s.w.ExpectNothing()
@@ -105,70 +121,70 @@ func TestADatagramReachesItsPort(t *testing.T) {
 
 func TestADatagramLeavesWithItsChecksum(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
+	c := s.listen("4", us+":7")
 	if _, err := c.WriteTo([]byte("hello"), &net.UDPAddr{IP: net.ParseIP(peer), Port: 9}); err != nil {
 		t.Fatal(err)
 	}
-	s.w.Expect(IPv4(us, peer, TTL(64)).UDP(Ports(7, 9)).Payload("hello"))
-	c6 := s.listen("udp6", "["+us6+"]:7")
+	s.w.Expect(s.datagram(IPv4(us, peer, TTL(64)), Ports(7, 9)).Payload("hello"))
+	c6 := s.listen("6", "["+us6+"]:7")
 	if _, err := c6.WriteTo(nil, &net.UDPAddr{IP: net.ParseIP(peer6), Port: 9}); err != nil {
 		t.Fatal(err)
 	}
-	s.w.Expect(IPv6(us6, peer6).UDP(Ports(7, 9)))
+	s.w.Expect(s.datagram(IPv6(us6, peer6), Ports(7, 9)))
 }
 
 func TestAnUnknownPortIsUnreachable(t *testing.T) {
 	s := alone(t)
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("x"))
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("x"))
 	s.w.Expect(IPv4(us, peer).ICMP("unreachable", Code(3)))
-	s.w.Inject(IPv6(peer6, us6).UDP(Ports(9, 7)).Payload("x"))
+	s.w.Inject(s.datagram(IPv6(peer6, us6), Ports(9, 7)).Payload("x"))
 	s.w.Expect(IPv6(us6, peer6).ICMP("unreachable", Code(4)))
-	if n := s.Counter(s.in, "Udp", "NoPorts"); n != 1 {
+	if n := s.counter("NoPorts"); n != 1 {
 		t.Errorf("NoPorts %d, want 1", n)
 	}
 }
 
 func TestABadChecksumIsCountedAndDropped(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7), BadChecksum()).Payload("x"))
+	c := s.listen("4", us+":7")
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7), BadChecksum()).Payload("x"))
 	s.receivesNothing(c)
-	if n := s.Counter(s.in, "Udp", "InCsumErrors"); n != 1 {
+	if n := s.counter("InCsumErrors"); n != 1 {
 		t.Errorf("InCsumErrors %d, want 1", n)
 	}
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 8), BadChecksum()).Payload("x"))
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 8), BadChecksum()).Payload("x"))
 	s.w.ExpectNothing() // not even for a port that nobody has
 }
 
 func TestAZeroChecksumIsForIPv4Only(t *testing.T) { // RFC 768; RFC 8200 §8.1
 	s := alone(t)
-	c, c6 := s.listen("udp4", us+":7"), s.listen("udp6", "["+us6+"]:7")
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7), NoChecksum()).Payload("x"), IPv6(peer6, us6).UDP(Ports(9, 7), NoChecksum()).Payload("x"))
+	c, c6 := s.listen("4", us+":7"), s.listen("6", "["+us6+"]:7")
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7), NoChecksum()).Payload("x"), s.datagram(IPv6(peer6, us6), Ports(9, 7), NoChecksum()).Payload("x"))
 	s.receives(c, "x")
 	s.receivesNothing(c6)
 	if err := c6.Socket().SetInt(core.SolUDP, udp.NoCheck6Rx, 1); err != nil {
 		t.Fatal(err)
 	}
-	s.w.Inject(IPv6(peer6, us6).UDP(Ports(9, 7), NoChecksum()).Payload("y"))
+	s.w.Inject(s.datagram(IPv6(peer6, us6), Ports(9, 7), NoChecksum()).Payload("y"))
 	s.receives(c6, "y")
 }
 
 func TestLengthsThatDoNotFitAreErrors(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
+	c := s.listen("4", us+":7")
 	for _, n := range []int{0, 7, 10} { // of 9 bytes
-		s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7), Length(n)).Payload("x"))
+		s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7), Length(n)).Payload("x"))
 	}
 	s.receivesNothing(c)
-	if n := s.Counter(s.in, "Udp", "InErrors"); n != 3 {
+	if n := s.counter("InErrors"); n != 3 {
 		t.Errorf("InErrors %d, want 3", n)
 	}
 }
 
 func TestAConnectedSocketHearsItsPeerAlone(t *testing.T) {
 	s := alone(t)
-	any := s.listen("udp4", ":7")
-	c, err := s.in.Dial("udp4", peer+":9")
+	any := s.listen("4", ":7")
+	c, err := s.in.Dial(s.network+"4", peer+":9")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +192,7 @@ func TestAConnectedSocketHearsItsPeerAlone(t *testing.T) {
 	if port < 32768 || port > 60999 {
 		t.Errorf("port %d is outside of net.ipv4.ip_local_port_range", port)
 	}
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, port)).Payload("peer"), IPv4(peer, us).UDP(Ports(10, port)).Payload("other"))
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, port)).Payload("peer"), s.datagram(IPv4(peer, us), Ports(10, port)).Payload("other"))
 	s.receives(c.(*core.PacketConn), "peer")
 	s.receivesNothing(c.(*core.PacketConn))
 	s.w.Expect(IPv4(us, peer).ICMP("unreachable", Code(3)))
@@ -185,7 +201,7 @@ func TestAConnectedSocketHearsItsPeerAlone(t *testing.T) {
 
 func TestPortUnreachableRefusesAConnectedSocket(t *testing.T) {
 	s := alone(t)
-	c, err := s.in.Dial("udp4", peer+":9")
+	c, err := s.in.Dial(s.network+"4", peer+":9")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +209,7 @@ func TestPortUnreachableRefusesAConnectedSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := c.LocalAddr().(*net.UDPAddr).Port
-	sent := s.w.Expect(IPv4(us, peer).UDP(Ports(port, 9)).Payload("x"))
+	sent := s.w.Expect(s.datagram(IPv4(us, peer), Ports(port, 9)).Payload("x"))
 	s.w.Inject(IPv4(peer, us).ICMP("unreachable", Code(3), Quote(Read(sent))))
 	if _, err := c.Write([]byte("y")); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the next write: %v, want ECONNREFUSED", err)
@@ -207,7 +223,7 @@ func TestPortUnreachableRefusesAConnectedSocket(t *testing.T) {
 func TestBindRules(t *testing.T) {
 	s := alone(t)
 	open := func(reuse int, family int, address string) (*core.Socket, error) {
-		sock, err := s.in.Socket(family, core.SockDgram, 0)
+		sock, err := s.in.Socket(family, core.SockDgram, s.protocol)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,15 +261,15 @@ func TestBindRules(t *testing.T) {
 
 func TestADualStackSocketTakesBothFamilies(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp", ":7")
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("four"), IPv6(peer6, us6).UDP(Ports(9, 7)).Payload("six"))
+	c := s.listen("", ":7")
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("four"), s.datagram(IPv6(peer6, us6), Ports(9, 7)).Payload("six"))
 	s.receives(c, "four")
 	s.receives(c, "six")
 }
 
 func TestErrnosOfSending(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7").Socket()
+	c := s.listen("4", us+":7").Socket()
 	send := func(n int, a string, port uint16) error {
 		_, err := c.Send(&core.Message{Data: make([]byte, n), HasAddr: true, Addr: core.SockAddr{Addr: wire.MustAddr(a), Port: port}})
 		return err
@@ -282,26 +298,26 @@ func TestErrnosOfSending(t *testing.T) {
 
 func TestAFullReceiveBufferDropsAndCounts(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
+	c := s.listen("4", us+":7")
 	if err := c.SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).PayloadLen(1000))
+		s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).PayloadLen(1000))
 	}
-	dropped := s.Counter(s.in, "Udp", "RcvbufErrors")
+	dropped := s.counter("RcvbufErrors")
 	if dropped == 0 || dropped == 20 {
 		t.Errorf("%d of 20 datagrams were dropped by a buffer of 8 KB", dropped)
 	}
-	if got := s.Counter(s.in, "Udp", "InDatagrams"); got+dropped != 20 {
+	if got := s.counter("InDatagrams"); got+dropped != 20 {
 		t.Errorf("InDatagrams %d and RcvbufErrors %d of 20", got, dropped)
 	}
 }
 
 func TestPeekAndTruncation(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("0123456789"))
+	c := s.listen("4", us+":7")
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("0123456789"))
 	var b [4]byte
 	m := core.Message{Data: b[:], Flags: core.MsgPeek | core.MsgTrunc}
 	if n, err := c.Socket().Receive(&m); n != 10 || err != nil || m.OutFlags&core.MsgTrunc == 0 {
@@ -319,7 +335,7 @@ func TestMulticastReachesEveryMember(t *testing.T) {
 	group := wire.MustAddr("224.1.2.3")
 	var members []*core.PacketConn
 	for range 2 {
-		sock, err := s.in.Socket(core.AFInet, core.SockDgram, 0)
+		sock, err := s.in.Socket(core.AFInet, core.SockDgram, s.protocol)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +348,7 @@ func TestMulticastReachesEveryMember(t *testing.T) {
 		}
 		members = append(members, core.NewPacketConn(sock))
 	}
-	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("all"), IPv4(peer, "224.9.9.9").UDP(Ports(9, 7)).Payload("none"))
+	s.w.Inject(s.datagram(IPv4(peer, "224.1.2.3"), Ports(9, 7)).Payload("all"), s.datagram(IPv4(peer, "224.9.9.9"), Ports(9, 7)).Payload("none"))
 	for _, c := range members {
 		s.receives(c, "all")
 		s.receivesNothing(c)
@@ -347,12 +363,12 @@ func TestASocketMayHearItsOwnGroupsAlone(t *testing.T) {
 	s := alone(t)
 	other := s.Wire(s.in, "w1", core.LinkRaw, "10.1.0.1/24")
 	group := wire.MustAddr("224.1.2.3")
-	member, err := s.in.Socket(core.AFInet, core.SockDgram, 0)
+	member, err := s.in.Socket(core.AFInet, core.SockDgram, s.protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer member.Close()
-	c := s.listen("udp4", ":7")
+	c := s.listen("4", ":7")
 	join := func(sock *core.Socket, local string) {
 		t.Helper()
 		mreq := append(group.NetIP().AsSlice(), wire.MustAddr(local).NetIP().AsSlice()...)
@@ -362,22 +378,22 @@ func TestASocketMayHearItsOwnGroupsAlone(t *testing.T) {
 	}
 	join(member, us)
 	join(member, "10.1.0.1")
-	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("another's"))
+	s.w.Inject(s.datagram(IPv4(peer, "224.1.2.3"), Ports(9, 7)).Payload("another's"))
 	s.receives(c, "another's")
 	if err := c.Socket().SetInt(core.SolIP, core.IPMulticastAll, 0); err != nil {
 		t.Fatal(err)
 	}
-	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("refused"))
+	s.w.Inject(s.datagram(IPv4(peer, "224.1.2.3"), Ports(9, 7)).Payload("refused"))
 	s.receivesNothing(c)
 	for name, want := range map[string]uint64{"InDatagrams": 1, "IgnoredMulti": 1, "RcvbufErrors": 0} {
-		if n := s.Counter(s.in, "Udp", name); n != want {
+		if n := s.counter(name); n != want {
 			t.Errorf("%s %d, want %d", name, n, want)
 		}
 	}
 	join(c.Socket(), us)
-	other.Inject(IPv4("10.1.0.2", "224.1.2.3").UDP(Ports(9, 7)).Payload("by the other link"))
+	other.Inject(s.datagram(IPv4("10.1.0.2", "224.1.2.3"), Ports(9, 7)).Payload("by the other link"))
 	s.receivesNothing(c)
-	s.w.Inject(IPv4(peer, "224.1.2.3").UDP(Ports(9, 7)).Payload("own"), IPv4(peer, us).UDP(Ports(9, 7)).Payload("unicast"))
+	s.w.Inject(s.datagram(IPv4(peer, "224.1.2.3"), Ports(9, 7)).Payload("own"), s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("unicast"))
 	s.receives(c, "own")
 	s.receives(c, "unicast")
 	s.Advance(time.Minute)
@@ -387,10 +403,10 @@ func TestASocketMayHearItsOwnGroupsAlone(t *testing.T) {
 
 func TestABlockedReadWakesAndTimesOut(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
+	c := s.listen("4", us+":7")
 	h := s.Host.(*host.Virtual)
 	s.Do(func() {
-		h.At(s.Host.Now().Add(time.Second), func() { s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("late")) })
+		h.At(s.Host.Now().Add(time.Second), func() { s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("late")) })
 		var b [10]byte
 		if n, _, err := c.ReadFrom(b[:]); err != nil || string(b[:n]) != "late" {
 			t.Errorf("read %q, %v", b[:n], err)
@@ -407,7 +423,7 @@ func TestABlockedReadWakesAndTimesOut(t *testing.T) {
 
 func TestCloseWakesAReader(t *testing.T) {
 	s := alone(t)
-	c := s.listen("udp4", us+":7")
+	c := s.listen("4", us+":7")
 	s.Do(func() {
 		s.Go("closer", func() { _ = c.Close() })
 		if _, _, err := c.ReadFrom(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
@@ -419,7 +435,7 @@ func TestCloseWakesAReader(t *testing.T) {
 // two joins two instances by a pipe.
 func two(t testing.TB, choices ...coretest.Option) (r *coretest.Rig, a, b *core.Instance) {
 	r = coretest.New(t, host.NewVirtual(1), choices...)
-	a, b = r.Instance("a", wiring(t)), r.Instance("b", wiring(t))
+	a, b = r.Instance("a", wiring(t, flavourOf(t))), r.Instance("b", wiring(t, flavourOf(t)))
 	left, right := pipe.New(pipe.Config{Name: "ab"})
 	r.Attach(a, left, "eth0", us+"/24", us6+"/64")
 	r.Attach(b, right, "eth0", peer+"/24", peer6+"/64")
@@ -427,17 +443,18 @@ func two(t testing.TB, choices ...coretest.Option) (r *coretest.Rig, a, b *core.
 }
 
 func TestLargeDatagramsCrossInFragments(t *testing.T) {
+	network := flavourOf(t).network
 	r, a, b := two(t)
-	for _, x := range []struct{ network, from, to string }{{"udp4", us + ":7", peer + ":7"}, {"udp6", "[" + us6 + "]:7", "[" + peer6 + "]:7"}} {
-		from, err := a.ListenPacket(x.network, x.from)
+	for _, x := range []struct{ family, from, to string }{{"4", us + ":7", peer + ":7"}, {"6", "[" + us6 + "]:7", "[" + peer6 + "]:7"}} {
+		from, err := a.ListenPacket(network+x.family, x.from)
 		if err != nil {
 			t.Fatal(err)
 		}
-		to, err := b.ListenPacket(x.network, x.to)
+		to, err := b.ListenPacket(network+x.family, x.to)
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr, _ := net.ResolveUDPAddr(x.network, x.to)
+		addr, _ := net.ResolveUDPAddr("udp"+x.family, x.to)
 		r.Do(func() {
 			for _, n := range []int{0, 1, 1472, 1473, 9000, 65507} {
 				want := make([]byte, n)
@@ -445,13 +462,13 @@ func TestLargeDatagramsCrossInFragments(t *testing.T) {
 					want[i] = byte(i * n)
 				}
 				if _, err := from.WriteTo(want, addr); err != nil {
-					t.Errorf("%s, %d bytes: %v", x.network, n, err)
+					t.Errorf("IPv%s, %d bytes: %v", x.family, n, err)
 					continue
 				}
 				got := make([]byte, 70000)
 				m, _, err := to.ReadFrom(got)
 				if err != nil || string(got[:m]) != string(want) {
-					t.Errorf("%s: %d bytes arrived of %d: %v", x.network, m, n, err)
+					t.Errorf("IPv%s: %d bytes arrived of %d: %v", x.family, m, n, err)
 				}
 			}
 		})
@@ -480,11 +497,12 @@ func TestADatagramAllocatesNothing(t *testing.T) {
 
 func pair(t testing.TB, a, b *core.Instance) (from, to *core.PacketConn) {
 	t.Helper()
-	from, err := a.ListenPacket("udp4", us+":7")
+	network := flavourOf(t).network
+	from, err := a.ListenPacket(network+"4", us+":7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if to, err = b.ListenPacket("udp4", peer+":9"); err != nil {
+	if to, err = b.ListenPacket(network+"4", peer+":9"); err != nil {
 		t.Fatal(err)
 	}
 	if err := from.Socket().Connect(core.SockAddr{Addr: wire.MustAddr(peer), Port: 9}); err != nil {
@@ -514,11 +532,21 @@ func BenchmarkDatagram(b *testing.B) {
 }
 
 func FuzzInput(f *testing.F) {
-	f.Add(IPv4(peer, us).UDP(Ports(9, 7)).Payload("x").Bytes())
-	f.Add(IPv6(peer6, us6).UDP(Ports(9, 7)).Payload("x").Bytes())
+	fuzzInput(f, overUDP())
+}
+
+func FuzzInputOfUDPLite(f *testing.F) {
+	f.Add(IPv4(peer, us).UDPLite(Ports(9, 7), Coverage(10)).Payload("0123").Bytes())
+	f.Add(IPv6(peer6, us6).UDPLite(Ports(9, 7), Coverage(0)).Payload("x").Bytes())
+	fuzzInput(f, overUDPLite())
+}
+
+func fuzzInput(f *testing.F, over flavour) {
+	f.Add(over.datagram(IPv4(peer, us), Ports(9, 7)).Payload("x").Bytes())
+	f.Add(over.datagram(IPv6(peer6, us6), Ports(9, 7)).Payload("x").Bytes())
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		s := alone(t)
-		s.listen("udp", ":7")
+		s := aloneWith(t, over)
+		s.listen("", ":7")
 		s.w.InjectBytes(frame)
 	})
 }

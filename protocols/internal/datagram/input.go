@@ -1,4 +1,4 @@
-package udp
+package datagram
 
 import (
 	"github.com/libos-go/libos/core"
@@ -33,31 +33,22 @@ func (h *handler) receive(p *core.Packet) *socket {
 		p.Free()
 		return nil
 	}
-	u := wire.UDP(p.Linear())
-	// A length of zero would be that of a jumbogram (RFC 2675 §4), which no
-	// link here can carry.
-	n := u.Length()
-	if n < wire.UDPSize || n > p.Len() {
-		c.inErrors++
+	var covered int
+	var unchecked, bad bool
+	if h.Coverage {
+		covered, bad = coverage(p, c)
+	} else {
+		unchecked, bad = length(p, c)
+	}
+	if bad {
 		p.Free()
 		return nil
 	}
-	if n < p.Len() {
-		p.Trim(n)
-	}
+	u := wire.UDP(p.Linear())
 	f := flow{local: p.Dst, remote: p.Src, localPort: u.DstPort(), remotePort: u.SrcPort(), device: int32(p.Ifindex())}
 	p.SrcPort, p.DstPort = f.remotePort, f.localPort
-	unchecked := false
-	if field := u.Checksum(); field == 0 {
-		unchecked = !p.Dst.Is4() // RFC 8200 §8.1: wrong, unless the socket says otherwise (RFC 6935)
-	} else if p.Checksum == core.ChecksumUnknown && !verify(p, n) {
-		c.inCsumErrors++
-		c.inErrors++
-		p.Free()
-		return nil
-	}
 	if p.Dst.IsMulticast() || p.Dst.IsBroadcast() || p.Type == core.PacketBroadcast {
-		h.deliverAll(p, &f, c, unchecked)
+		h.deliverAll(p, &f, c, unchecked, covered)
 		return nil
 	}
 	s := h.lookup(&f)
@@ -73,10 +64,39 @@ func (h *handler) receive(p *core.Packet) *socket {
 		h.env.Unreachable(p, core.UnreachablePort)
 		p.Free()
 		return nil
+	case s.refuses(covered):
+		c.inErrors++
+		p.Free()
+		return nil
 	}
 	c.inDatagrams++
 	p.Pull(wire.UDPSize)
 	return s
+}
+
+// length checks the header and the checksum of p, a UDP datagram, and cuts what
+// link or IP carried behind it. unchecked is an IPv6 datagram without a checksum.
+// If the datagram is to be dropped, bad tells so and it has been counted.
+func length(p *core.Packet, c *counters) (unchecked, bad bool) {
+	u := wire.UDP(p.Linear())
+	// A length of zero would be that of a jumbogram (RFC 2675 §4), which no
+	// link here can carry.
+	n := u.Length()
+	if n < wire.UDPSize || n > p.Len() {
+		c.inErrors++
+		return false, true
+	}
+	if n < p.Len() {
+		p.Trim(n)
+	}
+	if field := u.Checksum(); field == 0 {
+		unchecked = !p.Dst.Is4() // RFC 8200 §8.1: wrong, unless the socket says otherwise (RFC 6935)
+	} else if p.Checksum == core.ChecksumUnknown && !verify(p, n) {
+		c.inCsumErrors++
+		c.inErrors++
+		return false, true
+	}
+	return unchecked, false
 }
 
 // verify checks the checksum of a datagram of n bytes.
@@ -93,11 +113,17 @@ func verify(p *core.Packet, n int) bool {
 
 // deliverAll gives a packet to a group or to everybody to each socket that
 // wants it.
-func (h *handler) deliverAll(p *core.Packet, f *flow, c *counters, unchecked bool) {
+func (h *handler) deliverAll(p *core.Packet, f *flow, c *counters, unchecked bool, covered int) {
 	p.Pull(wire.UDPSize)
 	var last *socket
+	refused := false
 	for s := h.ports.chain(uint32(f.localPort)); s != nil; s = s.next[byPort] {
 		if !s.wants(f) || unchecked && !s.is(noCheck6Rx) {
+			continue
+		}
+		if s.refuses(covered) {
+			refused = true
+			c.inErrors++
 			continue
 		}
 		if last != nil {
@@ -111,10 +137,11 @@ func (h *handler) deliverAll(p *core.Packet, f *flow, c *counters, unchecked boo
 		last = s
 	}
 	if last == nil {
-		if unchecked {
+		switch {
+		case unchecked:
 			c.inCsumErrors++
 			c.inErrors++
-		} else {
+		case !refused:
 			c.ignoredMulti++
 		}
 		p.Free()

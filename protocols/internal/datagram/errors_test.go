@@ -1,4 +1,4 @@
-package udp_test
+package datagram_test
 
 import (
 	"bytes"
@@ -17,11 +17,11 @@ import (
 // sent to port 9 of to. It gives the datagram back as it left.
 func (s *station) asking(to string, data string) (*core.PacketConn, []byte) {
 	s.T.Helper()
-	network, level, option := "udp4", core.SolIP, core.IPRecvErr
+	family, level, option := "4", core.SolIP, core.IPRecvErr
 	if !wire.MustAddr(to).Is4() {
-		network, level, option = "udp6", core.SolIPv6, core.IPv6RecvErr
+		family, level, option = "6", core.SolIPv6, core.IPv6RecvErr
 	}
-	c := s.listen(network, ":7")
+	c := s.listen(family, ":7")
 	if err := c.Socket().SetInt(level, option, 1); err != nil {
 		s.T.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func (s *station) sends(c *core.PacketConn, to, data string) []byte {
 	if !wire.MustAddr(to).Is4() {
 		own = us6
 	}
-	return s.w.Expect(IP(own, to).UDP(Ports(7, 9)).Payload(data))
+	return s.w.Expect(s.datagram(IP(own, to), Ports(7, 9)).Payload(data))
 }
 
 // takesError receives from the error queue of c.
@@ -235,7 +235,7 @@ func TestTheErrorQueueIsBoundedByTheReceiveBuffer(t *testing.T) {
 	if n == 0 || n > 16 {
 		t.Errorf("a buffer of 8192 bytes held %d errors", n)
 	}
-	s.w.Inject(IPv4(peer, us).UDP(Ports(9, 7)).Payload("after"))
+	s.w.Inject(s.datagram(IPv4(peer, us), Ports(9, 7)).Payload("after"))
 	s.receives(c, "after") // what was taken gave its room back
 }
 

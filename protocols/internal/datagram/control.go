@@ -1,4 +1,4 @@
-package udp
+package datagram
 
 import (
 	"encoding/binary"
@@ -47,9 +47,9 @@ func (h *handler) Control(op *core.Op) {
 		h.unbind(s)
 		h.sockets.remove(s, byID, idHash(s))
 	case core.OpSetOption:
-		op.Err = s.setOption(op)
+		op.Err = h.setOption(s, op)
 	case core.OpGetOption:
-		op.Err = s.option(op)
+		op.Err = h.option(s, op)
 	default:
 		op.Err = syscall.EOPNOTSUPP
 	}
@@ -173,23 +173,39 @@ func (h *handler) dissolve(s *socket, op *core.Op) {
 	op.Local = core.SockAddr{Addr: s.local, Port: s.localPort}
 }
 
+// coverageOf finds the coverage behind an option, nil if it is none of this
+// flavour's.
+func (h *handler) coverageOf(s *socket, op *core.Op) (*uint16, socketFlags) {
+	if !h.Coverage || !ownLevel(op.Level) {
+		return nil, 0
+	}
+	return s.coverageOption(op.Name)
+}
+
+// ownLevel tells whether options of a level are the protocol's: either takes the
+// level of both (udp_setsockopt, net/ipv4/udp.c).
+func ownLevel(level int) bool { return level == core.SolUDP || level == core.SolUDPLite }
+
 // flagOf is the flag behind a boolean option, 0 if there is no such option.
 func flagOf(level, name int) socketFlags {
 	switch {
 	case level == core.SolSocket && name == core.SoNoCheck:
 		return noCheckTx
-	case level == core.SolUDP && name == NoCheck6Tx:
+	case ownLevel(level) && name == NoCheck6Tx:
 		return noCheck6Tx
-	case level == core.SolUDP && name == NoCheck6Rx:
+	case ownLevel(level) && name == NoCheck6Rx:
 		return noCheck6Rx
 	}
 	return 0
 }
 
-func (s *socket) setOption(op *core.Op) error {
+func (h *handler) setOption(s *socket, op *core.Op) error {
 	if op.Level == core.SolSocket && (op.Name == core.SoReuseAddr || op.Name == core.SoReusePort || op.Name == core.SoBindToDevice) {
 		s.take(op)
 		return nil
+	}
+	if v, set := h.coverageOf(s, op); v != nil {
+		return s.setCoverage(v, set, op.Data)
 	}
 	f := flagOf(op.Level, op.Name)
 	if f == 0 {
@@ -202,7 +218,13 @@ func (s *socket) setOption(op *core.Op) error {
 	return nil
 }
 
-func (s *socket) option(op *core.Op) error {
+func (h *handler) option(s *socket, op *core.Op) error {
+	if v, _ := h.coverageOf(s, op); v != nil {
+		var b [4]byte
+		binary.NativeEndian.PutUint32(b[:], uint32(*v))
+		op.Data = op.Data[:copy(op.Data, b[:])]
+		return nil
+	}
 	f := flagOf(op.Level, op.Name)
 	if f == 0 {
 		return syscall.ENOPROTOOPT

@@ -1,4 +1,4 @@
-package udp
+package datagram
 
 import (
 	"math/bits"
@@ -7,7 +7,7 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// socket is UDP's side of a socket: what demultiplexing needs.
+// socket is the protocol's side of a socket: what demultiplexing needs.
 type socket struct {
 	next        [3]*socket // in the tables, by their index
 	local, peer wire.Addr
@@ -16,21 +16,26 @@ type socket struct {
 	id          core.SocketID
 	device      int32 // bound interface, 0 for any
 	flags       socketFlags
+	// What the checksum covers in bytes, 0 for all: valid with sendCovers and
+	// receiveCovers.
+	sendCoverage, receiveCoverage uint16
 }
 
 type socketFlags uint16
 
 const (
-	inet6      socketFlags = 1 << iota // of AF_INET6
-	v6Only                             // and for IPv6 alone
-	reuseAddr                          // SO_REUSEADDR
-	reusePort                          // SO_REUSEPORT
-	connected                          // has a peer
-	lockAddr                           // the user chose the address
-	lockPort                           // the user chose the port
-	noCheckTx                          // SO_NO_CHECK: IPv4 without checksum
-	noCheck6Tx                         // UDP_NO_CHECK6_TX
-	noCheck6Rx                         // UDP_NO_CHECK6_RX
+	inet6         socketFlags = 1 << iota // of AF_INET6
+	v6Only                                // and for IPv6 alone
+	reuseAddr                             // SO_REUSEADDR
+	reusePort                             // SO_REUSEPORT
+	connected                             // has a peer
+	lockAddr                              // the user chose the address
+	lockPort                              // the user chose the port
+	noCheckTx                             // SO_NO_CHECK: IPv4 without checksum
+	noCheck6Tx                            // UDP_NO_CHECK6_TX
+	noCheck6Rx                            // UDP_NO_CHECK6_RX
+	sendCovers                            // UDPLITE_SEND_CSCOV was set
+	receiveCovers                         // UDPLITE_RECV_CSCOV was set
 )
 
 func (s *socket) is(f socketFlags) bool { return s.flags&f != 0 }
