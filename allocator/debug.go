@@ -22,7 +22,7 @@ const (
 	redWord       = 0xbbbbbbbbbbbbbbbb
 	quarantine    = 64 // pages of a class, objects of a cache
 	maxViolations = 64 // kept for Close
-	stackDepth    = 8
+	stackDepth    = 12
 )
 
 // ViolationKind says what rule was broken.
@@ -105,8 +105,9 @@ func (s *site) note() {
 	clear(s.pcs[n:])
 }
 
-// fill names the first caller outside this package, and up to four from there on.
-func (s *site) fill(first *string, stack *[]string) {
+// fill names the first caller outside this package that is no wrapper of d, and up to
+// four from there on.
+func (s *site) fill(d *poolDebug, first *string, stack *[]string) {
 	if s.pcs[0] == 0 {
 		return
 	}
@@ -115,7 +116,7 @@ func (s *site) fill(first *string, stack *[]string) {
 	for more := true; more && len(list) < 4; {
 		var f runtime.Frame
 		f, more = frames.Next()
-		if f.PC == 0 || len(list) == 0 && ours(f) {
+		if f.PC == 0 || len(list) == 0 && (ours(f) || d != nil && d.wrapper != nil && d.wrapper(f.Function)) {
 			continue
 		}
 		list = append(list, fmt.Sprintf("%s:%d", shortFile(f.File), f.Line))
@@ -128,8 +129,8 @@ func (s *site) fill(first *string, stack *[]string) {
 	}
 }
 
-func (s *site) String() (text string) {
-	s.fill(&text, nil)
+func (s *site) text(d *poolDebug) (text string) {
+	s.fill(d, &text, nil)
 	return text
 }
 
@@ -144,15 +145,16 @@ func shortFile(path string) string {
 	return filepath.Base(dir) + "/" + file
 }
 
-func callSite() string {
+func callSite(d *poolDebug) string {
 	var s site
 	s.note()
-	return s.String()
+	return s.text(d)
 }
 
 // poolDebug is what a debugging Pool knows about its pages.
 type poolDebug struct {
 	quarantine int
+	wrapper    func(function string) bool // PoolOptions.Wrapper
 	tracks     map[*Page]*pageTrack
 	unused     [NumClasses][]*Page // never allocated, a stack
 	freedPages [NumClasses][]*Page // quarantine, oldest first
@@ -163,11 +165,12 @@ type pageTrack struct {
 	alloc, ref, free site
 }
 
-func newPoolDebug(q int) *poolDebug {
+func newPoolDebug(o PoolOptions) *poolDebug {
+	q := o.Quarantine
 	if q <= 0 {
 		q = quarantine
 	}
-	return &poolDebug{quarantine: q, tracks: make(map[*Page]*pageTrack)}
+	return &poolDebug{quarantine: q, wrapper: o.Wrapper, tracks: make(map[*Page]*pageTrack)}
 }
 
 func (d *poolDebug) fresh(pc *pageCache, pg *Page, mem []byte) {
@@ -237,21 +240,21 @@ func (d *poolDebug) checkZones(pc *pageCache, pg *Page, t *pageTrack) {
 }
 
 func (d *poolDebug) report(pc *pageCache, pg *Page, k ViolationKind, detail string) {
-	v := Violation{Kind: k, Cache: pc.class.String(), Detail: detail, At: callSite()}
+	v := Violation{Kind: k, Cache: pc.class.String(), Detail: detail, At: callSite(d)}
 	d.history(pg, &v)
 	pc.pool.violation(v)
 }
 
 func (d *poolDebug) history(pg *Page, v *Violation) {
 	if t := d.tracks[pg]; t != nil {
-		v.Allocated, v.Freed = t.alloc.String(), t.free.String()
+		v.Allocated, v.Freed = t.alloc.text(d), t.free.text(d)
 	}
 }
 
 func (d *poolDebug) where(pg *Page, l *Leak) {
 	t := d.tracks[pg]
-	t.alloc.fill(&l.Site, &l.Stack)
-	l.LastRef = t.ref.String()
+	t.alloc.fill(d, &l.Site, &l.Stack)
+	l.LastRef = t.ref.text(d)
 }
 
 func (d *poolDebug) checkPages(p *Pool) {
@@ -401,7 +404,7 @@ func (c *Cache[T]) debugCheckFree(a *Account, x *T) *slot[T] {
 	}
 	id, ok := c.dbg.find(uintptr(unsafe.Pointer(x)), uintptr(c.stride), c.shift)
 	if !ok {
-		c.pool.violation(Violation{Kind: ForeignFree, Cache: c.name, Detail: "the object is not from this cache", At: callSite()})
+		c.pool.violation(Violation{Kind: ForeignFree, Cache: c.name, Detail: "the object is not from this cache", At: callSite(c.pool.dbg)})
 		return nil
 	}
 	s := c.at(id)
@@ -468,8 +471,8 @@ func (c *Cache[T]) checkFreeSlot(s *slot[T], id uint32) {
 }
 
 func (c *Cache[T]) report(k ViolationKind, id uint32, detail string) {
-	t := c.dbg.track(id, c.shift)
-	c.pool.violation(Violation{Kind: k, Cache: c.name, Detail: detail, At: callSite(), Allocated: t.alloc.String(), Freed: t.free.String()})
+	t, d := c.dbg.track(id, c.shift), c.pool.dbg
+	c.pool.violation(Violation{Kind: k, Cache: c.name, Detail: detail, At: callSite(d), Allocated: t.alloc.text(d), Freed: t.free.text(d)})
 }
 
 func objectBytes[T any](s *slot[T], r byteRange) []byte {

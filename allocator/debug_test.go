@@ -357,6 +357,37 @@ func TestLeakReportNamesTheLine(t *testing.T) {
 	c.Free(&b, other)
 }
 
+// taken allocates for its callers, as the functions of a packet do.
+func taken(p *Pool, a *Account) *Page { return p.Page(Page2K, a) }
+
+func TestReportsPassOverWrappers(t *testing.T) {
+	var seen []Violation
+	p := newTestPool(t, ArenaOptions{}, PoolOptions{Debug: true,
+		Report:  func(v Violation) { seen = append(seen, v) },
+		Wrapper: func(f string) bool { return strings.HasSuffix(f, ".taken") || strings.HasSuffix(f, ".dropped") }})
+	var a Account
+	at := here(1)
+	pg := taken(p, &a)
+	if l := p.Leaks(&a); len(l) != 1 || l[0].Site != at || len(l[0].Stack) < 2 {
+		t.Errorf("allocated at %s, and the report says %v", at, l)
+	}
+	pg.Unref(&a)
+	again := here(1)
+	dropped(pg, &a)
+	if len(seen) != 1 || seen[0].Kind != DoubleFree || seen[0].At != again || seen[0].Allocated != at {
+		t.Errorf("freed again at %s: %v", again, seen)
+	}
+}
+
+func dropped(pg *Page, a *Account) { pg.Unref(a) }
+
+func TestLeaksNameTheCallerInAnotherFile(t *testing.T) {
+	l := Leak{Cache: "page-2k", Count: 1, Bytes: 2048, Site: "tcp/pieces.go:18", Stack: []string{"tcp/pieces.go:18", "tcp/pieces.go:28", "tcp/send.go:41"}}
+	if got, want := l.String(), "page-2k: 1 in use, 2048 bytes, allocated at tcp/pieces.go:18 called from tcp/send.go:41"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestLeaksWithoutDebugCount(t *testing.T) {
 	p := newTestPool(t, ArenaOptions{}, PoolOptions{})
 	c := NewCache[thing](p, "sockets", CacheOptions{})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Leak is memory still in use: all of one cache that was allocated at one line.
@@ -22,13 +23,25 @@ func (l Leak) String() string {
 		return s + " (allocating lines are known under SLAB_DEBUG)"
 	}
 	s += ", allocated at " + l.Site
-	if len(l.Stack) > 1 {
-		s += fmt.Sprintf(" called from %s", l.Stack[1])
+	if from := l.calledFrom(); from != "" {
+		s += " called from " + from
 	}
 	if l.LastRef != "" {
 		s += ", last referenced at " + l.LastRef
 	}
 	return s
+}
+
+// calledFrom is the nearest caller in another file than the allocating line: what
+// lies between them are helpers beside it.
+func (l Leak) calledFrom() string {
+	file, _, _ := strings.Cut(l.Site, ":")
+	for _, at := range l.Stack[min(1, len(l.Stack)):] {
+		if f, _, _ := strings.Cut(at, ":"); f != file {
+			return at
+		}
+	}
+	return ""
 }
 
 // leakList adds up leaks by cache and line.

@@ -234,7 +234,7 @@ func (c *Cache[T]) Free(a *Account, x *T) {
 
 func (c *Cache[T]) doubleFree() {
 	c.doubleFrees++
-	c.pool.violation(Violation{Kind: DoubleFree, Cache: c.name, Detail: "free of an object that is not in use", At: callSite()})
+	c.pool.violation(Violation{Kind: DoubleFree, Cache: c.name, Detail: "free of an object that is not in use", At: callSite(c.pool.dbg)})
 }
 
 // AllocBatch fills out with objects, as Alloc makes them, and returns how many it got.
@@ -482,7 +482,7 @@ func (c *Cache[T]) leaks(a *Account, add func(Leak)) {
 				continue
 			}
 			l := Leak{Cache: c.name, Count: 1, Bytes: int64(c.Size())}
-			t.alloc.fill(&l.Site, &l.Stack)
+			t.alloc.fill(c.pool.dbg, &l.Site, &l.Stack)
 			add(l)
 		}
 	}

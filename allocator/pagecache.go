@@ -168,7 +168,7 @@ func (pc *pageCache) badPage(k ViolationKind, pg *Page, detail string) {
 	if pg.refs == pageGone {
 		detail += " whose memory went back to the arena"
 	}
-	v := Violation{Kind: k, Cache: pc.class.String(), Detail: fmt.Sprintf("%s (%d references)", detail, max(pg.refs, 0)), At: callSite()}
+	v := Violation{Kind: k, Cache: pc.class.String(), Detail: fmt.Sprintf("%s (%d references)", detail, max(pg.refs, 0)), At: callSite(pc.pool.dbg)}
 	if pc.debug {
 		pc.pool.dbg.history(pg, &v)
 	}

@@ -17,6 +17,9 @@ type PoolOptions struct {
 	// Report is called for each Violation, within the call that finds it, under the Domain's
 	// mutex: it must not call the pool. When nil, violations are collected for Close.
 	Report func(Violation)
+	// Wrapper tells of a function, by the name that runtime.Frame has, that it allocates and
+	// frees on behalf of its callers: reports name the line that called it instead of one in it.
+	Wrapper func(function string) bool
 }
 
 // Pool is a Domain's front cache: free lists of pages and typed objects over an Arena. It is
@@ -47,7 +50,7 @@ type objectCache interface {
 func NewPool(ar *Arena, o PoolOptions) *Pool {
 	p := &Pool{arena: ar, report: o.Report}
 	if o.Debug || ar.opts.Debug {
-		p.dbg = newPoolDebug(o.Quarantine)
+		p.dbg = newPoolDebug(o)
 	}
 	for c := range p.pages {
 		p.pages[c] = pageCache{pool: p, class: Class(c), size: int64(Class(c).Size()), debug: p.dbg != nil}

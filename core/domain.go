@@ -79,7 +79,7 @@ func NewDomain(host Host, o DomainOptions) *Domain {
 	}
 	socket := defaultSocketOptions()
 	d := &Domain{host: host, armed: Never, defaults: defaults{socket: &socket}}
-	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug})
+	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug, Wrapper: worksForCaller})
 	d.packets = allocator.NewCache[Packet](d.pool, "packet", allocator.CacheOptions{KeepContents: true})
 	return d
 }

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"strings"
+
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core/wire"
 )
@@ -133,6 +135,15 @@ func (d *Domain) newPacket(a *allocator.Account, headroom, room int) *Packet {
 	p.domain, p.account, p.page = d, a, page
 	p.start, p.end = int32(headroom), int32(headroom)
 	return p
+}
+
+// worksForCaller tells of a function, as runtime names it, that it allocates and
+// frees packets and their pages for its callers, so that reports of slabs name
+// the line that wanted a packet and not one in this file.
+func worksForCaller(function string) bool {
+	name := function[strings.LastIndexByte(function, '/')+1:] // core.(*Packet).Clone
+	return strings.HasPrefix(name, "core.(*Packet).") || strings.HasPrefix(name, "core.(*PacketList).") ||
+		strings.HasSuffix(name, ").NewPacket") || strings.HasSuffix(name, ").newPacket")
 }
 
 // reset clears everything but the fragment array, which nfrags guards.

@@ -2,6 +2,10 @@ package core_test
 
 import (
 	"bytes"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/libos-go/libos/allocator"
@@ -217,6 +221,63 @@ func TestCloseNamesWhatLeaked(t *testing.T) {
 		t.Errorf("the report says %v", e)
 	}
 	d.Do(p.Free)
+}
+
+// The report is about the line that wanted the memory, not about the functions of
+// packets that it called for it.
+func TestLeaksNameTheLineThatWantedAPacket(t *testing.T) {
+	var line string
+	here := func() {
+		_, file, n, _ := runtime.Caller(1)
+		line = filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file) + ":" + strconv.Itoa(n+1)
+	}
+	for _, c := range []struct {
+		name, cache string
+		take        func(in *core.Instance, p *core.Packet) *core.Packet
+	}{
+		{"NewPacket", "packet", func(in *core.Instance, _ *core.Packet) *core.Packet {
+			here()
+			return in.NewPacket(0, 100)
+		}},
+		{"Clone", "packet", func(in *core.Instance, p *core.Packet) *core.Packet {
+			here()
+			return p.Clone(in)
+		}},
+		{"Copy", "packet", func(in *core.Instance, p *core.Packet) *core.Packet {
+			here()
+			return p.Copy()
+		}},
+		{"Append", "page-4k", func(_ *core.Instance, p *core.Packet) *core.Packet {
+			here()
+			p.Append(make([]byte, 3000))
+			return nil
+		}},
+		{"EnsureHeadroom", "page-2k", func(_ *core.Instance, p *core.Packet) *core.Packet {
+			here()
+			p.EnsureHeadroom(1000)
+			return nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := bare(t, "a")[0]
+			d := in.Domain()
+			var p, q *core.Packet
+			d.Do(func() {
+				p = in.NewPacket(0, 100)
+				q = c.take(in, p)
+			})
+			defer d.Do(func() {
+				p.Free()
+				if q != nil {
+					q.Free()
+				}
+			})
+			err := in.Close()
+			if want := c.cache + ": 1 in use"; err == nil || !regexp.MustCompile(want+`, \d+ bytes, allocated at `+regexp.QuoteMeta(line)+`\b`).MatchString(err.Error()) {
+				t.Errorf("the report does not tell of %s at %s:\n%v", c.cache, line, err)
+			}
+		})
+	}
 }
 
 func TestPacketsAllocateNothingWhenWarm(t *testing.T) {
