@@ -22,6 +22,7 @@ type Explanation struct {
 	Value      string   `json:"value"`
 	Written    bool     `json:"written"` // has a line in .config
 	Because    string   `json:"because"`
+	Causes     []Cause  `json:"causes,omitempty"` // the symbols that decided, and theirs
 	User       string   `json:"user,omitempty"`
 	UserPos    *Pos     `json:"user_pos,omitempty"`
 	Visibility string   `json:"visibility"`
@@ -112,32 +113,35 @@ func (s *Symbol) Explain() Explanation {
 	for _, m := range s.Menus {
 		e.DefinedAt = append(e.DefinedAt, m.Pos)
 	}
-	e.Because = s.reason()
+	var by []*Symbol
+	e.Because, by = s.reason()
+	e.Causes = causes(by, map[*Symbol]bool{s: true})
 	return e
 }
 
 // reason is because, and where a user's value is the one the symbol would have
 // anyway (as in every .config that was written whole), why that is so.
-func (s *Symbol) reason() string {
-	why := s.because()
+func (s *Symbol) reason() (string, []*Symbol) {
+	why, by := s.because()
 	if !s.hasUser || s.visible == No || s.choice != nil {
-		return why
+		return why, by
 	}
 	val, user := s.cur, s.user
 	s.hasUser, s.valid = false, false
-	same, without, wouldBe := s.calcValue() == val, s.because(), s.String()
+	same, wouldBe := s.calcValue() == val, s.String()
+	without, deciding := s.because()
 	s.hasUser, s.user = true, user
 	s.tree.invalidate()
 	s.calc()
 	switch {
 	case same && s.userPos.File != "":
-		return fmt.Sprintf("%s; %s says the same", without, s.userPos)
+		return fmt.Sprintf("%s; %s says the same", without, s.userPos), deciding
 	case same:
-		return without + "; the user says the same"
+		return without + "; the user says the same", deciding
 	case s.Type == String:
 		wouldBe = quote(wouldBe)
 	}
-	return fmt.Sprintf("%s; else it would be %s, because %s", why, wouldBe, without)
+	return fmt.Sprintf("%s; else it would be %s, because %s", why, wouldBe, without), by
 }
 
 func (s *Symbol) calcValue() value {
@@ -145,25 +149,26 @@ func (s *Symbol) calcValue() value {
 	return s.cur
 }
 
-// because names the deciding fact in one sentence.
-func (s *Symbol) because() string {
+// because names the deciding fact in one sentence, and the other symbols that
+// it rests on.
+func (s *Symbol) because() (why string, by []*Symbol) {
 	t := s.tree
 	user, hasUser := s.UserValue()
 	switch {
 	case s.Type == Unknown:
-		return "it has no type"
+		return "it has no type", nil
 	case s.choice != nil && s.visible == No:
-		return "its choice or its own condition hides it"
+		return "its choice or its own condition hides it", s.hiding()
 	case s.choice != nil && s.Tristate() == Yes:
 		if hasUser && s.user.tri == Yes {
-			return "it was chosen"
+			return "it was chosen", nil
 		}
-		return "it is the default of its choice"
+		return "it is the default of its choice", nil
 	case s.choice != nil:
 		if c := s.choice.Chosen(); c != nil {
-			return c.Name + " is chosen instead"
+			return c.Name + " is chosen instead", nil
 		}
-		return "nothing of its choice is visible"
+		return "nothing of its choice is visible", nil
 	case !s.isTristate():
 		return s.becauseText(user, hasUser)
 	}
@@ -175,39 +180,47 @@ func (s *Symbol) because() string {
 		base, why = min(s.user.tri, s.visible), "the user set it to "+user
 		if s.user.tri > s.visible {
 			why += ", and its dependencies allow " + s.visible.String() + " at most"
+			by = s.hiding()
 		}
 	case p != nil:
 		base, why = min(t.eval(p.expr), t.eval(p.cond)), fmt.Sprintf("default %s (%s)", p.expr, p.pos)
+		by = p.defaulting()
 	}
 	if (!hasUser || s.visible == No) && s.implVal > base {
 		base, why = min(s.implVal, s.dirVal), "it is implied by "+activeNames(s.incoming(propImply))
+		by = s.reverse(propImply)
 	}
 	if s.revVal > base {
 		why = "it is selected by " + activeNames(s.incoming(propSelect))
+		by = s.reverse(propSelect)
 	}
 	switch {
 	case hasUser && s.visible == No && s.prompt() != nil:
 		why += "; the user's " + user + " does not count while its prompt is hidden"
+		by = append(by, s.hiding()...)
 	case v == No && s.visible == No && why == "nothing sets it" && s.prompt() != nil:
-		why = "its dependencies do not hold"
+		why, by = "its dependencies do not hold", s.hiding()
 	}
-	return why
+	return why, by
 }
 
-func (s *Symbol) becauseText(user string, hasUser bool) string {
+func (s *Symbol) becauseText(user string, hasUser bool) (why string, by []*Symbol) {
 	why, raw := "nothing sets it", s.Type.zero()
 	if hasUser && s.visible != No {
 		why, raw = "the user set it to "+user, user
 	} else if p := s.activeDefault(); p != nil && p.single() != nil {
 		why, raw = fmt.Sprintf("default %s (%s)", p.expr, p.pos), p.single().cur.str
+		by = p.defaulting()
 	}
 	if r := s.activeRange(); r != nil && raw != s.String() {
 		why += fmt.Sprintf(", moved into the range %s to %s (%s)", r.lo.String(), r.hi.String(), r.pos)
+		by = append(by, r.lo, r.hi)
 	}
 	if hasUser && s.visible == No && s.prompt() != nil {
 		why += "; the user's " + user + " does not count while its prompt is hidden"
+		by = append(by, s.hiding()...)
 	}
-	return why
+	return why, by
 }
 
 func activeNames(list []Link) string {
@@ -231,6 +244,7 @@ func (e Explanation) String() string {
 		val = quote(val)
 	}
 	fmt.Fprintf(&b, "%s%s = %s, because %s\n", prefix, e.Symbol, val, e.Because)
+	writeCauses(&b, e.Causes, "decided by", 0)
 	typ := e.Type
 	if e.ActsAs != "" {
 		typ += ", acts as " + e.ActsAs + " while modules are off"

@@ -149,7 +149,7 @@ func (s *Session) unfulfilled(t *Tree, m *merged) bool {
 				got = "n"
 			}
 			if why = sym.Refusal(strings.Trim(want, `"`)); why == "" {
-				why = sym.because()
+				why, _ = sym.because()
 			}
 		}
 		if want == got || want == "n" && got == "" {

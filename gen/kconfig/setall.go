@@ -191,7 +191,7 @@ func (t *Tree) overruledMessage() (m Message, any bool) {
 		want, _ := s.UserValue()
 		why := s.Refusal(want)
 		if why == "" {
-			why = s.because()
+			why, _ = s.because()
 		}
 		m.Notes = append(m.Notes, Note{s.userPos, fmt.Sprintf("%s: %s", Change{s.Name, want, s.String()}, why)})
 	}
