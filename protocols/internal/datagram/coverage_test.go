@@ -103,13 +103,22 @@ func TestAChecksumIsMandatory(t *testing.T) { // RFC 3828 §3.1
 	if err := c6.Socket().SetInt(core.SolUDP, udp.NoCheck6Rx, 1); err != nil {
 		t.Fatal(err)
 	}
-	s.w.Inject(IPv4(peer, us).UDPLite(Ports(9, 7), NoChecksum()).Payload("x"), IPv6(peer6, us6).UDPLite(Ports(9, 7), NoChecksum()).Payload("x"))
+	// With these ports the rest sums to nothing: zero is what the sender computed
+	// before it should have said 0xffff.
+	from := func(src, dst string) int {
+		return int(wire.Finish(wire.PseudoHeader(wire.MustAddr(src), wire.MustAddr(dst), wire.ProtoUDPLite, 10) + 7 + 10 + 0x7878))
+	}
+	s.w.Inject(IPv4(peer, us).UDPLite(Ports(from(peer, us), 7), NoChecksum()).Payload("xx"),
+		IPv6(peer6, us6).UDPLite(Ports(from(peer6, us6), 7), NoChecksum()).Payload("xx"))
 	s.receivesNothing(c)
 	s.receivesNothing(c6)
 	s.counts(0, 1, 1)
 	if n := s.Counter(s.in, "UdpLite6", "InCsumErrors"); n != 1 {
 		t.Errorf("InCsumErrors of IPv6 %d, want 1", n)
 	}
+
+	s.w.Inject(IPv4(peer, us).UDPLite(Ports(from(peer, us), 7)).Payload("xx"))
+	s.receives(c, "xx")
 
 	// Nor does a sender leave it out, whatever its options say.
 	for _, option := range [][2]int{{core.SolSocket, core.SoNoCheck}, {core.SolUDP, udp.NoCheck6Tx}} {
