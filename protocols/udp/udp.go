@@ -29,8 +29,10 @@ func Protocol() core.Protocol {
 			{Family: core.AFInet6, Type: core.SockDgram, Protocol: 0},
 			{Family: core.AFInet6, Type: core.SockDgram, Protocol: int(wire.ProtoUDP)},
 		},
-		NewHandler: func(env core.Env) core.Handler {
-			return datagram.New(env, datagram.Flavour{Groups: [2]string{"Udp", "Udp6"}})
-		},
+		NewHandler: newHandler,
 	}
+}
+
+func newHandler(env core.Env) core.Handler {
+	return datagram.New(env, datagram.Flavour{Groups: [2]string{"Udp", "Udp6"}})
 }

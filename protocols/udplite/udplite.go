@@ -23,8 +23,10 @@ func Protocol() core.Protocol {
 			{Family: core.AFInet, Type: core.SockDgram, Protocol: int(wire.ProtoUDPLite)},
 			{Family: core.AFInet6, Type: core.SockDgram, Protocol: int(wire.ProtoUDPLite)},
 		},
-		NewHandler: func(env core.Env) core.Handler {
-			return datagram.New(env, datagram.Flavour{Groups: [2]string{"UdpLite", "UdpLite6"}, Coverage: true})
-		},
+		NewHandler: newHandler,
 	}
+}
+
+func newHandler(env core.Env) core.Handler {
+	return datagram.New(env, datagram.Flavour{Groups: [2]string{"UdpLite", "UdpLite6"}, Coverage: true})
 }
