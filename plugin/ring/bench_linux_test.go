@@ -135,7 +135,7 @@ const patienceVariable = "LIBOS_RING_TEST_PATIENCE"
 func impatient(l *Link) {
 	for _, lane := range []*Lane{&l.Main, &l.Answers} {
 		for _, s := range []*sleeper{&lane.In.sleep, &lane.Out.sleep} {
-			s.patience, s.tries = 0, 0
+			s.patience = 0
 		}
 	}
 }

@@ -176,7 +176,7 @@ func TestTheWriterHearsOfRoomAtHalf(t *testing.T) {
 		w *Writer
 		r *Reader
 	}{{&host.Main.Out, &module.Main.In}, {&module.Main.Out, &host.Main.In}} {
-		way.w.sleep.patience, way.w.sleep.tries = 0, 0
+		way.w.sleep.patience = 0
 		count := fillUp(t, way.w)
 		if err := way.w.WaitSpace(time.Now().Add(time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("wait for room in a full ring: %v", err)
@@ -354,7 +354,7 @@ func TestAFullPipeDoesNotHoldTheWriter(t *testing.T) {
 func TestSleepersMissNoRecord(t *testing.T) {
 	host, module := pair(t, small())
 	for _, l := range []*Link{host, module} {
-		l.Main.In.sleep.patience, l.Main.In.sleep.tries = 0, 0 // always to sleep
+		l.Main.In.sleep.patience = 0 // always to sleep
 	}
 	go func() { _ = echo(module) }()
 	for i := range 20_000 {
@@ -406,7 +406,7 @@ func TestNothingIsAllocatedForARecord(t *testing.T) {
 func TestNothingIsAllocatedForAWait(t *testing.T) {
 	host, module := pair(t, small())
 	for _, l := range []*Link{host, module} {
-		l.Main.In.sleep.patience, l.Main.In.sleep.tries = 0, 0
+		l.Main.In.sleep.patience = 0
 	}
 	go func() { _ = echo(module) }()
 	deadline := soon()

@@ -12,16 +12,20 @@ import (
 // every wish is another odd number and is answered once.
 const wanted = 1
 
-// How long a wait spins. Waking a sleeping process costs some tens of
-// microseconds, so that spinning for longer than that gains nothing.
+// How long and how often waits spin. Waking a process that sleeps costs some tens
+// of microseconds, so that a spin which goes on for longer gains nothing.
 const (
 	spinFor   = 50 * time.Microsecond
-	spinLoads = 64 // loads between two looks at the clock
-	// A sleep that was shorter than this would have ended in a spin, if the peer
-	// had not slept as well: the next waits try it.
+	quickSpin = 10 * time.Microsecond // less than a sleep costs
+	spinLoads = 64                    // loads between two looks at the clock
+
+	// After a spin that failed, some waits sleep at once, and twice as many after
+	// the next. Only short sleeps count: after long ones there is no hurry. Then
+	// one spin is long enough to outlast a peer that is woken from its sleep, since
+	// otherwise two peers that wait for each other would never both be awake.
 	shortSleep = 4 * spinFor
-	// Spins in a row that may fail before waits go to sleep at once again.
-	spinTries = 4
+	fewSleeps  = 4
+	manySleeps = 1024
 )
 
 // A sleeper is one of the four waits of a Link's end: of a reader for records or
@@ -34,7 +38,9 @@ type sleeper struct {
 	token    chan struct{}  // capacity 1: a wake before the sleep counts
 	timer    *time.Timer
 	patience time.Duration // how long to spin, 0 for never
-	tries    int           // spins that are still worth trying
+	sleeps   int           // short sleeps to come before the next spin
+	backoff  int           // how many there were after the last spin that did not pay
+	slow     bool          // the last spin succeeded, but late
 }
 
 func (s *sleeper) init(l *Link, word *atomic.Uint64, ready func() bool) {
@@ -43,16 +49,12 @@ func (s *sleeper) init(l *Link, word *atomic.Uint64, ready func() bool) {
 	s.timer = time.NewTimer(time.Hour)
 	s.timer.Stop()
 	s.patience = spinFor
-	s.hope()
 }
 
 // wait returns nil when ready does, or the reason why it will not.
 func (s *sleeper) wait(deadline time.Time) error {
-	if s.tries > 0 && s.spin() {
-		return nil
-	}
-	var timeout <-chan time.Time
 	start := time.Now()
+	var timeout <-chan time.Time
 	if !deadline.IsZero() {
 		left := deadline.Sub(start)
 		if left <= 0 {
@@ -61,9 +63,14 @@ func (s *sleeper) wait(deadline time.Time) error {
 			}
 			return os.ErrDeadlineExceeded
 		}
+		if s.spin(start) {
+			return nil
+		}
 		s.timer.Reset(left)
 		defer s.timer.Stop()
 		timeout = s.timer.C
+	} else if s.spin(start) {
+		return nil
 	}
 	// The wish first, then the last look: a peer that publishes after the look
 	// finds the wish.
@@ -86,36 +93,56 @@ func (s *sleeper) wait(deadline time.Time) error {
 			return s.link.Err()
 		}
 	}
-	if time.Since(start) < shortSleep {
-		s.hope()
+	if s.sleeps > 0 && time.Since(start) < shortSleep {
+		s.sleeps--
 	}
 	return nil
 }
 
-// spin looks for up to spinFor and reports whether the wait is over. It goes on
-// being tried only while it succeeds.
-func (s *sleeper) spin() bool {
-	start := time.Now()
-	for {
+// spin looks for a while, if that promises something, and reports whether the
+// wait is over.
+func (s *sleeper) spin(start time.Time) bool {
+	if s.sleeps > 0 || s.patience == 0 {
+		return false
+	}
+	limit := s.patience
+	if s.backoff > 0 {
+		limit = shortSleep
+	}
+	// With one processor, whom we wait for would wait for us.
+	for several := runtime.NumCPU() > 1 && runtime.GOMAXPROCS(0) > 1; several; {
 		for range spinLoads {
 			if s.ready() {
-				s.tries = spinTries
-				return true
+				return s.paid(time.Since(start))
 			}
 		}
-		if time.Since(start) > s.patience || s.link.ended() {
-			s.tries--
-			return false
+		if time.Since(start) > limit || s.link.ended() {
+			break
 		}
 		runtime.Gosched() // what we wait for may need this processor
 	}
+	s.rest()
+	return false
 }
 
-// hope lets the next waits spin, where another processor can work meanwhile.
-func (s *sleeper) hope() {
-	if s.patience > 0 && runtime.NumCPU() > 1 && runtime.GOMAXPROCS(0) > 1 {
-		s.tries = spinTries
+// paid judges a spin that succeeded. A slow one did not pay, once it is not the
+// first: it held a processor that the peer may have lacked.
+func (s *sleeper) paid(took time.Duration) bool {
+	switch {
+	case took < quickSpin:
+		s.backoff, s.slow = s.backoff/2, false
+	case s.slow:
+		s.rest()
+	default:
+		s.slow = true
 	}
+	return true
+}
+
+// rest has the next waits sleep at once.
+func (s *sleeper) rest() {
+	s.backoff = min(max(2*s.backoff, fewSleeps), manySleeps)
+	s.sleeps, s.slow = s.backoff, false
 }
 
 // notify answers a doorbell, which may have been for this sleeper: it wakes one
