@@ -19,7 +19,7 @@ type Options struct {
 const (
 	DefaultMain    = 512 << 10
 	DefaultAnswers = 256 << 10
-	MaxSize        = 1 << 30
+	MaxSize        = 256 << 20
 )
 
 // check fills in the defaults and refuses sizes that cannot be mapped.
