@@ -3,6 +3,6 @@
 // virtio_net_hdr that says what is left to do.
 //
 // On other systems Kind reports an error when it is opened; device/tun works
-// there. header.go is the wire format, tunvnet_linux.go the driver. Start
-// reading at header.go.
+// there. The header's format is device/vnethdr. Start reading at
+// tunvnet_linux.go.
 package tunvnet

@@ -12,11 +12,12 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/tunio"
+	"github.com/libos-go/libos/device/vnethdr"
 )
 
 const (
 	batchFrames = 64
-	frameRoom   = HeaderSize + 65535 + 18
+	frameRoom   = vnethdr.HeaderSize + 65535 + 18
 	batchBytes  = batchFrames*2048 + frameRoom
 )
 
@@ -31,7 +32,7 @@ type Device struct {
 	linkSize int
 	ifc      *core.Interface
 
-	header [HeaderSize]byte // under the Domain's lock
+	header [vnethdr.HeaderSize]byte // under the Domain's lock
 	iov    [2 + core.MaxFrags][]byte
 
 	starved           chan struct{} // the interface waits for the kernel
@@ -96,7 +97,7 @@ func setup(fd int, o *tunio.Options) (name string, err error) {
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		return "", err
 	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, HeaderSize); err != nil {
+	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnethdr.HeaderSize); err != nil {
 		return "", err
 	}
 	offload := unix.TUN_F_CSUM
@@ -170,7 +171,7 @@ func (d *Device) Send(batch []*core.Packet) int {
 
 // writeOne writes p with its header; false when the kernel cannot take it now.
 func (d *Device) writeOne(fd int, p *core.Packet) bool {
-	Encode(d.header[:], p, d.linkSize)
+	vnethdr.Encode(d.header[:], p, d.linkSize)
 	iov := append(d.iov[:0], d.header[:], p.Linear())
 	for i := range p.Frags() {
 		iov = append(iov, p.Frags()[i].Bytes())
@@ -235,7 +236,7 @@ func (d *Device) read() {
 					failed = io.EOF
 					return true
 				}
-				f, err := Decode(room[:n:n], false)
+				f, err := vnethdr.Decode(room[:n:n], false)
 				if err != nil {
 					d.rxErrors.Add(1)
 					continue

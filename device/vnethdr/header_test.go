@@ -1,4 +1,4 @@
-package tunvnet
+package vnethdr
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package tunvnet
+package vnethdr
 
 import (
 	"encoding/binary"
@@ -9,8 +9,8 @@ import (
 )
 
 // HeaderSize is the length of struct virtio_net_hdr (linux/virtio_net.h;
-// virtio 1.2, section 5.1.6), in the host's byte order, as TUN has it unless
-// told otherwise.
+// virtio 1.2, section 5.1.6), in the host's byte order, as TUN and AF_PACKET
+// have it unless told otherwise.
 const HeaderSize = 10
 
 // Offsets of its fields.
@@ -35,9 +35,9 @@ const (
 )
 
 var (
-	errShort    = errors.New("tunvnet: the frame is shorter than its header")
-	errChecksum = errors.New("tunvnet: the checksum field is outside of the frame's headers")
-	errSegments = errors.New("tunvnet: a super-segment that was not asked for")
+	errShort    = errors.New("vnet_hdr: the frame is shorter than its header")
+	errChecksum = errors.New("vnet_hdr: the checksum field is outside of the frame's headers")
+	errSegments = errors.New("vnet_hdr: a super-segment that was not asked for")
 )
 
 // maxHeaders bounds where a transport checksum may lie: after a link header and
