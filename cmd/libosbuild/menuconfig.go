@@ -20,7 +20,7 @@ const framesPerSecond = 20
 func menuconfigCommand(a *app) []*cobra.Command {
 	return []*cobra.Command{{
 		Use:     "menuconfig",
-		Short:   "Edit the configuration in a full-screen menu",
+		Short:   "edit the configuration in a full-screen menu",
 		Example: "  libosbuild menuconfig",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.menuconfig() },

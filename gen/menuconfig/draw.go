@@ -124,7 +124,9 @@ func (m *Model) drawText(st style) []string {
 	if len(m.jumps) > 0 {
 		foot += "   (1) … jump there"
 	}
-	if !m.text.AtBottom() {
+	if m.escaped {
+		foot = "Esc again goes back"
+	} else if !m.text.AtBottom() {
 		foot += "   more below"
 	}
 	return append(out, "", " "+st.dim.Render(clip(foot, m.width-2)))

@@ -192,6 +192,9 @@ func TestHelpAndSearch(t *testing.T) {
 	s.keys("enter", "home", "down", "down", "?")
 	s.send(tea.WindowSizeMsg{Width: 40, Height: 24})
 	s.picture("a text is wrapped anew in a narrower window")
+	s.keys("esc")
+	s.picture("one Esc on a text asks for another")
+	s.keys("esc")
 	s.golden("help")
 }
 
