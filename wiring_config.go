@@ -39,6 +39,8 @@ CONFIG_LOOPBACK=y
 CONFIG_PIPE=y
 CONFIG_TUN=y
 CONFIG_TUN_VNET_HDR=y
+# CONFIG_PACKET_DEVICE is not set
+# CONFIG_PCAP_REPLAY is not set
 CONFIG_PCAP=y
 # end of Devices
 
@@ -84,6 +86,8 @@ func symbols() []feature.Symbol {
 		{Name: "PIPE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},
 		{Name: "TUN_VNET_HDR", Value: "y", Bool: true},
+		{Name: "PACKET_DEVICE", Value: "n", Bool: true},
+		{Name: "PCAP_REPLAY", Value: "n", Bool: true},
 		{Name: "PCAP", Value: "y", Bool: true},
 		{Name: "SLAB_DEBUG", Value: "n", Bool: true, Static: true, Where: "allocator/Kconfig.toml:3"},
 		{Name: "SLAB_KB", Value: "256", Static: true, Where: "allocator/Kconfig.toml:14"},
