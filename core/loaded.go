@@ -132,7 +132,7 @@ func (in *Instance) ownWiring() *loaded {
 		if i := base.SocketKind(family, typ, protocol); i >= 0 {
 			return i
 		}
-		return l.find(func(p *Protocol) bool { return p.serves(family, typ, protocol) })
+		return l.find(func(p *Protocol) bool { return p.Serves(family, typ, protocol) })
 	}
 	in.wiring, in.loaded = &w, l
 	return l

@@ -28,8 +28,8 @@ func (p *Protocol) open(in *Instance, v SysctlView) Transport {
 	return newSeparable(in, p, v)
 }
 
-// serves tells whether the protocol has sockets of that kind; protocol may be 0.
-func (p *Protocol) serves(family, typ, protocol int) bool {
+// Serves tells whether the protocol has sockets of that kind; protocol may be 0.
+func (p *Protocol) Serves(family, typ, protocol int) bool {
 	for _, k := range p.Sockets {
 		if k.Family == family && k.Type == typ && (k.Protocol == protocol || protocol == 0 && k.ByDefault()) {
 			return true

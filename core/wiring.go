@@ -131,7 +131,7 @@ func (w *Wiring) searchIPProtocol(n uint8) int {
 
 func (w *Wiring) searchSocketKind(family, typ, protocol int) int {
 	for i := range w.Protocols {
-		if w.Protocols[i].Protocol.serves(family, typ, protocol) {
+		if w.Protocols[i].Protocol.Serves(family, typ, protocol) {
 			return i
 		}
 	}

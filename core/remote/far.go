@@ -19,7 +19,12 @@ type Far struct {
 	// Failed is told of every breach of the contract: a message that does not
 	// decode, an error that is no errno.
 	Failed func(error)
+	// Ahead lets Output go on without an answer, unless the core itself waits for
+	// what comes of a Send or an operation: then an error of the way belongs to
+	// its caller.
+	Ahead bool
 
+	within  Kind // the message that is worked on
 	in      *core.Instance
 	open    func(core.Env) core.Handler
 	handler core.Handler // nil before the greeting and after the end
@@ -66,7 +71,7 @@ func (f *Far) fail(err error) {
 func (f *Far) Handle(msg []byte) (answer []byte) {
 	k, now, r, err := Open(msg)
 	if err == nil {
-		f.now = max(f.now, now)
+		f.now, f.within = max(f.now, now), k
 		switch {
 		case f.handler == nil && k != KindHello:
 			err = fmt.Errorf("remote: message %d outside of the handler's life", k)
@@ -241,6 +246,10 @@ func (f *Far) NewPacket(headroom, room int) *core.Packet { return f.in.NewPacket
 
 // Output implements core.Env.
 func (f *Far) Output(batch []*core.Packet) error {
+	if f.Ahead && f.within != KindSend && f.within != KindControl {
+		f.outputOn(batch)
+		return nil
+	}
 	var first error
 	b := f.begin(KindOutput)
 	for i, p := range batch {
@@ -260,10 +269,24 @@ func (f *Far) Output(batch []*core.Packet) error {
 	return first
 }
 
+// outputOn is Output without an answer.
+func (f *Far) outputOn(batch []*core.Packet) {
+	b := f.begin(KindOutputOn)
+	for i, p := range batch {
+		b = appendPacket(b, p, false, true)
+		p.Free()
+		if len(b) > fullMessage || i == len(batch)-1 {
+			f.post(b)
+			b = f.begin(KindOutputOn)
+		}
+	}
+}
+
 // Deliver implements core.Env.
 func (f *Far) Deliver(s core.SocketID, batch []*core.Packet) {
 	b := binary.LittleEndian.AppendUint32(f.begin(KindDeliver), uint32(s))
 	for i, p := range batch {
+		p.Checksum = core.ChecksumUnknown // its header is off
 		b = appendPacket(b, p, false, false)
 		p.Free()
 		if len(b) > fullMessage && i < len(batch)-1 {

@@ -50,6 +50,7 @@ const (
 	KindLog                          // a line for the log
 	KindReport                       // an ICMP error for a socket
 	KindSendFailed                   // the error of a KindSendOn, for its socket
+	KindOutputOn                     // packets, where nobody waits for the error of their way
 )
 
 // KindAnswer is the answer to a call; what is in it depends on the question.

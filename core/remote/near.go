@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"syscall"
 
@@ -37,11 +38,14 @@ type Near struct {
 // Start makes the near end of a handler whose settings are described by table
 // (nil if it has none), and greets the far end.
 func (n *Near) Start(env core.Env, table *sysctl.Table, far Peer) {
-	n.env, n.table = env, table
+	n.Prepare(env, table)
 	if err := n.Greet(far); err != nil {
 		n.fail(err)
 	}
 }
+
+// Prepare is Start without a far end, which Greet brings.
+func (n *Near) Prepare(env core.Env, table *sysctl.Table) { n.env, n.table = env, table }
 
 // Greet begins again with another far end, which knows nothing yet. It must run
 // inside an entry.
@@ -216,7 +220,7 @@ func (n *Near) Handle(msg []byte) (answer []byte) {
 		}
 	}
 	if err != nil {
-		n.fail(err)
+		n.fail(fmt.Errorf("message %d of %d bytes: %w", k, len(msg), err))
 	}
 	return answer
 }
@@ -274,6 +278,10 @@ func (n *Near) told(k Kind, r *Reader) (err error) {
 		s, ready, errno := core.SocketID(r.Uint32()), core.Ready(r.Uint16()), r.Errno()
 		if err = r.End(); err == nil {
 			n.env.Notify(s, ready, errno)
+		}
+	case KindOutputOn:
+		if n.batch, err = n.packets(r); err == nil && len(n.batch) > 0 {
+			_ = n.env.Output(n.batch) // counted where it failed
 		}
 	case KindSendFailed:
 		s, errno := core.SocketID(r.Uint32()), r.Errno()

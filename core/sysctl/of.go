@@ -41,6 +41,28 @@ func Of[T any]() *Table {
 	return t
 }
 
+// OfType is Of for a type that is known when the program runs: the settings of a
+// module. The error is that of a tag.
+func OfType(typ reflect.Type) (*Table, error) {
+	t, err := Parse(typ)
+	if err != nil {
+		return nil, err
+	}
+	block := reflect.New(typ).Interface()
+	for i := range t.Entries {
+		if err := t.Entries[i].Set(block, t.Entries[i].Default); err != nil {
+			return nil, err
+		}
+	}
+	t.Default = block
+	t.Clone = func(b any) any {
+		c := reflect.New(typ)
+		c.Elem().Set(reflect.ValueOf(b).Elem())
+		return c.Interface()
+	}
+	return t, nil
+}
+
 // Parse reads the tags of a struct type. The table has no Default nor Clone.
 func Parse(typ reflect.Type) (*Table, error) {
 	t := &Table{Owner: typ.PkgPath() + "." + typ.Name()}

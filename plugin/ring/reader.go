@@ -123,6 +123,16 @@ func (r *Reader) Wait(deadline time.Time) error {
 	return r.sleep.wait(deadline)
 }
 
+// Doze is Wait for another goroutine than the consumer, one at a time: it gives
+// nothing back and does not look at what the consumer found. Who dozes must not
+// also Wait.
+func (r *Reader) Doze(deadline time.Time) error {
+	if r.Ready() {
+		return nil
+	}
+	return r.sleep.wait(deadline)
+}
+
 // MaxRecord returns the length of the longest record that the ring can carry.
 func (r *Reader) MaxRecord() int { return int(r.max) }
 

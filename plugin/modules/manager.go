@@ -1,0 +1,459 @@
+package modules
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/plugin/session"
+)
+
+// Options say where modules are and how they run.
+type Options struct {
+	// Dirs are searched in this order for NAME and NAME.json.
+	Dirs []string
+	// Have tells whether the stack has a symbol of Kconfig, as y; nil: it has all.
+	Have func(symbol string) bool
+	// Blacklist names modules that are not loaded by themselves, only by Load.
+	Blacklist []string
+	// Stream has packets travel over gRPC, as where there is no shared memory.
+	Stream bool
+	// Patience is how long the stack waits for a module before it counts as
+	// lost; 0 is session.DefaultPatience.
+	Patience time.Duration
+	Log      *slog.Logger
+}
+
+// Manager has the modules of one process. Its methods may be called from any
+// goroutine, outside of entries.
+type Manager struct {
+	o      Options
+	mu     sync.Mutex
+	loaded []*Module
+	closed bool
+}
+
+// New makes a manager that has loaded nothing.
+func New(o Options) *Manager {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Have == nil {
+		o.Have = func(string) bool { return true }
+	}
+	return &Manager{o: o}
+}
+
+// State of a module.
+type State string
+
+// The states of a loaded module.
+const (
+	Live       State = "live"
+	Restarting State = "restarting"
+)
+
+// Module is a loaded module.
+type Module struct {
+	manager    *Manager
+	manifest   *Manifest
+	sum        []byte
+	parameters map[string]string
+
+	mu       sync.Mutex
+	process  *process // nil while it is started again
+	sessions map[*core.Domain]*session.Session
+	users    []user
+	restarts int
+	failures int // in a row, of processes that lasted less than wellAfter
+	ended    bool
+	reason   error // why it was lost last
+}
+
+// user is an instance that has the module's protocols.
+type user struct {
+	in        *core.Instance
+	protocols []string
+}
+
+// wellAfter is how long a process must last to have started well; pauses between
+// starts double from firstPause while it does not.
+const (
+	wellAfter  = time.Second
+	firstPause = 10 * time.Millisecond
+	longPause  = time.Second
+)
+
+// Load starts a module (modprobe). A module that is loaded is left as it is:
+// EEXIST if other parameters are wanted.
+func (m *Manager) Load(name string, parameters map[string]string) (*Module, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, fmt.Errorf("modules: closed: %w", syscall.ESHUTDOWN)
+	}
+	if mod := m.find(name); mod != nil {
+		if len(parameters) > 0 && !equal(parameters, mod.parameters) {
+			return nil, fmt.Errorf("modules: %s is loaded with other parameters: unload it first (rmmod %s): %w", name, name, syscall.EEXIST)
+		}
+		return mod, nil
+	}
+	manifest, err := find(m.o.Dirs, name)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := manifest.check(m.o.Have)
+	if err != nil {
+		return nil, err
+	}
+	mod := &Module{manager: m, manifest: manifest, sum: sum, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
+	if mod.process, err = start(manifest, sum, &m.o, parameters, mod.gone); err != nil {
+		return nil, err
+	}
+	m.loaded = append(m.loaded, mod)
+	m.o.Log.Info("module loaded", "module", name, "pid", mod.process.pid())
+	return mod, nil
+}
+
+func equal(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || w != v {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Manager) find(name string) *Module {
+	for _, x := range m.loaded {
+		if x.manifest.Name() == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// Attach gives an instance what a module serves, and loads it if need be.
+func (m *Manager) Attach(in *core.Instance, name string) error {
+	mod, err := m.Load(name, nil)
+	if err != nil {
+		return err
+	}
+	return mod.Attach(in)
+}
+
+// Attach gives an instance what the module serves.
+func (mod *Module) Attach(in *core.Instance) error {
+	s, err := mod.session(in.Domain())
+	if err != nil {
+		return err
+	}
+	u := user{in: in}
+	for _, p := range mod.manifest.description.GetProtocols() {
+		var d core.Protocol
+		t, err := table(p)
+		if err == nil {
+			d, err = protocol(p)
+		}
+		if err == nil {
+			err = in.AddProtocol(s.Protocol(d, t))
+		}
+		if err != nil {
+			for _, n := range u.protocols {
+				err = errors.Join(err, in.RemoveProtocol(n))
+			}
+			return fmt.Errorf("modules: %s: %w", mod.manifest.file, err)
+		}
+		u.protocols = append(u.protocols, d.Name)
+	}
+	mod.mu.Lock()
+	mod.users = append(mod.users, u)
+	mod.mu.Unlock()
+	return nil
+}
+
+// Detach takes from an instance what Attach gave. EBUSY while it has sockets of
+// it.
+func (mod *Module) Detach(in *core.Instance) error {
+	mod.mu.Lock()
+	defer mod.mu.Unlock()
+	at := slices.IndexFunc(mod.users, func(u user) bool { return u.in == in })
+	if at < 0 {
+		return fmt.Errorf("modules: %s does not serve %s: %w", mod.manifest.Name(), in.Name(), syscall.ENOENT)
+	}
+	u := &mod.users[at]
+	for len(u.protocols) > 0 {
+		if err := in.RemoveProtocol(u.protocols[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return err
+		}
+		u.protocols = u.protocols[1:]
+	}
+	mod.users = slices.Delete(mod.users, at, at+1)
+	return nil
+}
+
+// session is the module's session with a Domain, made at first use.
+func (mod *Module) session(d *core.Domain) (*session.Session, error) {
+	mod.mu.Lock()
+	defer mod.mu.Unlock()
+	if s := mod.sessions[d]; s != nil {
+		return s, nil
+	}
+	o := &mod.manager.o
+	_, virtual := d.Host().(*host.Virtual)
+	s := session.New(d, session.Options{Name: mod.manifest.Name(), Lockstep: virtual, Patience: o.Patience, Log: o.Log,
+		Lost: func(err error) { mod.lost(err) }})
+	if p := mod.process; p != nil {
+		l, err := p.link(o)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Connect(l); err != nil {
+			return nil, err
+		}
+	}
+	mod.sessions[d] = s
+	return s, nil
+}
+
+// gone is told that a process has ended.
+func (mod *Module) gone(p *process, why error) {
+	mod.mu.Lock()
+	current := mod.process == p
+	mod.mu.Unlock()
+	if current {
+		mod.lost(why)
+	} else {
+		p.kill()
+	}
+}
+
+// lost ends the process, which is gone or broke the contract, and has it started
+// again.
+func (mod *Module) lost(why error) {
+	mod.mu.Lock()
+	p := mod.process
+	if p == nil || mod.ended {
+		mod.mu.Unlock()
+		return // whoever came first does it
+	}
+	mod.process, mod.reason = nil, why
+	mod.restarts++
+	if time.Since(p.started) < wellAfter {
+		mod.failures++
+	} else {
+		mod.failures = 0
+	}
+	pause := min(firstPause<<min(mod.failures, 10), longPause)
+	sessions := mod.all()
+	mod.mu.Unlock()
+	p.kill()
+	for _, s := range sessions {
+		s.Disconnect(why)
+	}
+	mod.manager.o.Log.Warn("module is started again", "module", mod.manifest.Name(), "error", why, "pause", pause)
+	time.AfterFunc(pause, mod.again)
+}
+
+func (mod *Module) all() []*session.Session {
+	out := make([]*session.Session, 0, len(mod.sessions))
+	for _, s := range mod.sessions {
+		out = append(out, s)
+	}
+	return out
+}
+
+// again starts a new process and connects the sessions to it.
+func (mod *Module) again() {
+	mod.mu.Lock()
+	ended := mod.ended
+	mod.mu.Unlock()
+	if ended {
+		return
+	}
+	p, err := start(mod.manifest, mod.sum, &mod.manager.o, mod.parameters, mod.gone)
+	if err != nil {
+		mod.mu.Lock()
+		mod.failures++
+		mod.reason = err
+		pause := min(firstPause<<min(mod.failures, 10), longPause)
+		mod.mu.Unlock()
+		mod.manager.o.Log.Error("module does not start", "error", err, "pause", pause)
+		time.AfterFunc(pause, mod.again)
+		return
+	}
+	mod.mu.Lock()
+	if mod.ended {
+		mod.mu.Unlock()
+		p.kill()
+		return
+	}
+	mod.process = p
+	sessions := mod.all()
+	mod.mu.Unlock()
+	for _, s := range sessions {
+		l, err := p.link(&mod.manager.o)
+		if err == nil {
+			err = s.Connect(l)
+		}
+		if err != nil {
+			mod.lost(err)
+			return
+		}
+	}
+	mod.manager.o.Log.Info("module is back", "module", mod.manifest.Name(), "pid", p.pid())
+}
+
+// Unload ends a module (rmmod). EBUSY while sockets of it are open, ENOENT if it
+// is not loaded.
+func (m *Manager) Unload(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mod := m.find(name)
+	if mod == nil {
+		return fmt.Errorf("modules: %s is not loaded: %w", name, syscall.ENOENT)
+	}
+	mod.mu.Lock()
+	users := slices.Clone(mod.users)
+	mod.mu.Unlock()
+	for _, u := range users {
+		for _, p := range u.protocols {
+			if n := u.in.SocketsOf(p); n > 0 {
+				return fmt.Errorf("modules: %s is in use: %d sockets of %s in %s: %w", name, n, p, u.in.Name(), syscall.EBUSY)
+			}
+		}
+	}
+	for _, u := range users {
+		if err := mod.Detach(u.in); err != nil {
+			return err
+		}
+	}
+	mod.end()
+	m.loaded = slices.DeleteFunc(m.loaded, func(x *Module) bool { return x == mod })
+	return nil
+}
+
+// end ends the process for good.
+func (mod *Module) end() {
+	mod.mu.Lock()
+	mod.ended = true
+	p, sessions := mod.process, mod.all()
+	mod.process = nil
+	mod.mu.Unlock()
+	for _, s := range sessions {
+		s.Disconnect(errUnloaded)
+	}
+	if p != nil {
+		p.kill()
+	}
+}
+
+var errUnloaded = errors.New("modules: it was unloaded")
+
+// Close ends all modules. Sockets of theirs that are still open fail from then
+// on; close the instances first.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	for _, mod := range m.loaded {
+		mod.end()
+	}
+	m.loaded = nil
+}
+
+// Status is what lsmod shows of a module.
+type Status struct {
+	Name     string        `json:"name"`
+	Version  string        `json:"version"`
+	State    State         `json:"state"`
+	PID      int           `json:"pid"`
+	Users    int           `json:"users"` // instances
+	Sockets  int           `json:"sockets"`
+	Restarts int           `json:"restarts"`
+	Reason   string        `json:"reason,omitempty"` // why it was lost last
+	Traffic  session.Stats `json:"traffic"`
+}
+
+// List shows the loaded modules in the order in which they were loaded.
+func (m *Manager) List() []Status {
+	m.mu.Lock()
+	loaded := slices.Clone(m.loaded)
+	m.mu.Unlock()
+	out := make([]Status, 0, len(loaded))
+	for _, mod := range loaded {
+		out = append(out, mod.Status())
+	}
+	return out
+}
+
+// Status of the module now.
+func (mod *Module) Status() Status {
+	mod.mu.Lock()
+	st := Status{Name: mod.manifest.Name(), Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts}
+	if mod.process != nil {
+		st.State, st.PID = Live, mod.process.pid()
+	}
+	if mod.reason != nil {
+		st.Reason = mod.reason.Error()
+	}
+	users, sessions := slices.Clone(mod.users), mod.all()
+	mod.mu.Unlock()
+	for _, u := range users {
+		for _, p := range u.protocols {
+			st.Sockets += u.in.SocketsOf(p)
+		}
+	}
+	for _, s := range sessions {
+		st.Traffic.Add(s.Stats())
+	}
+	return st
+}
+
+// Available are the manifests that can be found, also of modules not loaded.
+func (m *Manager) Available() ([]*Manifest, error) { return all(m.o.Dirs) }
+
+// Autoload loads the module that serves a kind of socket, unless it is on the
+// blacklist: for core.Options.
+func (m *Manager) Autoload() core.Autoload {
+	return func(in *core.Instance, k core.SocketKind) {
+		manifests, err := m.Available()
+		if err != nil {
+			m.o.Log.Warn("a module cannot be read", "error", err)
+		}
+		for _, x := range manifests {
+			if slices.Contains(m.o.Blacklist, x.Name()) || !x.serves(k) {
+				continue
+			}
+			if err := m.Attach(in, x.Name()); err != nil {
+				m.o.Log.Warn("a module is not loaded", "for", x.alias(k), "error", err)
+				continue
+			}
+			return
+		}
+	}
+}
+
+// serves tells whether one of the module's protocols has sockets of a kind.
+func (x *Manifest) serves(k core.SocketKind) bool {
+	for _, p := range x.description.GetProtocols() {
+		if d, err := protocol(p); err == nil && d.Serves(k.Family, k.Type, k.Protocol) {
+			return true
+		}
+	}
+	return false
+}
+
+// alias is the name under which Linux would ask for a kind of socket.
+func (x *Manifest) alias(k core.SocketKind) string {
+	return fmt.Sprintf("net-pf-%d-proto-%d-type-%d", k.Family, k.Protocol, k.Type)
+}

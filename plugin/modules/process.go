@@ -1,0 +1,192 @@
+package modules
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/libos-go/libos/plugin/control"
+	"github.com/libos-go/libos/plugin/ring"
+	"github.com/libos-go/libos/plugin/session"
+)
+
+// process is one running program of a module.
+type process struct {
+	manifest *Manifest
+	client   *goplugin.Client
+	control  control.ModuleClient
+	cmd      *exec.Cmd
+	conn     *net.UnixConn // sessions go over it; its end is the death of the process
+	started  time.Time
+	numbers  atomic.Uint64 // of sessions
+	killed   sync.Once
+}
+
+// Deadlines of what a module is asked.
+const (
+	startPatience = 10 * time.Second // from its start to the handshake
+	callPatience  = 2 * time.Second  // a call of the control
+)
+
+// start runs a module's program, whose manifest was checked, and holds what it
+// says of itself against that. gone is called, once, when it has ended.
+func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, gone func(*process, error)) (*process, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("modules: %s: %w", m.Name(), err)
+	}
+	cmd := exec.Command(m.program)
+	cmd.Env = []string{control.SocketVariable + "=3"}
+	for _, v := range []string{"PATH", "TMPDIR", "GOTRACEBACK", "GOMAXPROCS", "GOCOVERDIR"} {
+		if x, ok := os.LookupEnv(v); ok {
+			cmd.Env = append(cmd.Env, v+"="+x)
+		}
+	}
+	cmd.ExtraFiles = []*os.File{theirs}
+	confine(cmd, o)
+	p := &process{manifest: m, cmd: cmd, conn: ours, started: time.Now()}
+	p.client = goplugin.NewClient(&goplugin.ClientConfig{
+		HandshakeConfig:  control.Handshake(),
+		VersionedPlugins: control.Versions(nil),
+		Cmd:              cmd,
+		SkipHostEnv:      true,
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SecureConfig:     &goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()},
+		StartTimeout:     startPatience,
+		Logger:           logger(o.Log, m.Name()),
+		SyncStderr:       nil,
+	})
+	rpc, err := p.client.Client()
+	theirs.Close()
+	if err == nil {
+		var raw any
+		if raw, err = rpc.Dispense(control.Name); err == nil {
+			p.control = raw.(control.ModuleClient)
+			err = p.describe(parameters)
+		}
+	}
+	if err != nil {
+		p.kill()
+		return nil, fmt.Errorf("modules: %s (%s): %w", m.Name(), m.program, err)
+	}
+	go func() {
+		var b [1]byte
+		_, err := ours.Read(b[:]) // a module says nothing here
+		if err == nil {
+			err = errors.New("it wrote to its socket")
+		}
+		gone(p, fmt.Errorf("%w: process %d: %w", session.ErrLost, p.pid(), err))
+	}()
+	return p, nil
+}
+
+// describe holds what the process says of itself against the manifest.
+func (p *process) describe(parameters map[string]string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+	defer cancel()
+	d, err := p.control.Describe(ctx, &control.DescribeRequest{Parameters: parameters})
+	if err != nil {
+		return err
+	}
+	if !proto.Equal(d, p.manifest.description) {
+		return fmt.Errorf("it serves something else than its manifest %s says: build the module again (libosbuild build), or trust neither", p.manifest.file)
+	}
+	return nil
+}
+
+// link opens one more session with the process.
+func (p *process) link(o *Options) (session.Link, error) {
+	if o.Stream {
+		return p.stream()
+	}
+	l, err := ring.Host(ring.Options{Name: p.manifest.Name()})
+	if errors.Is(err, ring.ErrUnsupported) {
+		return p.stream()
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := p.numbers.Add(1)
+	if err := ring.SendFiles(p.conn, []byte(strconv.FormatUint(id, 10)), l.Files()); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("modules: %s: its memory cannot be handed over: %w", p.manifest.Name(), err)
+	}
+	l.HandedOver()
+	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+	defer cancel()
+	if _, err := p.control.Open(ctx, &control.OpenRequest{Session: id}); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("modules: %s does not open a session: %w", p.manifest.Name(), err)
+	}
+	return session.Rings{Link: l}, nil
+}
+
+func (p *process) stream() (session.Link, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := p.control.Exchange(ctx)
+	if err == nil {
+		err = s.Send(&control.Batch{Session: p.numbers.Add(1)})
+	}
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("modules: %s does not open a stream: %w", p.manifest.Name(), err)
+	}
+	return &streamLink{session.NewStream(ctx, s.Send, s.Recv), cancel}, nil
+}
+
+type streamLink struct {
+	*session.Stream
+	cancel context.CancelFunc
+}
+
+func (l *streamLink) Close() error {
+	l.cancel()
+	return l.Stream.Close()
+}
+
+// pid of the process, 0 before it runs.
+func (p *process) pid() int {
+	if p.cmd.Process == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// kill ends the process whatever state it is in. go-plugin asks politely first,
+// which a stopped process never answers.
+func (p *process) kill() {
+	p.killed.Do(func() {
+		if p.cmd.Process != nil {
+			_ = p.cmd.Process.Kill()
+		}
+		p.client.Kill()
+		p.conn.Close()
+	})
+}
+
+// describeTimeout bounds how long a program may take to describe itself.
+const describeTimeout = 10 * time.Second
+
+func describe(program string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), describeTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "--describe")
+	cmd.Env = []string{}
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s --describe: %w", program, err)
+	}
+	return out, nil
+}
