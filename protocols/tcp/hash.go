@@ -53,6 +53,11 @@ type tuple struct {
 	lport, pport uint16
 }
 
+// equal is ==, which the compiler makes a call of.
+func (t *tuple) equal(u *tuple) bool {
+	return t.ports() == u.ports() && t.peer.Lo == u.peer.Lo && t.local.Lo == u.local.Lo && t.peer.Hi == u.peer.Hi && t.local.Hi == u.local.Hi
+}
+
 func (t *tuple) ports() uint64 { return uint64(t.lport)<<16 | uint64(t.pport) }
 
 // hash is the place of t in the table of connections: keyed and cheap, one

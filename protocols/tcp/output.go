@@ -103,20 +103,14 @@ func (c *conn) offeredMSS() uint16 {
 	return n
 }
 
-// send transmits n bytes from seq on with flags; false when memory is short or
-// there is no route.
-func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
-	if !c.refreshRoute() {
-		return false
-	}
-	t := c.t
-	var o wire.TCPOptions
-	size := wire.TCPMinSize
+// fillOptions makes the options of a segment with n bytes of data.
+func (c *conn) fillOptions(o *wire.TCPOptions, n uint32, flags wire.TCPFlags) {
+	*o = wire.TCPOptions{}
 	switch {
 	case flags&wire.TCPSyn != 0:
 		o.MSS = c.offeredMSS()
 		o.Has = wire.TCPHasMSS
-		set := t.settings()
+		set := c.t.settings()
 		reply := flags&wire.TCPAck != 0
 		if set.WindowScaling && (!reply || c.is(flagScaling)) {
 			o.Has |= wire.TCPHasWindowScale
@@ -143,11 +137,24 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 			c.rcv.dsack = wire.SACKBlock{}
 		}
 		if c.rcv.held != nil {
-			c.rcv.held.blocks(&o, most)
+			c.rcv.held.blocks(o, most)
 		}
 	}
-	plain := o.Has == 0 && o.NumSACK == 0
-	if !plain {
+}
+
+// send transmits n bytes from seq on with flags; false when memory is short or
+// there is no route.
+func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
+	if !c.refreshRoute() {
+		return false
+	}
+	t := c.t
+	o, size := &t.options, wire.TCPMinSize
+	stamped := flags&(wire.TCPSyn|wire.TCPAck) == wire.TCPAck && c.is(flagTimestamps) && c.sackBlocks(n) == 0 // timestamps and nothing else, as nearly always
+	if stamped {
+		size += wire.TCPTimestampSize
+	} else {
+		c.fillOptions(o, n, flags)
 		size += o.Size()
 	}
 	p := t.in.NewPacket(core.Headroom, maxHeader)
@@ -185,7 +192,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 		c.extra.urgent.mark(seq, &f)
 	}
 	h.Encode(&f, size)
-	if !plain {
+	if stamped {
+		wire.PutTimestamp(h[wire.TCPMinSize:], c.timestamp(), c.rcv.recent)
+	} else if size > wire.TCPMinSize {
 		o.Put(h[wire.TCPMinSize:])
 	}
 	if n > 0 && !c.snd.queue.carry(p, seq, n) {

@@ -105,6 +105,8 @@ type Transport struct {
 		second core.Time
 		budget uint32 // answers left in it
 	}
+	options wire.TCPOptions // of the segment that is being made
+	segment segment         // that is being received
 }
 
 func open(in *core.Instance, view core.SysctlView, cc *controls) *Transport {
@@ -174,12 +176,12 @@ func (t *Transport) lookup(u *tuple) *conn {
 	if t.demux.n == 0 {
 		return nil
 	}
-	if c := t.last; c != nil && c.tuple == *u { // segments come in runs
+	if c := t.last; c != nil && c.tuple.equal(u) { // segments come in runs
 		return c
 	}
 	r := t.demux.find(t.key().hash(u), func(r reference) bool {
 		c := t.at(r)
-		return c != nil && c.tuple == *u
+		return c != nil && c.tuple.equal(u)
 	})
 	if r == 0 {
 		return nil
@@ -254,11 +256,14 @@ func (t *Transport) receive(p *core.Packet) {
 			return
 		}
 	}
-	// Field by field: a literal is built aside and copied in wide words, which wait for its narrow stores.
-	var s segment
+	// One segment at a time, kept by the Transport: making one anew each time, or by
+	// a literal that is built aside and copied, costs as much as the look-up.
+	s := &t.segment
 	s.p, s.seq, s.ack, s.flags = p, h.Seq(), h.Ack(), h.Flags()
 	s.window, s.urgent, s.skip = uint32(h.Window()), h.Urgent(), uint32(h.HeaderLen())
 	s.n = uint32(p.Len()) - s.skip
+	s.iss, s.renewed = 0, false
+	s.opts.Has, s.opts.NumSACK = 0, 0 // without which the rest says nothing
 	if s.skip > wire.TCPMinSize {
 		_ = wire.ParseTCPOptions(h.Options(), &s.opts) // what came before an error counts, as in Linux
 	}
@@ -267,19 +272,19 @@ func (t *Transport) receive(p *core.Packet) {
 	c := t.lookup(&u)
 	switch {
 	case c == nil:
-	case c.renews(&s) && t.listening(&u, p) != nil: // RFC 9293 §3.6.1
+	case c.renews(s) && t.listening(&u, p) != nil: // RFC 9293 §3.6.1
 		s.iss, s.renewed = c.successor(), true
 		c.end(0)
 	default:
 		c.tally.segsIn += s.count()
-		c.arrive(&s)
+		c.arrive(s)
 		return
 	}
 	if l := t.listening(&u, p); l != nil {
-		l.arrive(&u, &s)
+		l.arrive(&u, s)
 		return
 	}
-	t.refuse(&u, &s)
+	t.refuse(&u, s)
 }
 
 // segment is one that arrived.
