@@ -1,7 +1,9 @@
 package kconfig
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sort"
 )
@@ -93,7 +95,11 @@ func (s *Session) Diff(args []string, mergeStyle bool) error {
 	var data [2][]byte
 	for i, f := range files {
 		var err error
-		if data[i], err = os.ReadFile(s.path(f)); err != nil {
+		data[i], err = os.ReadFile(s.path(f))
+		if errors.Is(err, fs.ErrNotExist) && len(args) == 0 {
+			return fmt.Errorf("there is no %s: it appears with the first change of %s; to compare other files, name two", f, base)
+		}
+		if err != nil {
 			return err
 		}
 	}
