@@ -28,17 +28,26 @@ const (
 	peer6 = "fd00::2"
 )
 
-// wiring has the flavour alone.
-func wiring(t testing.TB, f flavour) *core.Wiring {
-	return &core.Wiring{
+// instance has the flavour, as the test of this name wants it, and what else is
+// named.
+func instance(t testing.TB, r *coretest.Rig, name string, f flavour, beside ...core.ProtocolEntry) *core.Instance {
+	t.Helper()
+	w := &core.Wiring{
 		Name: "datagram-test",
 		Networks: []core.NetworkEntry{
 			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
-		Protocols: []core.ProtocolEntry{entry(t, f)},
-		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
+		Sysctls: []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
 	}
+	if isModule(t) {
+		w.Protocols = beside
+		in := r.Instance(name, w)
+		attach(t, in, f)
+		return in
+	}
+	w.Protocols = append([]core.ProtocolEntry{entry(t, f)}, beside...)
+	return r.Instance(name, w)
 }
 
 // station is an instance whose link is in the test's hands.
@@ -58,9 +67,7 @@ func alone(t testing.TB) *station {
 func aloneWith(t testing.TB, f flavour, beside ...core.ProtocolEntry) *station {
 	t.Helper()
 	r := coretest.New(t, host.NewVirtual(1))
-	w := wiring(t, f)
-	w.Protocols = append(w.Protocols, beside...)
-	in := r.Instance("a", w)
+	in := instance(t, r, "a", f, beside...)
 	for _, quiet := range []string{"net.ipv6.conf.default.accept_ra=0", "net.ipv6.conf.default.addr_gen_mode=1"} {
 		name, value, _ := strings.Cut(quiet, "=")
 		if err := in.SetSysctl(name, value); err != nil {
@@ -435,7 +442,7 @@ func TestCloseWakesAReader(t *testing.T) {
 // two joins two instances by a pipe.
 func two(t testing.TB, choices ...coretest.Option) (r *coretest.Rig, a, b *core.Instance) {
 	r = coretest.New(t, host.NewVirtual(1), choices...)
-	a, b = r.Instance("a", wiring(t, flavourOf(t))), r.Instance("b", wiring(t, flavourOf(t)))
+	a, b = instance(t, r, "a", flavourOf(t)), instance(t, r, "b", flavourOf(t))
 	left, right := pipe.New(pipe.Config{Name: "ab"})
 	r.Attach(a, left, "eth0", us+"/24", us6+"/64")
 	r.Attach(b, right, "eth0", peer+"/24", peer6+"/64")

@@ -98,6 +98,7 @@ const (
 	linkedIn = "/linked_in/"
 	atOnce   = "/at_once/"
 	later    = "/later/"
+	module   = "/module/" // in another process
 )
 
 // flavourOf is the protocol that the test of this name is about.
@@ -108,13 +109,22 @@ func flavourOf(t testing.TB) flavour {
 	return overUDP()
 }
 
+// plain is the entry of the flavour linked in.
+func (f flavour) plain() core.ProtocolEntry {
+	if f.lite {
+		return core.ProtocolEntry{Protocol: udplite.Protocol()}
+	}
+	return core.ProtocolEntry{Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}
+}
+
+// isModule tells whether the test of this name wants its protocol in another
+// process.
+func isModule(t testing.TB) bool { return strings.Contains(t.Name(), module) }
+
 // entry is the flavour as the test of this name wants it: linked in or behind the
 // wall.
 func entry(t testing.TB, f flavour) core.ProtocolEntry {
-	e := core.ProtocolEntry{Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}
-	if f.lite {
-		e = core.ProtocolEntry{Protocol: udplite.Protocol()}
-	}
+	e := f.plain()
 	if !strings.HasPrefix(t.Name(), again+"/") || strings.Contains(t.Name(), linkedIn) {
 		return e
 	}
@@ -129,16 +139,16 @@ func TestTheSuiteAgain(t *testing.T) {
 				if way == linkedIn && !f.lite {
 					continue
 				}
-				t.Run(strings.Trim(way, "/"), func(t *testing.T) {
-					for _, x := range suite() {
-						t.Run(x.Name, x.F)
-					}
-					for _, x := range ofOne(f) {
-						t.Run(x.Name, x.F)
-					}
-				})
+				t.Run(strings.Trim(way, "/"), func(t *testing.T) { all(t, f) })
 			}
+			t.Run(strings.Trim(module, "/"), func(t *testing.T) { inAProcess(t, f, func() { all(t, f) }) })
 		})
+	}
+}
+
+func all(t *testing.T, f flavour) {
+	for _, x := range slices.Concat(suite(), ofOne(f)) {
+		t.Run(x.Name, x.F)
 	}
 }
 
@@ -153,7 +163,7 @@ func TestTheSuiteIsWhole(t *testing.T) {
 		have = append(have, x.Name)
 	}
 	for file, f := range packages["datagram_test"].Files {
-		if strings.HasSuffix(file, "suite_test.go") {
+		if strings.HasSuffix(file, "suite_test.go") || strings.HasSuffix(file, "module_test.go") {
 			continue
 		}
 		for _, d := range f.Decls {
