@@ -24,8 +24,9 @@ type Options struct {
 	Blacklist []string
 	// Stream has packets travel over gRPC, as where there is no shared memory.
 	Stream bool
-	// Patience is how long the stack waits for a module before it counts as
-	// lost; 0 is session.DefaultPatience.
+	// Patience is how long the stack waits for an answer of a module, and how long
+	// one may show no life while nobody waits, before it is killed and started
+	// again; 0 is session.DefaultPatience, a second.
 	Patience time.Duration
 	Log      *slog.Logger
 }
@@ -85,7 +86,7 @@ type user struct {
 // wellAfter is how long a process must last to have started well; pauses between
 // starts double from firstPause while it does not.
 const (
-	wellAfter  = time.Second
+	wellAfter  = 250 * time.Millisecond
 	firstPause = 10 * time.Millisecond
 	longPause  = time.Second
 )
@@ -113,7 +114,7 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 		return nil, err
 	}
 	mod := &Module{manager: m, manifest: manifest, sum: sum, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
-	if mod.process, err = start(manifest, sum, &m.o, parameters, mod.gone); err != nil {
+	if mod.process, err = start(manifest, sum, &m.o, parameters, startPatience, mod.gone); err != nil {
 		return nil, err
 	}
 	m.loaded = append(m.loaded, mod)
@@ -276,11 +277,12 @@ func (mod *Module) all() []*session.Session {
 func (mod *Module) again() {
 	mod.mu.Lock()
 	ended := mod.ended
+	patience := min(max(againPatience, mod.manager.o.Patience)<<min(mod.failures, 10), startPatience)
 	mod.mu.Unlock()
 	if ended {
 		return
 	}
-	p, err := start(mod.manifest, mod.sum, &mod.manager.o, mod.parameters, mod.gone)
+	p, err := start(mod.manifest, mod.sum, &mod.manager.o, mod.parameters, patience, mod.gone)
 	if err != nil {
 		mod.mu.Lock()
 		mod.failures++

@@ -35,13 +35,17 @@ type process struct {
 
 // Deadlines of what a module is asked.
 const (
-	startPatience = 10 * time.Second // from its start to the handshake
-	callPatience  = 2 * time.Second  // a call of the control
+	startPatience = 10 * time.Second // from the first start to the handshake
+	againPatience = time.Second      // the same for a program that has done it before; doubled each time that it fails
+	callPatience  = time.Second      // a call of the control, at least
 )
 
+// call is how long a call of the control may take.
+func (o *Options) call() time.Duration { return max(o.Patience, callPatience) }
+
 // start runs a module's program, whose manifest was checked, and holds what it
-// says of itself against that. gone is called, once, when it has ended.
-func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, gone func(*process, error)) (*process, error) {
+// says of itself against that. It has patience to get ready. gone is called, once, when it has ended.
+func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, patience time.Duration, gone func(*process, error)) (*process, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("modules: %s: %w", m.Name(), err)
@@ -64,7 +68,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, go
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SecureConfig:     &goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()},
-		StartTimeout:     startPatience,
+		StartTimeout:     patience,
 		Logger:           logger(o.Log, m.Name()),
 		SyncStderr:       nil,
 	})
@@ -74,7 +78,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, go
 		var raw any
 		if raw, err = rpc.Dispense(control.Name); err == nil {
 			p.control = raw.(control.ModuleClient)
-			err = p.describe(parameters)
+			err = p.describe(o, parameters)
 		}
 	}
 	if err != nil {
@@ -93,8 +97,8 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, go
 }
 
 // describe holds what the process says of itself against the manifest.
-func (p *process) describe(parameters map[string]string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+func (p *process) describe(o *Options, parameters map[string]string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), o.call())
 	defer cancel()
 	d, err := p.control.Describe(ctx, &control.DescribeRequest{Parameters: parameters})
 	if err != nil {
@@ -124,7 +128,7 @@ func (p *process) link(o *Options) (session.Link, error) {
 		return nil, fmt.Errorf("modules: %s: its memory cannot be handed over: %w", p.manifest.Name(), err)
 	}
 	l.HandedOver()
-	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), o.call())
 	defer cancel()
 	if _, err := p.control.Open(ctx, &control.OpenRequest{Session: id}); err != nil {
 		l.Close()

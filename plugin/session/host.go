@@ -20,8 +20,9 @@ type Options struct {
 	// Lockstep has the stack wait for the module after every message: for
 	// virtual time.
 	Lockstep bool
-	// Patience is how long the stack waits for an answer before the module
-	// counts as lost; 0 is DefaultPatience.
+	// Patience is how long the stack waits for an answer, and in real time how
+	// long a module may show no life, before it counts as lost; 0 is
+	// DefaultPatience. Time in which the stack itself did not run does not count.
 	Patience time.Duration
 	// Lost is told, once for each Link and on a goroutine of its own, why a module
 	// is lost.
@@ -61,6 +62,7 @@ type Session struct {
 
 	working   bool // a pump is at work further up the stack
 	unhandled int  // messages that the module has not finished, in lockstep
+	pulse     pulse
 	answer    []byte
 	buffer    []byte
 	stats     Stats
@@ -94,7 +96,7 @@ func (s *Session) Connect(l Link) error {
 			err = fmt.Errorf("session: %s is connected already", s.o.Name)
 			return
 		}
-		s.link, s.unhandled, s.spare, s.held = l, 0, nil, 0
+		s.link, s.unhandled, s.spare, s.held, s.pulse = l, 0, nil, 0, pulse{}
 		mode := byte(modeStream)
 		if s.o.Lockstep {
 			mode = modeLockstep
@@ -112,6 +114,7 @@ func (s *Session) Connect(l Link) error {
 	}
 	if !s.o.Lockstep {
 		go s.listen(l)
+		go s.watch(l)
 	}
 	return nil
 }
@@ -298,13 +301,15 @@ func (s *Session) call(msg []byte) []byte {
 }
 
 // pump works on what the module sends until done; false if the module is lost.
-// It waits inside the entry, for as long as the module has patience of ours.
+// It waits inside the entry, for Patience at most, whatever the module sends
+// meanwhile.
 func (s *Session) pump(done func() bool) bool {
 	outer := s.working
 	s.working = true
 	defer func() { s.working = outer }()
-	var start time.Time
-	for spins := 0; ; spins++ {
+	var last time.Time
+	var waited, idle time.Duration // since the beginning, since the last message
+	for looks := 0; ; looks++ {
 		if s.link == nil {
 			return false
 		}
@@ -312,20 +317,22 @@ func (s *Session) pump(done func() bool) bool {
 			return true
 		}
 		if s.take(1) > 0 {
-			start, spins = time.Time{}, 0
-			continue
+			idle = 0
 		}
-		if s.link == nil || spins&63 != 63 {
+		if s.link == nil || looks&63 != 63 {
 			continue
 		}
 		now := time.Now()
-		switch waited := now.Sub(start); {
-		case start.IsZero():
-			start = now
+		if !last.IsZero() {
+			step := min(now.Sub(last), longStep)
+			waited, idle = waited+step, idle+step
+		}
+		last = now
+		switch {
 		case waited > s.o.Patience:
 			s.fail(fmt.Errorf("%w: no answer within %v", ErrLost, s.o.Patience))
 			return false
-		case waited > spinFor:
+		case idle > spinFor:
 			select {
 			case <-s.link.Done():
 				if !s.link.Ready() {
@@ -334,15 +341,20 @@ func (s *Session) pump(done func() bool) bool {
 				}
 			default:
 			}
-			time.Sleep(min(waited, time.Millisecond))
+			time.Sleep(min(idle, time.Millisecond))
 		default:
 			runtime.Gosched()
 		}
 	}
 }
 
-// spinFor is how long a pump looks before it sleeps between looks.
-const spinFor = 50 * time.Microsecond
+// spinFor is how long a pump looks before it sleeps between looks. A step between
+// two looks that took more than longStep is one in which the stack got no
+// processor, so that the module may have got none either.
+const (
+	spinFor  = 50 * time.Microsecond
+	longStep = 20 * time.Millisecond
+)
 
 // take works on up to most messages of the module and tells on how many.
 func (s *Session) take(most int) int {
@@ -376,6 +388,11 @@ func (s *Session) receive(msg []byte) {
 	case kindHandled:
 		if s.unhandled--; s.unhandled < 0 || !s.o.Lockstep {
 			s.breach(errors.New("session: more messages were worked on than were sent"))
+		}
+		return
+	case kindPong:
+		if !s.pulse.came() {
+			s.breach(errors.New("session: a sign of life that nobody asked for"))
 		}
 		return
 	case remote.KindAnswer:

@@ -12,6 +12,8 @@ const (
 	kindOpen    remote.Kind = 240 + iota // to the module: Number is a handler of the protocol that is named
 	kindMode                             // to the module: one byte, see below; the first message
 	kindHandled                          // to the stack, in lockstep: one more message was worked on
+	kindPing                             // to the module, in real time: asks for a kindPong
+	kindPong                             // to the stack: everything before the kindPing was worked on
 )
 
 // Modes of a session.

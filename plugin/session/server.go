@@ -95,6 +95,10 @@ func (s *Server) receive(msg []byte) {
 		if err = r.End(); err == nil {
 			err = s.open(remote.Number(msg), name)
 		}
+	case kindPing:
+		if err = r.End(); err == nil {
+			s.send(remote.Finish(begin(s.buffer, kindPong, 0, s.now)))
+		}
 	default:
 		err = s.pass(k, msg)
 	}
