@@ -10,5 +10,6 @@ func commands() []func(*app) []*cobra.Command {
 		scriptCommands,
 		menuconfigCommand,
 		buildCommands,
+		authorCommands,
 	}
 }
