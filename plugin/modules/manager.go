@@ -73,6 +73,7 @@ type Module struct {
 	users    []user
 	restarts int
 	failures int // in a row, of processes that lasted less than wellAfter
+	missed   int // starts that failed in a row
 	ended    bool
 	reason   error // why it was lost last
 }
@@ -277,7 +278,7 @@ func (mod *Module) all() []*session.Session {
 func (mod *Module) again() {
 	mod.mu.Lock()
 	ended := mod.ended
-	patience := min(max(againPatience, mod.manager.o.Patience)<<min(mod.failures, 10), startPatience)
+	patience := min(max(againPatience, mod.manager.o.Patience)<<min(mod.missed, 10), startPatience)
 	mod.mu.Unlock()
 	if ended {
 		return
@@ -286,6 +287,7 @@ func (mod *Module) again() {
 	if err != nil {
 		mod.mu.Lock()
 		mod.failures++
+		mod.missed++
 		mod.reason = err
 		pause := min(firstPause<<min(mod.failures, 10), longPause)
 		mod.mu.Unlock()
@@ -299,7 +301,7 @@ func (mod *Module) again() {
 		p.kill()
 		return
 	}
-	mod.process = p
+	mod.process, mod.missed = p, 0
 	sessions := mod.all()
 	mod.mu.Unlock()
 	for _, s := range sessions {

@@ -1,0 +1,228 @@
+package modules_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/plugin/modules"
+	"github.com/libos-go/libos/protocols/tcp"
+	"github.com/libos-go/libos/protocols/tcp/reno"
+)
+
+// fault is a way in which a module goes wrong.
+type fault struct {
+	kind string // "signal", "misdeed" or "start"
+	name string
+}
+
+func faults() []fault {
+	out := []fault{{"signal", "KILL"}, {"signal", "STOP"}}
+	for _, name := range slices.Sorted(maps.Keys(misdeeds)) {
+		out = append(out, fault{"misdeed", name})
+	}
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
+		out = append(out, fault{"start", name})
+	}
+	return out
+}
+
+// scene is two hosts with TCP of their own and UDP from a rogue.
+type scene struct {
+	*coretest.Rig
+	m       *modules.Manager
+	a, b    *core.Instance
+	program string
+}
+
+func newScene(t *testing.T) *scene {
+	dir := build(t)
+	s := &scene{program: filepath.Join(dir, "udp")}
+	if err := os.WriteFile(s.program+".rogue", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.m = modules.New(modules.Options{Dirs: []string{dir}, Patience: 400 * time.Millisecond, Log: logged(t)})
+	t.Cleanup(s.m.Close)
+	s.Rig = coretest.New(t, host.NewRealTime())
+	w := networks()
+	w.Protocols = []core.ProtocolEntry{{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()}}
+	s.a, s.b = s.Instance("a", w), s.Instance("b", w)
+	da, db := pipe.New(pipe.Config{})
+	s.Attach(s.a, da, "eth0", "10.0.0.1/24")
+	s.Attach(s.b, db, "eth0", "10.0.0.2/24")
+	for _, in := range []*core.Instance{s.a, s.b} {
+		if err := s.m.Attach(in, "udp"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// transfer has a TCP connection between the hosts carry known bytes there and
+// back until end, which returns how many.
+func (s *scene) transfer(t *testing.T) (end func() int) {
+	stop, moved, echoed := make(chan struct{}), make(chan int), make(chan struct{})
+	l, err := s.b.Listen("tcp4", "10.0.0.2:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(echoed)
+		c, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := io.Copy(c, c); err != nil {
+			t.Errorf("the transfer's echo: %v", err)
+		}
+		c.Close()
+		l.Close()
+	}()
+	c, err := s.a.Dial("tcp4", "10.0.0.2:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		n := 0
+		defer func() { c.Close(); moved <- n }()
+		out, back := make([]byte, 16<<10), make([]byte, 16<<10)
+		r := rand.New(rand.NewPCG(5, 5))
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			for i := range out {
+				out[i] = byte(r.Uint32())
+			}
+			if _, err := c.Write(out); err != nil {
+				t.Errorf("the transfer: %v", err)
+				return
+			}
+			if _, err := io.ReadFull(c, back); err != nil || string(back) != string(out) {
+				t.Errorf("the transfer after %d bytes: %v", n, err)
+				return
+			}
+			n += len(out)
+		}
+	}()
+	end = sync.OnceValue(func() int {
+		close(stop)
+		n := <-moved
+		<-echoed
+		return n
+	})
+	t.Cleanup(func() { end() })
+	return end
+}
+
+// suffer has the module go wrong and come back, and tells after how long. Sockets
+// that were open fail, and new ones work.
+func (s *scene) suffer(t *testing.T, f fault, seed uint64) time.Duration {
+	before := s.m.List()[0]
+	c, err := s.a.ListenPacket("udp4", "10.0.0.1:0")
+	if err != nil {
+		t.Fatalf("%+v: %v", before, err)
+	}
+	defer c.Close()
+	start := time.Now()
+	switch f.kind {
+	case "signal":
+		_ = syscall.Kill(before.PID, map[string]syscall.Signal{"KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP}[f.name])
+	case "start":
+		if err := os.WriteFile(s.program+"."+atStart, []byte(f.name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_ = syscall.Kill(before.PID, syscall.SIGKILL)
+	case "misdeed":
+		if _, err := c.WriteTo(fmt.Appendf(nil, "%s%s#%d\n", command, f.name, seed), c.LocalAddr()); err != nil && !errors.Is(err, syscall.ENETDOWN) {
+			t.Errorf("the command: %v", err)
+		}
+		s.b.Counters() // a call, to be answered or not
+	}
+	_ = c.SetReadDeadline(start.Add(time.Minute))
+	var buf [100]byte
+	for err == nil {
+		_, _, err = c.ReadFrom(buf[:]) // the command may have come back, or rubbish for it
+	}
+	if !errors.Is(err, syscall.ENETDOWN) {
+		t.Errorf("the socket that was open: %v", err)
+	}
+	for {
+		n, err := s.b.ListenPacket("udp4", "10.0.0.2:0")
+		if err == nil {
+			n.Close()
+			if now := s.m.List()[0]; now.PID != before.PID && now.State == modules.Live {
+				break
+			}
+		}
+		if time.Since(start) > time.Minute {
+			t.Fatalf("it does not come back: %v, %+v", err, s.m.List())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	took := time.Since(start)
+	echo(t, s.a)
+	if after := s.m.List()[0]; after.Restarts == before.Restarts || after.Reason == "" {
+		t.Errorf("not counted: %+v", after)
+	}
+	return took
+}
+
+// Every fault at a random moment of a transfer that has nothing to do with it:
+// each once, some with -short; when LIBOS_SOAK is 1, a thousand.
+func TestFaultsOfAModuleCostNothingElseSoak(t *testing.T) {
+	all := faults()
+	count, most := len(all), 20*time.Second // a machine that is busy with other tests starts no process in time
+	if os.Getenv("LIBOS_SOAK") == "1" {
+		count, most = 1000, 2*time.Second
+	}
+	if testing.Short() {
+		r := rand.New(rand.NewPCG(2, 2))
+		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		count = 8
+	}
+	s := newScene(t)
+	end := s.transfer(t)
+	r := rand.New(rand.NewPCG(1, 1))
+	var longest time.Duration
+	var last fault
+	for i := range count {
+		f := all[i%len(all)]
+		took := s.suffer(t, f, r.Uint64())
+		if took > most {
+			t.Errorf("fault %d (%s %s): back after %v", i, f.kind, f.name, took)
+		}
+		if took > longest {
+			longest, last = took, f
+		}
+		if t.Failed() {
+			t.Fatalf("at fault %d, %s %s", i, f.kind, f.name)
+		}
+		if testing.Verbose() {
+			t.Logf("%s %s: %v: %s", f.kind, f.name, took, s.m.List()[0].Reason)
+		}
+		time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
+	}
+	if n := end(); n == 0 {
+		t.Error("the transfer moved nothing")
+	} else {
+		t.Logf("%d faults, longest absence %v (%s %s), %d bytes transferred meanwhile", count, longest, last.kind, last.name, n)
+	}
+}
