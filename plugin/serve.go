@@ -159,6 +159,9 @@ func (s *service) served() []session.Served {
 	for _, p := range s.module.Protocols {
 		out = append(out, session.Served{Name: p.Name, Open: p.NewHandler, Sysctls: p.Sysctls})
 	}
+	for _, a := range s.module.Controls {
+		out = append(out, session.Served{Name: a.Name, Control: a.New})
+	}
 	return out
 }
 

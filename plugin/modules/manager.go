@@ -12,6 +12,7 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin/session"
+	"github.com/libos-go/libos/protocols/tcp/reno"
 )
 
 // Options say where modules are and how they run.
@@ -82,6 +83,7 @@ type Module struct {
 type user struct {
 	in        *core.Instance
 	protocols []string
+	controls  []string
 }
 
 // wellAfter is how long a process must last to have started well; pauses between
@@ -177,6 +179,12 @@ func (mod *Module) Attach(in *core.Instance) error {
 		}
 		u.protocols = append(u.protocols, d.Name)
 	}
+	for _, name := range mod.manifest.description.GetControls() {
+		if err := addControl(in, s.Algorithm(name, reno.Algorithm())); err != nil {
+			return fmt.Errorf("modules: %s: congestion control %s: %w", mod.manifest.file, name, err)
+		}
+		u.controls = append(u.controls, name)
+	}
 	mod.mu.Lock()
 	mod.users = append(mod.users, u)
 	mod.mu.Unlock()
@@ -198,6 +206,12 @@ func (mod *Module) Detach(in *core.Instance) error {
 			return err
 		}
 		u.protocols = u.protocols[1:]
+	}
+	for len(u.controls) > 0 {
+		if err := removeControl(in, u.controls[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return fmt.Errorf("modules: congestion control %s in %s: %w", u.controls[0], in.Name(), err)
+		}
+		u.controls = u.controls[1:]
 	}
 	mod.users = slices.Delete(mod.users, at, at+1)
 	return nil

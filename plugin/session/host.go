@@ -47,6 +47,8 @@ type Stats struct {
 	Faults        uint64 `json:"faults"`  // breaches of the contract by the module
 	Lost          uint64 `json:"lost"`    // times that the module was lost
 	SocketsLost   uint64 `json:"sockets_lost"`
+	Decisions     uint64 `json:"decisions"` // of congestion controls
+	Fallbacks     uint64 `json:"fallbacks"` // events that the fallback decided, since the module was away or slow
 }
 
 // Session is the stack's end of a module's work for the instances of one Domain.
@@ -66,6 +68,9 @@ type Session struct {
 	answer    []byte
 	buffer    []byte
 	stats     Stats
+
+	controls    map[uint32]*judged // congestion controls, by the number of their connection
+	lastControl uint32
 }
 
 // New makes the session of a Domain. It carries nothing until Connect.
@@ -402,6 +407,11 @@ func (s *Session) receive(msg []byte) {
 		}
 		s.answer = append(s.answer[:0], msg...)
 		return
+	case kindDecide:
+		if err := s.decide(msg); err != nil {
+			s.breach(err)
+		}
+		return
 	}
 	n := remote.Number(msg)
 	if n >= len(s.stubs) || s.stubs[n] == nil {
@@ -597,5 +607,7 @@ func (s *Stats) Add(o Stats) {
 	s.Faults += o.Faults
 	s.Lost += o.Lost
 	s.SocketsLost += o.SocketsLost
+	s.Decisions += o.Decisions
+	s.Fallbacks += o.Fallbacks
 	s.Packets += o.Packets
 }

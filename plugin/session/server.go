@@ -10,13 +10,17 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
-// Served is a protocol that a module serves.
+// Served is a protocol, or a congestion control, that a module serves.
 type Served struct {
 	Name    string
 	Open    func(core.Env) core.Handler
 	Sysctls *sysctl.Table // nil if it has none
+	// Control makes the state of a connection, of a congestion control; the rest
+	// is nil then.
+	Control func() congestion.Control
 }
 
 // Server is the module's end of a session. Everything happens in Serve.
@@ -34,6 +38,7 @@ type Server struct {
 	current   *far
 	message   []byte
 	answer    []byte
+	judges    judges
 }
 
 // far is one handler with its end of the messages.
@@ -100,7 +105,10 @@ func (s *Server) receive(msg []byte) {
 			s.send(remote.Finish(begin(s.buffer, kindPong, 0, s.now)))
 		}
 	default:
-		err = s.pass(k, msg)
+		var mine bool
+		if mine, err = s.judge(k, &r); !mine {
+			err = s.pass(k, msg)
+		}
 	}
 	if err != nil {
 		s.fail(err)
@@ -117,7 +125,7 @@ func (s *Server) open(number int, name string) error {
 	}
 	for i := range s.protocols {
 		p := &s.protocols[i]
-		if p.Name != name {
+		if p.Name != name || p.Open == nil {
 			continue
 		}
 		in, err := core.New(core.Options{Name: fmt.Sprint(name, " ", number), Domain: s.domain, Wiring: &core.Wiring{Name: name}})

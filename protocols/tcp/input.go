@@ -231,9 +231,18 @@ func (c *conn) tell(what congestion.Event) {
 	c.cong.cwnd, c.cong.ssthresh = max(d.Cwnd, uint32(c.snd.mss)), max(d.Ssthresh, 2*uint32(c.snd.mss))
 }
 
+// stopControl ends congestion control.
+func (c *conn) stopControl() {
+	if x, ok := c.cong.control.(congestion.Ender); ok {
+		x.End()
+	}
+	c.cong.control = nil
+}
+
 // startControl begins congestion control by the algorithm of that name, the
 // instance's own for "".
 func (c *conn) startControl(name string) {
+	c.stopControl()
 	a := c.t.algorithm(name)
 	if a == nil {
 		c.cong.cwnd, c.cong.ssthresh = congestion.InitialWindow(uint32(c.snd.mss)), congestion.Infinite

@@ -122,6 +122,7 @@ func (c *conn) setCongestion(value []byte) error {
 	c.cong.name = a.Name
 	if c.cong.control != nil { // a running connection keeps its window
 		cwnd, ssthresh := c.cong.cwnd, c.cong.ssthresh
+		c.stopControl()
 		c.cong.control = a.New()
 		c.tell(congestion.Event{Kind: congestion.Init})
 		c.cong.cwnd, c.cong.ssthresh = cwnd, ssthresh

@@ -79,7 +79,7 @@ func (c *conn) end(err syscall.Errno) {
 	c.snd.queue.clear(&t.slabs)
 	c.rec.clear()
 	c.rcv.dropHeld(t)
-	c.cong.control = nil
+	c.stopControl()
 	c.flags &^= flagAckNow | flagFinQueued
 	if l := c.listener; l != nil && l.conn != c && !l.keeps(c) {
 		l.forget(c)

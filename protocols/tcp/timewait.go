@@ -41,7 +41,7 @@ func (c *conn) timeWait() {
 	c.rtoAt = core.Never
 	c.snd.queue.clear(&t.slabs)
 	c.rec.clear()
-	c.cong.control = nil
+	c.stopControl()
 	c.flags &^= flagFinQueued | flagPersist
 	c.wake(core.ReadyIn | core.ReadyOut | core.ReadyHup | core.ReadyRdHup)
 	c.setLife(c.now().Add(timeWaitLength))

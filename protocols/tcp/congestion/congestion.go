@@ -15,6 +15,10 @@ type Control interface {
 	Event(e *Event, d *Decision)
 }
 
+// Ender is a Control that wants to know when its connection is over, or goes on
+// with another: no Event comes after.
+type Ender interface{ End() }
+
 // Kind says what an Event tells.
 type Kind uint8
 
