@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -338,6 +339,32 @@ func TestADoorbellThatComesLateSpendsNoWish(t *testing.T) {
 	host.Main.Out.Write([]byte("next"))
 	if err := <-ended; err != nil {
 		t.Errorf("the reader sleeps on: %v", err)
+	}
+}
+
+// One goroutine dozes while another takes the record that the doorbell was for:
+// the wish was answered, and whoever still dozes needs another.
+func TestADozeThatWasForestalledWishesAgain(t *testing.T) {
+	host, module := pair(t, Options{})
+	impatient(host)
+	word := &host.Main.In.sleep
+	ended := make(chan error, 1)
+	go func() { ended <- host.Main.In.Doze(time.Now().Add(time.Minute)) }()
+	for word.word.Load()&wanted == 0 {
+		runtime.Gosched()
+	}
+	module.Main.Out.rung = word.word.Load() // rung for a record that is gone again
+	word.token <- struct{}{}
+	for deadline := time.Now().Add(10 * time.Second); word.word.Load() == module.Main.Out.rung; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("it sleeps on with a wish that was answered")
+		}
+	}
+	if !module.Main.Out.Write([]byte("x")) {
+		t.Fatal("no room")
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

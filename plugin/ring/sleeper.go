@@ -79,7 +79,11 @@ func (s *sleeper) wait(deadline time.Time) error {
 	for !s.ready() {
 		select {
 		case <-s.token:
-			// The token may be an old one. Then the wish still stands.
+			// The token may be an old one, or another goroutine took what it was for
+			// (see Reader.Doze). Then the wish may be spent, so it is made anew.
+			if !s.ready() {
+				s.word.Add(2)
+			}
 		case <-timeout:
 			if s.ready() {
 				return nil
