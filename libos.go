@@ -6,10 +6,13 @@
 // wiring.go; programs that use the library are in examples/.
 package libos
 
-import "github.com/libos-go/libos/core"
+import (
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/version"
+)
 
 // Version of the library.
-const Version = "0.1.0"
+const Version = version.Number
 
 // New makes an instance: core.New, with Wiring's wiring where o names none. Many
 // instances should share one wiring: give it to them in o.Wiring.

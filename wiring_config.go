@@ -10,6 +10,7 @@ func configText() string {
 # Automatically generated file; DO NOT EDIT.
 # libos Configuration
 #
+# CONFIG_MODULES is not set
 
 #
 # Networking

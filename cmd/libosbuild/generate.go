@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/libos-go/libos/gen/build"
+	"github.com/libos-go/libos/plugin/modules"
 )
 
 // builder works on the source tree in the current directory.
@@ -24,6 +25,10 @@ func (a *app) builder() (*build.Builder, error) {
 		}
 	}
 	b.Quiet = a.quiet
+	b.Manifest = func(dir, name, symbol string, needs []string) error {
+		_, err := modules.WriteManifest(dir, name, symbol, needs)
+		return err
+	}
 	b.Terminal = terminal(a.stderr)
 	return b, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libos-go/libos/gen/emit"
 	"github.com/libos-go/libos/gen/kconfig"
 )
 
@@ -37,6 +38,11 @@ type Builder struct {
 	Terminal       bool          // Stderr is a terminal: long steps show a progress bar
 	Patience       time.Duration // what a step may take before that; 0 is two seconds
 	Go             string        // the go command; "" is go
+	// Manifest writes what is known of the program dir/name, the module of a
+	// symbol, beside it: dir/name.json. needs are the symbols that the stack must
+	// have. It is given by whoever builds configurations with modules, since the
+	// generator knows nothing of what these speak.
+	Manifest func(dir, name, symbol string, needs []string) error
 }
 
 // New is a builder that says everything on the two writers.
@@ -83,6 +89,11 @@ func (b *Builder) Binary(name string) string {
 		bin += ".exe"
 	}
 	return bin
+}
+
+// ModuleDir is the folder of a build's modules.
+func (b *Builder) ModuleDir(name string) string {
+	return filepath.Join(b.Folder(name), emit.ModulesPath)
 }
 
 func (b *Builder) goos() string {

@@ -141,7 +141,7 @@ func TestOnlyWhatChangedIsDoneAgain(t *testing.T) {
 	}
 	unchanged("a new time on the same content")
 
-	edit("libos.go", `Version = "`, fmt.Sprintf(`Version = "9.%d.`, time.Now().UnixNano())) // in no build cache
+	edit("core/version/version.go", `Number = "`, fmt.Sprintf(`Number = "9.%d.`, time.Now().UnixNano())) // in no build cache
 	wiring := stamp("wiring.go")
 	var screen lockedBuffer
 	b.Stderr, b.Terminal, b.Patience = &screen, true, time.Nanosecond

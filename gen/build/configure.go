@@ -98,7 +98,10 @@ func (b *Builder) solve(name string, t *kconfig.Tree) (*configuration, error) {
 	}
 	c := &configuration{name: name, text: string(t.Config()), header: t.Header(), sources: t.Sources()}
 	for _, s := range t.Symbols() {
-		e := emit.Symbol{Name: s.Name, Type: s.Type.String(), Value: s.String(), Static: s.Static, Package: strings.Trim(s.Package, "/"), Where: filepath.ToSlash(s.Pos.String())}
+		e := emit.Symbol{Name: s.Name, Type: s.Type.String(), Value: s.String(), Static: s.Static, Package: strings.Trim(s.Package, "/"), Where: filepath.ToSlash(s.Pos.String()), Prompt: s.Prompt()}
+		for _, n := range s.Needs() {
+			e.Needs = append(e.Needs, n.Name)
+		}
 		c.symbols = append(c.symbols, e)
 	}
 	return c, nil
@@ -115,10 +118,30 @@ func (b *Builder) chosen(c *configuration, all bool) ([]string, error) {
 			continue
 		}
 		seen[s.Package] = true
-		if st, err := os.Stat(filepath.Join(b.Dir, filepath.FromSlash(s.Package))); err != nil || !st.IsDir() {
-			return nil, fmt.Errorf("%s: %s brings in package %q, but there is no such folder", s.Where, s.Name, s.Package)
+		if err := b.isThere(s); err != nil {
+			return nil, err
 		}
 		out = append(out, s.Package)
 	}
 	return out, nil
+}
+
+// separate are the packages of the modules that the configuration has.
+func (b *Builder) separate(c *configuration) ([]string, error) {
+	var out []string
+	for _, m := range emit.Modules(c.symbols) {
+		if err := b.isThere(m.Symbol); err != nil {
+			return nil, err
+		}
+		out = append(out, m.Symbol.Package)
+	}
+	return out, nil
+}
+
+// isThere tells whether the package of a symbol exists.
+func (b *Builder) isThere(s *emit.Symbol) error {
+	if st, err := os.Stat(filepath.Join(b.Dir, filepath.FromSlash(s.Package))); err != nil || !st.IsDir() {
+		return fmt.Errorf("%s: %s brings in package %q, but there is no such folder", s.Where, s.Name, s.Package)
+	}
+	return nil
 }

@@ -50,29 +50,41 @@ func (b *Builder) list(overlay string, fields string, patterns ...string) ([]lis
 	return pkgs, nil
 }
 
-// scan loads the chosen packages and those of the module below them.
-func (b *Builder) scan(c *configuration, all bool) ([]*scan.Package, error) {
-	chosen, err := b.chosen(c, all)
+// scan loads the packages that are linked in, and every one: with those of
+// modules, and of all symbols where all is set. Each time with what of the
+// module is below them.
+func (b *Builder) scan(c *configuration, all bool) (linked, every []*scan.Package, err error) {
+	chosen, err := b.chosen(c, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	constants, err := emit.Constants(b.input(c, nil))
+	others, err := b.separate(c)
+	if all && err == nil {
+		others, err = b.chosen(c, true)
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	constants, err := emit.Constants(b.input(c, nil, nil))
+	if err != nil {
+		return nil, nil, err
 	}
 	overlay := map[string][]byte{filepath.Join(b.Dir, filepath.FromSlash(constants.Path)): constants.Content}
 	var patterns []string
-	for _, p := range append(base(), chosen...) {
+	chosen = append(base(), chosen...)
+	for _, p := range append(chosen[:len(chosen):len(chosen)], others...) {
 		patterns = append(patterns, "./"+p)
 	}
 	deps, err := b.list("", "ImportPath,Dir,Imports,Module", patterns...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !all {
-		if err := c.modulesApart(deps); err != nil {
-			return nil, err
-		}
+	for i, p := range chosen {
+		chosen[i] = Module + "/" + p
+	}
+	in := below(deps, chosen...)
+	if err := c.modulesApart(deps, in); err != nil {
+		return nil, nil, err
 	}
 	var rels []string
 	for i := range deps {
@@ -81,11 +93,43 @@ func (b *Builder) scan(c *configuration, all bool) ([]*scan.Package, error) {
 		}
 	}
 	sort.Strings(rels)
-	return scan.Load(scan.Config{Dir: b.Dir, Module: Module, Overlay: overlay, Env: b.goEnv(), Flags: flags()}, rels)
+	every, err = scan.Load(scan.Config{Dir: b.Dir, Module: Module, Overlay: overlay, Env: b.goEnv(), Flags: flags()}, rels)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range every {
+		if in[p.Path] {
+			linked = append(linked, p)
+		}
+	}
+	return linked, every, nil
 }
 
-func (b *Builder) input(c *configuration, pkgs []*scan.Package) *emit.Build {
-	return &emit.Build{Name: c.name, Module: Module, Config: c.text, Symbols: c.symbols, Packages: pkgs}
+// below are the packages that those named by import path need, themselves among
+// them.
+func below(deps []listed, paths ...string) map[string]bool {
+	imports := make(map[string][]string, len(deps))
+	for i := range deps {
+		imports[deps[i].ImportPath] = deps[i].Imports
+	}
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(p string) {
+		if !seen[p] {
+			seen[p] = true
+			for _, q := range imports[p] {
+				visit(q)
+			}
+		}
+	}
+	for _, p := range paths {
+		visit(p)
+	}
+	return seen
+}
+
+func (b *Builder) input(c *configuration, linked, every []*scan.Package) *emit.Build {
+	return &emit.Build{Name: c.name, Module: Module, Config: c.text, Symbols: c.symbols, Packages: linked, Scanned: every}
 }
 
 // Generate brings the Go code of a build up to date and tells whether there
@@ -118,15 +162,15 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 	if s.Key == key && same(now, s.Files, s.ScanDirs, s.Extra) && b.sameOutputs(s.Outputs) {
 		return false, nil
 	}
-	var pkgs []*scan.Package
+	var linked, every []*scan.Package
 	err = b.during("scanning the chosen packages", func() (err error) {
-		pkgs, err = b.scan(c, false)
+		linked, every, err = b.scan(c, false)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
-	files, err := emit.Files(b.input(c, pkgs))
+	files, err := emit.Files(b.input(c, linked, every))
 	if err != nil {
 		return false, err
 	}
@@ -156,8 +200,8 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 			return false, err
 		}
 	}
-	s.Key, s.ScanDirs, s.Extra, s.BuildDirs = key, nil, []string{"go.mod", "go.sum"}, nil
-	for _, p := range pkgs {
+	s.Key, s.ScanDirs, s.Extra = key, nil, []string{"go.mod", "go.sum"}
+	for _, p := range every {
 		s.ScanDirs = append(s.ScanDirs, filepath.FromSlash(p.Rel))
 	}
 	s.Files = b.stampAll(s.ScanDirs, s.Extra, now)
@@ -222,16 +266,12 @@ func (b *Builder) checkedIn() ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := b.scan(c, true)
-	if err != nil {
-		return nil, err
-	}
 	// what only other configurations choose is for the page alone
-	pkgs, err := b.below(c, all)
+	linked, every, err := b.scan(c, true)
 	if err != nil {
 		return nil, err
 	}
-	files, err := emit.Files(b.input(c, pkgs))
+	files, err := emit.Files(b.input(c, linked, every))
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +279,7 @@ func (b *Builder) checkedIn() ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files, emit.SysctlPage(b.input(c, all)), tiny), nil
+	return append(files, emit.SysctlPage(b.input(c, every, every)), tiny), nil
 }
 
 // tinyDefconfig is tinyconfig as what differs from the defaults, so that
@@ -257,31 +297,4 @@ func (b *Builder) tinyDefconfig() (emit.File, error) {
 	b.messages(t.ParseConfig(from, data))
 	t.SetAll(kconfig.AllNo, nil, kconfig.Probability{})
 	return emit.File{Path: "configs/tiny_defconfig", Content: t.MinimalConfig()}, nil
-}
-
-// below keeps the packages that the configuration reaches.
-func (b *Builder) below(c *configuration, all []*scan.Package) ([]*scan.Package, error) {
-	chosen, err := b.chosen(c, false)
-	if err != nil {
-		return nil, err
-	}
-	var patterns []string
-	for _, p := range append(base(), chosen...) {
-		patterns = append(patterns, "./"+p)
-	}
-	deps, err := b.list("", "ImportPath,Module", patterns...)
-	if err != nil {
-		return nil, err
-	}
-	reached := map[string]bool{}
-	for i := range deps {
-		reached[deps[i].ImportPath] = true
-	}
-	var out []*scan.Package
-	for _, p := range all {
-		if reached[p.Path] {
-			out = append(out, p)
-		}
-	}
-	return out, nil
 }

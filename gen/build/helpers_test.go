@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/gen/kconfig"
+	"github.com/libos-go/libos/plugin/modules"
 )
 
 // repository is a builder of the module's own tree that builds into a folder
@@ -21,12 +22,19 @@ func repository(t *testing.T) *Builder {
 		t.Fatal(err)
 	}
 	b.Out = t.TempDir()
+	b.Manifest = manifest
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("said:\n%s", said.String())
 		}
 	})
 	return b
+}
+
+// manifest is what the command has written beside a module.
+func manifest(dir, name, symbol string, needs []string) error {
+	_, err := modules.WriteManifest(dir, name, symbol, needs)
+	return err
 }
 
 type lockedBuffer struct {

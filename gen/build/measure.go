@@ -23,7 +23,7 @@ type measured struct {
 // more without it. As long as the binary stays the same that is done once.
 func (b *Builder) measure(c *configuration, z *Size) error {
 	path := filepath.Join(b.gen(c.name), "size.json")
-	hash := b.readState(c.name).Binary.Hash
+	hash := b.readState(c.name).Libos.hash()
 	known := measured{}
 	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &known) != nil || known.Binary != hash {
 		var err error
@@ -60,7 +60,7 @@ func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 	bar := b.progress("measuring "+c.name, len(z.Symbols))
 	defer bar.end()
 	bar.set(0)
-	pkgs, err := b.scan(c, false)
+	linked, every, err := b.scan(c, false)
 	if err != nil {
 		return m, err
 	}
@@ -92,7 +92,7 @@ func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 			defer func() { <-free }()
 			sub := *b
 			sub.Out = filepath.Join(out, j.symbol)
-			total, err := sub.totalOf(j.less, pkgs)
+			total, err := sub.totalOf(j.less, linked, every)
 			results <- result{j.symbol, total, err}
 		}()
 	}
@@ -108,14 +108,15 @@ func (b *Builder) measureAll(c *configuration, z *Size) (measured, error) {
 }
 
 // totalOf builds a configuration for its size alone, and tells the bytes of its
-// symbols. all are the scanned packages, among them those of the configuration.
-// Debug information is left out: it is no symbol, and half of the linker's work.
-func (b *Builder) totalOf(c *configuration, all []*scan.Package) (int64, error) {
-	pkgs, err := b.below(c, all)
+// symbols. linked and every are the packages that were scanned for one that has
+// more. Debug information is left out: it is no symbol, and half of the linker's
+// work.
+func (b *Builder) totalOf(c *configuration, linked, every []*scan.Package) (int64, error) {
+	linked, err := b.reached(c, linked)
 	if err != nil {
 		return 0, err
 	}
-	files, err := emit.Files(b.input(c, pkgs))
+	files, err := emit.Files(b.input(c, linked, every))
 	if err != nil {
 		return 0, err
 	}
@@ -165,4 +166,31 @@ func (b *Builder) without(c *configuration, symbol string) (*configuration, erro
 		}
 	}
 	return less, nil
+}
+
+// reached keeps the packages that the configuration links in.
+func (b *Builder) reached(c *configuration, all []*scan.Package) ([]*scan.Package, error) {
+	chosen, err := b.chosen(c, false)
+	if err != nil {
+		return nil, err
+	}
+	var patterns []string
+	for _, p := range append(base(), chosen...) {
+		patterns = append(patterns, "./"+p)
+	}
+	deps, err := b.list("", "ImportPath,Module", patterns...)
+	if err != nil {
+		return nil, err
+	}
+	reached := map[string]bool{}
+	for i := range deps {
+		reached[deps[i].ImportPath] = true
+	}
+	var out []*scan.Package
+	for _, p := range all {
+		if reached[p.Path] {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }

@@ -7,9 +7,9 @@ import (
 )
 
 // modulesApart holds that nothing in the binary imports the package of a symbol
-// that is m, which would link it in after all: deps is what the chosen packages
-// need.
-func (c *configuration) modulesApart(deps []listed) error {
+// that is m, which would link it in after all: in are the packages that those
+// which are y need, among deps.
+func (c *configuration) modulesApart(deps []listed, in map[string]bool) error {
 	linked := map[string]*emit.Symbol{}
 	var modules []*emit.Symbol
 	for i := range c.symbols {
@@ -27,7 +27,7 @@ func (c *configuration) modulesApart(deps []listed) error {
 	}
 	for _, m := range modules {
 		path := Module + "/" + m.Package
-		if _, there := imports[path]; !there || linked[path] != nil {
+		if !in[path] || linked[path] != nil {
 			continue
 		}
 		for i := range c.symbols { // in the order of Kconfig.toml

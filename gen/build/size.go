@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/libos-go/libos/gen/emit"
 )
 
 // Size tells where the bytes of a binary come from. All are bytes of symbols in
@@ -27,6 +30,8 @@ type Size struct {
 	// Shared is what several of them need, Always what every build has.
 	Shared SymbolSize `json:"shared"`
 	Always SymbolSize `json:"always"`
+	// Modules are the programs beside it, of which nothing is in any figure above.
+	Modules []ModuleSize `json:"modules,omitempty"`
 	// Packages by import path.
 	Packages map[string]int64 `json:"packages"`
 }
@@ -42,6 +47,14 @@ type SymbolSize struct {
 	Adds  *int64 `json:"adds,omitempty"`
 	Own   int64  `json:"own"`   // bytes in packages of this module
 	Other int64  `json:"other"` // bytes in packages that nothing else needs
+}
+
+// ModuleSize is the program of a symbol that is m.
+type ModuleSize struct {
+	Symbol  string `json:"symbol"`
+	Package string `json:"package"`
+	Module  string `json:"module"`
+	File    int64  `json:"file"` // bytes of the file
 }
 
 // Size builds what is stale and tells what is in the binary and, unless only
@@ -101,6 +114,13 @@ func (b *Builder) sizeOf(c *configuration) (*Size, error) {
 		return nil, err
 	}
 	z.attribute(c, deps)
+	for _, m := range emit.Modules(c.symbols) {
+		st, err := os.Stat(filepath.Join(b.ModuleDir(c.name), m.Name))
+		if err != nil {
+			return nil, err
+		}
+		z.Modules = append(z.Modules, ModuleSize{m.Symbol.Name, m.Symbol.Package, m.Name, st.Size()})
+	}
 	return z, nil
 }
 
@@ -202,6 +222,9 @@ func (z *Size) Text() string {
 	row("total", "", z.Own, z.Other, nil)
 	w.Flush()
 	fmt.Fprintf(&s, "\nbuild/%s/libos: %s of symbols (with %s of the linker's tables), %s as a file\n", z.Name, bytes10(z.Total), bytes10(z.Tables), bytes10(z.File))
+	for _, m := range z.Modules {
+		fmt.Fprintf(&s, "build/%s/modules/%s: %s as a file (CONFIG_%s=m, %s)\n", z.Name, m.Module, bytes10(m.File), m.Symbol, m.Package)
+	}
 	s.WriteString("libos: bytes of the symbol's package and of what it alone imports; others: of Go's\nlibrary and other modules that it alone imports; adds: how much smaller all would be\nwithout the symbol and what depends on it, measured by building that\n")
 	return s.String()
 }

@@ -11,21 +11,67 @@ import (
 )
 
 // stateVersion changes when the meaning of the state file does.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is what a build was made from. It is kept in build/NAME/.gen/state.json.
 type state struct {
 	Version int
 	Key     string // configuration, menu files, generator, Go and its flags
-	// Dirs that the scan read, and all that the binary is made of.
-	ScanDirs, BuildDirs []string
-	// Extra are single files beside the Go files of Dirs (go.mod, embedded).
-	Extra []string
-	// Files of BuildDirs and ScanDirs, and Extra.
+	// ScanDirs are the folders that the scan read, Extra single files beside
+	// their Go files.
+	ScanDirs, Extra []string
+	// Files of ScanDirs and Extra, and of those of the programs.
 	Files map[string]stamp
-	// Outputs of the generator and of the compiler.
+	// Outputs of the generator.
 	Outputs map[string]stamp
-	Binary  stamp
+	// Libos and the modules, by name.
+	Libos   *program            `json:",omitempty"`
+	Modules map[string]*program `json:",omitempty"`
+}
+
+// program is what a program was compiled from, and what was written.
+type program struct {
+	Dirs, Extra []string
+	Inputs      string           // hash of all that decides what it is
+	Files       map[string]stamp // the program; a module's manifest
+}
+
+// hash tells two programs apart; "" for none.
+func (p *program) hash() string {
+	if p == nil {
+		return ""
+	}
+	files := make([]string, 0, len(p.Files))
+	for f, s := range p.Files {
+		files = append(files, f+"\x00"+s.Hash)
+	}
+	sort.Strings(files)
+	return hash([]byte(strings.Join(files, "\x00")))
+}
+
+// inputs is the hash of what a program is made of: of s.Key, of its sources, and
+// of the generated files that are its.
+func (s *state) inputs(p *program, files map[string]stamp, generated func(path string) bool) string {
+	dirs, extra := map[string]bool{}, map[string]bool{}
+	for _, d := range p.Dirs {
+		dirs[filepath.Clean(d)] = true
+	}
+	for _, e := range p.Extra {
+		extra[e] = true
+	}
+	var lines []string
+	for f, st := range files {
+		if dirs[filepath.Dir(f)] && goFile(filepath.Base(f)) || extra[f] {
+			lines = append(lines, "source\x00"+f+"\x00"+st.Hash)
+		}
+	}
+	for f, st := range s.Outputs {
+		if generated(f) {
+			lines = append(lines, "generated\x00"+f+"\x00"+st.Hash)
+		}
+	}
+	sort.Strings(lines)
+	return hash([]byte(s.Key + "\x00" + strings.Join(lines, "\x00")))
 }
 
 // stamp tells whether a file is as it was: size and time first, and where

@@ -3,6 +3,7 @@ package emit
 import (
 	"bytes"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -20,7 +21,9 @@ type Symbol struct {
 	Value   string // without quotes
 	Static  bool
 	Package string // relative to the module, "" for none
-	Where   string // file:line, relative to the module
+	Prompt  string
+	Needs   []string // symbols that are y and make its dependencies hold
+	Where   string   // file:line, relative to the module
 }
 
 // On tells whether a bool or tristate symbol is chosen.
@@ -38,7 +41,8 @@ type Build struct {
 	Module   string // path of the module
 	Config   string // the .config
 	Symbols  []Symbol
-	Packages []*scan.Package // chosen ones and the module's own below them
+	Packages []*scan.Package // linked in: chosen ones and the module's own below them
+	Scanned  []*scan.Package // with those of what is m
 }
 
 // File is one generated file, its path relative to the module's root with
@@ -58,6 +62,17 @@ func Files(b *Build) ([]File, error) {
 		return nil, err
 	}
 	var out []File
+	for _, m := range Modules(b.Symbols) {
+		main, err := b.moduleFile(m)
+		if err != nil {
+			return nil, err
+		}
+		content, err := render(main)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Main(), err)
+		}
+		out = append(out, File{m.Main(), content})
+	}
 	for _, part := range []struct {
 		path string
 		make func(*features) *jen.File
@@ -76,6 +91,7 @@ func Files(b *Build) ([]File, error) {
 		}
 		out = append(out, File{part.path, content})
 	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	return out, nil
 }
 
@@ -107,10 +123,10 @@ func (b *Build) file(rel, name string) *jen.File {
 	f.ImportName("math", "math")
 	f.ImportName("time", "time")
 	f.ImportName(b.Module+"/cmd/libos/command", "command")
-	for _, p := range []string{"core", "core/feature", "core/sysctl", "core/wire"} {
+	for _, p := range []string{"core", "core/feature", "core/sysctl", "core/version", "core/wire", "plugin"} {
 		f.ImportName(b.Module+"/"+p, p[strings.LastIndexByte(p, '/')+1:])
 	}
-	for _, p := range b.Packages {
+	for _, p := range append(b.Packages[:len(b.Packages):len(b.Packages)], b.Scanned...) {
 		f.ImportName(p.Path, p.Name)
 	}
 	return f

@@ -220,7 +220,7 @@ func (f *features) checkUses() error {
 	for i := range f.build.Symbols {
 		static[f.build.Symbols[i].Name] = &f.build.Symbols[i]
 	}
-	for _, p := range f.build.Packages {
+	for _, p := range append(f.build.Packages[:len(f.build.Packages):len(f.build.Packages)], f.build.Scanned...) {
 		if strings.HasPrefix(p.Rel, "cmd/") {
 			continue // a command belongs to the binary, not to an instance
 		}

@@ -1,5 +1,7 @@
 package kconfig
 
+import "slices"
+
 // Requires returns the symbols that s cannot do without: those that stand
 // alone in its direct dependencies or are and-ed there, in the order written.
 // An alternative (A || B), a negation or a comparison requires none of its
@@ -14,6 +16,27 @@ func (s *Symbol) Requires() []*Symbol {
 			walk(e.l)
 			walk(e.r)
 		case e.op == opSymbol && !e.s.constant:
+			out = append(out, e.s)
+		}
+	}
+	walk(s.dir)
+	return out
+}
+
+// Needs returns the symbols that make the direct dependencies of s hold in this
+// configuration, as far as they are y: of A && B what makes both hold, of A || B
+// what makes each side hold that does. Negations and comparisons need none: what
+// they ask for is not that something be there.
+func (s *Symbol) Needs() []*Symbol {
+	var out []*Symbol
+	var walk func(e *Expr)
+	walk = func(e *Expr) {
+		switch {
+		case e == nil || s.tree.eval(e) == No:
+		case e.op == opAnd || e.op == opOr:
+			walk(e.l)
+			walk(e.r)
+		case e.op == opSymbol && !e.s.constant && s.tree.eval(e) == Yes && !slices.Contains(out, e.s):
 			out = append(out, e.s)
 		}
 	}

@@ -1,6 +1,7 @@
 package kconfig
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -38,6 +39,53 @@ if = "B"
 		}
 		if got != want {
 			t.Errorf("%s requires %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestNeedsAreWhatMakesADependencyHold(t *testing.T) {
+	tree, ms := LoadFS(fstest.MapFS{FileName: {Data: []byte(`
+mainmenu = "x"
+[[item]]
+config = "MODULES"
+modules = true
+type = "bool"
+default = "y"
+[[item]]
+config = "A"
+type = "bool"
+prompt = "A"
+[[item]]
+config = "B"
+type = "bool"
+prompt = "B"
+[[item]]
+config = "C"
+type = "tristate"
+prompt = "C"
+[[item]]
+config = "D"
+type = "tristate"
+depends = "MODULES && (A || A && B || C) && !B && (C || A)"
+`)}}, FileName, ".", nil)
+	if ms.Errors() {
+		t.Fatal(ms)
+	}
+	for _, x := range []struct{ config, want string }{
+		{"CONFIG_A=y\n", "MODULES A"},
+		{"CONFIG_C=y\n", "MODULES C"},
+		{"CONFIG_A=y\nCONFIG_C=y\n", "MODULES A C"},
+		{"CONFIG_C=m\n", "MODULES"}, // a module of its own: nothing that the stack must have
+		{"CONFIG_A=y\nCONFIG_B=y\n", ""},
+	} {
+		tree.Reset()
+		tree.ParseConfig("x", []byte(x.config))
+		var got []string
+		for _, n := range tree.Lookup("D").Needs() {
+			got = append(got, n.Name)
+		}
+		if s := strings.Join(got, " "); s != x.want {
+			t.Errorf("%q: D needs %q, want %q", x.config, s, x.want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (s *scanner) structType(spec *ast.TypeSpec) {
 			s.errorf(f.Pos(), "sysctl %s: %v", name, err)
 			continue
 		}
-		if err := checkDefault(x); err != nil {
+		if err := x.CheckDefault(); err != nil {
 			s.errorf(f.Pos(), "default: %v", err)
 			continue
 		}
@@ -172,8 +172,8 @@ func (s *scanner) cache(call *ast.CallExpr) {
 	s.out.Caches = append(s.out.Caches, c)
 }
 
-// checkDefault sets a field of the right type to the default.
-func checkDefault(x Field) error {
+// CheckDefault sets a field of the right type to the default.
+func (x *Field) CheckDefault() error {
 	var p any
 	switch x.GoType {
 	case "bool":
