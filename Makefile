@@ -108,6 +108,12 @@ run-tun: build ## (root) the same stack on a TUN, against the kernel's ping and 
 bench: ## all figures against their peers; NAME=tcp-rr for one
 	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))
 
+.PHONY: proto
+proto: ## plugin/control/*.pb.go from module.proto (needs protoc)
+	@command -v protoc >/dev/null || { echo "protoc is missing: install protobuf-compiler"; exit 1; }
+	mkdir -p build/proto && GOBIN=$(CURDIR)/build/proto $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+	cd plugin/control && PATH="$(CURDIR)/build/proto:$$PATH" protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative module.proto
+
 ##@ Testing
 .PHONY: test race vet lint fuzz matrix
 TESTFLAGS ?=

@@ -20,7 +20,7 @@ import (
 var templates embed.FS
 
 // Kinds are what can be begun.
-func Kinds() []string { return []string{"protocol"} }
+func Kinds() []string { return []string{"protocol", "cc"} }
 
 // Options say what to write.
 type Options struct {
@@ -83,7 +83,7 @@ func New(o Options) ([]string, error) {
 	files := map[string]string{
 		"go.mod.tmpl": "go.mod", "Kconfig.toml.tmpl": "Kconfig.toml", "README.md.tmpl": "README.md",
 		"protocol.go.tmpl": o.Name + ".go", "protocol_test.go.tmpl": o.Name + "_test.go", "main.go.tmpl": "module/main.go",
-		"try.go.tmpl": "try/main.go",
+		"try.go.tmpl": "try/main.go", "cc.go.tmpl": o.Name + ".go", "cc_test.go.tmpl": o.Name + "_test.go",
 	}
 	var written []string
 	entries, err := fs.ReadDir(templates, root)

@@ -11,19 +11,22 @@ import (
 	"github.com/libos-go/libos/gen/scaffold"
 )
 
-func TestWhatIsWrittenBuildsAndItsTestsPass(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "hail")
-	files, err := scaffold.New(scaffold.Options{Kind: "protocol", Name: "hail", Dir: dir, Checkout: "../..", Version: "v0.1.0", Number: 254})
+// begun runs what a reader of the new README runs, and returns what the module
+// says of itself.
+func begun(t *testing.T, o scaffold.Options) string {
+	t.Helper()
+	o.Dir, o.Checkout, o.Version = filepath.Join(t.TempDir(), o.Name), "../..", "v0.1.0"
+	files, err := scaffold.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Contains(files, "hail.go") || !slices.Contains(files, "module/main.go") {
+	if !slices.Contains(files, o.Name+".go") || !slices.Contains(files, "module/main.go") || slices.Contains(files, "") {
 		t.Errorf("written: %v", files)
 	}
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = dir
+		cmd.Dir = o.Dir
 		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -36,12 +39,26 @@ func TestWhatIsWrittenBuildsAndItsTestsPass(t *testing.T) {
 	}
 	run("go", "vet", "./...")
 	run("go", "test", "./...")
-	run("go", "build", "-o", "modules/hail", "./module")
-	out := run("modules/hail", "--describe")
-	for _, want := range []string{`"hail"`, "net.hail.max_size", "numbers"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the description lacks %s: %s", want, out)
-		}
+	run("go", "build", "-o", "modules/"+o.Name, "./module")
+	return run("modules/"+o.Name, "--describe")
+}
+
+func TestWhatIsWrittenBuildsAndItsTestsPass(t *testing.T) {
+	for _, x := range []struct {
+		scaffold.Options
+		want []string
+	}{
+		{scaffold.Options{Kind: "protocol", Name: "hail", Number: 254}, []string{`"hail"`, "net.hail.max_size", "numbers"}},
+		{scaffold.Options{Kind: "cc", Name: "calm"}, []string{`"calm"`, "controls"}},
+	} {
+		t.Run(x.Kind, func(t *testing.T) {
+			out := begun(t, x.Options)
+			for _, want := range x.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("the description lacks %s: %s", want, out)
+				}
+			}
+		})
 	}
 }
 
