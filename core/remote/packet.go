@@ -2,6 +2,7 @@ package remote
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
@@ -15,22 +16,47 @@ const maxPacket = 1 << 17
 // extensions is shorter than an IPv6 packet.
 const maxPulled = 1 << 15
 
-// packetSize is the length of what stands before a packet's bytes: see
-// appendPacket.
-const packetSize = 4 + 2*3 + 2*16 + 2*7 + 6 + 4 + 4 + 8
+// What stands before a packet's bytes: lengths and offsets, then the metadata.
+const (
+	atLength    = 0  // of the bytes
+	atPulled    = 4  // the first bytes that are headers in front of the packet
+	atNetwork   = 6  // where the network header begins, or none
+	atTransport = 8  // likewise
+	atSrc       = 10 // an address, like atDst
+	atDst       = 26
+	atSrcPort   = 42
+	atDstPort   = 44
+	atEtherType = 46
+	atFlags     = 48
+	atStart     = 50 // of a checksum that is not complete
+	atField     = 52
+	atSegment   = 54
+	atProtocol  = 56
+	atTOS       = 57
+	atHopLimit  = 58
+	atType      = 59
+	atChecksum  = 60
+	atZero      = 61
+	atIfindex   = 62
+	atFlowLabel = 66
+	atArrival   = 70
+	packetSize  = 78
+)
 
 const none = 0xffff // an offset that is not known
 
-// appendPacket encodes p, which stays the caller's: lengths, offsets, metadata,
-// then the bytes from the network header on if that was remembered (headers) or
-// from where p begins. Of an outgoing packet (out) the interface that it must
-// leave by crosses, and not its route.
+// appendPacket encodes p, which stays the caller's: its head, then the bytes from
+// the network header on if that was remembered (headers) or from where p begins.
+// Of an outgoing packet (out) the interface that it must leave by crosses, and
+// not its route.
 func appendPacket(b []byte, p *core.Packet, headers, out bool) []byte {
 	linear := p.Linear()
 	pulled, network, transport := 0, none, none
-	if h := p.NetworkHeader(); headers && h != nil {
-		if d := len(h) - len(linear); d >= 0 && d <= maxPulled {
-			pulled, network, linear = d, 0, h
+	if headers {
+		if h := p.NetworkHeader(); h != nil {
+			if d := len(h) - len(linear); d >= 0 && d <= maxPulled {
+				pulled, network, linear = d, 0, h
+			}
 		}
 	}
 	if h := p.TransportHeader(); h != nil {
@@ -42,112 +68,120 @@ func appendPacket(b []byte, p *core.Packet, headers, out bool) []byte {
 	if out {
 		ifindex = p.WantedIfindex()
 	}
+	begin := len(b)
+	b = slices.Grow(b, packetSize+len(linear))[:begin+packetSize+len(linear)]
 	le := binary.LittleEndian
-	b = le.AppendUint32(b, uint32(p.Len()+pulled))
-	b = le.AppendUint16(b, uint16(pulled))
-	b = le.AppendUint16(b, uint16(network))
-	b = le.AppendUint16(b, uint16(transport))
-	b = appendAddr(appendAddr(b, p.Src), p.Dst)
-	b = le.AppendUint16(b, p.SrcPort)
-	b = le.AppendUint16(b, p.DstPort)
-	b = le.AppendUint16(b, uint16(p.EtherType))
-	b = le.AppendUint16(b, uint16(p.Flags&core.PublicFlags))
-	b = le.AppendUint16(b, p.ChecksumStart)
-	b = le.AppendUint16(b, p.ChecksumField)
-	b = le.AppendUint16(b, p.SegmentSize)
-	b = append(b, p.Protocol, p.TOS, p.HopLimit, byte(p.Type), byte(p.Checksum), 0)
-	b = le.AppendUint32(b, uint32(ifindex))
-	b = le.AppendUint32(b, p.FlowLabel)
-	b = le.AppendUint64(b, uint64(p.Arrival))
-	b = append(b, linear...)
+	h := (*[packetSize]byte)(b[begin:])
+	le.PutUint32(h[atLength:], uint32(p.Len()+pulled))
+	le.PutUint16(h[atPulled:], uint16(pulled))
+	le.PutUint16(h[atNetwork:], uint16(network))
+	le.PutUint16(h[atTransport:], uint16(transport))
+	le.PutUint64(h[atSrc:], p.Src.Hi)
+	le.PutUint64(h[atSrc+8:], p.Src.Lo)
+	le.PutUint64(h[atDst:], p.Dst.Hi)
+	le.PutUint64(h[atDst+8:], p.Dst.Lo)
+	le.PutUint16(h[atSrcPort:], p.SrcPort)
+	le.PutUint16(h[atDstPort:], p.DstPort)
+	le.PutUint16(h[atEtherType:], uint16(p.EtherType))
+	le.PutUint16(h[atFlags:], uint16(p.Flags&core.PublicFlags))
+	le.PutUint16(h[atStart:], p.ChecksumStart)
+	le.PutUint16(h[atField:], p.ChecksumField)
+	le.PutUint16(h[atSegment:], p.SegmentSize)
+	h[atProtocol], h[atTOS], h[atHopLimit] = p.Protocol, p.TOS, p.HopLimit
+	h[atType], h[atChecksum], h[atZero] = byte(p.Type), byte(p.Checksum), 0
+	le.PutUint32(h[atIfindex:], uint32(ifindex))
+	le.PutUint32(h[atFlowLabel:], p.FlowLabel)
+	le.PutUint64(h[atArrival:], uint64(p.Arrival))
+	copy(b[begin+packetSize:], linear)
 	for i := range p.Frags() {
 		b = append(b, p.Frags()[i].Bytes()...)
 	}
 	return b
 }
 
-// packetHead is what stands before a packet's bytes.
-type packetHead struct {
-	n, pulled, network, transport int
-	src, dst                      wire.Addr
-	srcPort, dstPort, etherType   uint16
-	flags                         core.PacketFlags
-	start, field, segment         uint16
-	protocol, tos, hopLimit       uint8
-	typ                           core.PacketType
-	checksum                      core.ChecksumState
-	ifindex                       int
-	flowLabel                     uint32
-	arrival                       core.Time
-	data                          []byte
-}
-
-// packet takes a packet's head and bytes and checks that they fit together.
-func (r *Reader) packet(h *packetHead) bool {
-	*h = packetHead{n: r.Count(maxPacket), pulled: int(r.Uint16()), network: int(r.Uint16()), transport: int(r.Uint16()),
-		src: r.Addr(), dst: r.Addr(), srcPort: r.Uint16(), dstPort: r.Uint16(), etherType: r.Uint16(),
-		flags: core.PacketFlags(r.Uint16()), start: r.Uint16(), field: r.Uint16(), segment: r.Uint16(),
-		protocol: r.Uint8(255), tos: r.Uint8(255), hopLimit: r.Uint8(255), typ: core.PacketType(r.Uint8(uint8(core.PacketOutgoing))),
-		checksum: core.ChecksumState(r.Uint8(uint8(core.ChecksumPartial)))}
-	r.Uint8(0)
-	h.ifindex, h.flowLabel, h.arrival = r.Count(1<<31-1), r.Uint32(), core.Time(r.Uint64())
-	h.data = r.Bytes(h.n)
-	from := h.pulled // where a partial checksum starts
-	if h.transport != none {
-		from = h.transport
+// packet takes a packet, head and bytes, and checks that they fit together; nil
+// if they do not.
+func (r *Reader) packet() []byte {
+	if len(r.b) < packetSize {
+		r.Fail()
+		return nil
+	}
+	le := binary.LittleEndian
+	h := (*[packetSize]byte)(r.b)
+	length := le.Uint32(h[atLength:])
+	if length > maxPacket || int(length) > len(r.b)-packetSize {
+		r.Fail()
+		return nil
+	}
+	n, pulled, network, transport := int(length), int(le.Uint16(h[atPulled:])), int(le.Uint16(h[atNetwork:])), int(le.Uint16(h[atTransport:]))
+	from := pulled // where a partial checksum starts
+	if transport != none {
+		from = transport
 	}
 	switch {
-	case r.bad:
-	case h.pulled > h.n || h.pulled > maxPulled,
-		h.network != none && h.network > h.pulled,
-		h.transport != none && h.transport > h.n,
-		h.flags&^core.PublicFlags != 0,
-		h.flowLabel > 0xfffff,
-		h.checksum == core.ChecksumPartial && from+int(h.start)+int(h.field)+2 > h.n:
+	case pulled > n || pulled > maxPulled,
+		network != none && network > pulled,
+		transport != none && transport > n,
+		core.PacketFlags(le.Uint16(h[atFlags:]))&^core.PublicFlags != 0,
+		h[atType] > byte(core.PacketOutgoing),
+		h[atChecksum] > byte(core.ChecksumPartial),
+		h[atZero] != 0,
+		le.Uint32(h[atIfindex:]) > 1<<31-1,
+		le.Uint32(h[atFlowLabel:]) > 0xfffff,
+		core.ChecksumState(h[atChecksum]) == core.ChecksumPartial && from+int(le.Uint16(h[atStart:]))+int(le.Uint16(h[atField:]))+2 > n:
 		r.Fail()
+		return nil
 	}
-	return !r.bad
+	raw := r.b[: packetSize+n : packetSize+n]
+	r.b = r.b[packetSize+n:]
+	return raw
 }
 
-// linearLen is how much of the bytes becomes the linear part: all that a page
-// holds, or else the headers.
-func (h *packetHead) linearLen() int {
-	if h.n <= allocator.Page64K.Size()-core.Headroom {
-		return h.n
+// linearLen is how much of n bytes becomes the linear part: all that a page holds,
+// or else the headers.
+func linearLen(n, pulled, transport int) int {
+	if n <= allocator.Page64K.Size()-core.Headroom {
+		return n
 	}
-	return min(h.n, max(h.pulled, int(uint16(h.transport+1)))+2048)
+	return min(n, max(pulled, int(uint16(transport+1)))+2048)
 }
 
-// build makes the packet out of a new one that source gives; nil when memory is
-// short.
-func (h *packetHead) build(source packetSource) *core.Packet {
-	linear := h.linearLen()
+// build makes the packet that was checked out of a new one that source gives; nil
+// when memory is short.
+func build(raw []byte, source packetSource) *core.Packet {
+	le := binary.LittleEndian
+	h, data := (*[packetSize]byte)(raw), raw[packetSize:]
+	pulled, network, transport := int(le.Uint16(h[atPulled:])), int(le.Uint16(h[atNetwork:])), int(le.Uint16(h[atTransport:]))
+	linear := linearLen(len(data), pulled, transport)
 	p := source.NewPacket(core.Headroom, linear)
 	if p == nil {
 		return nil
 	}
-	copy(p.Put(linear), h.data)
-	if !p.Append(h.data[linear:]) {
+	copy(p.Put(linear), data)
+	if linear < len(data) && !p.Append(data[linear:]) {
 		p.Free()
 		return nil
 	}
-	if h.network != none {
-		p.Pull(h.network)
+	if network != none {
+		p.Pull(network)
 		p.SetNetworkHeader()
-		p.Push(h.network)
+		p.Push(network)
 	}
-	if h.transport != none {
-		p.Pull(h.transport)
+	if transport != none {
+		p.Pull(transport)
 		p.SetTransportHeader()
-		p.Push(h.transport)
+		p.Push(transport)
 	}
-	p.Pull(h.pulled)
-	p.Src, p.Dst, p.SrcPort, p.DstPort = h.src, h.dst, h.srcPort, h.dstPort
-	p.EtherType, p.Protocol, p.TOS, p.HopLimit = wire.EtherType(h.etherType), h.protocol, h.tos, h.hopLimit
-	p.Type, p.Checksum, p.Flags = h.typ, h.checksum, h.flags
-	p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel = h.start, h.field, h.segment, h.flowLabel
-	p.Arrival = h.arrival
-	p.SetIfindex(h.ifindex)
+	p.Pull(pulled)
+	p.Src = wire.Addr{Hi: le.Uint64(h[atSrc:]), Lo: le.Uint64(h[atSrc+8:])}
+	p.Dst = wire.Addr{Hi: le.Uint64(h[atDst:]), Lo: le.Uint64(h[atDst+8:])}
+	p.SrcPort, p.DstPort = le.Uint16(h[atSrcPort:]), le.Uint16(h[atDstPort:])
+	p.EtherType, p.Flags = wire.EtherType(le.Uint16(h[atEtherType:])), core.PacketFlags(le.Uint16(h[atFlags:]))
+	p.ChecksumStart, p.ChecksumField, p.SegmentSize = le.Uint16(h[atStart:]), le.Uint16(h[atField:]), le.Uint16(h[atSegment:])
+	p.Protocol, p.TOS, p.HopLimit = h[atProtocol], h[atTOS], h[atHopLimit]
+	p.Type, p.Checksum = core.PacketType(h[atType]), core.ChecksumState(h[atChecksum])
+	p.SetIfindex(int(le.Uint32(h[atIfindex:])))
+	p.FlowLabel, p.Arrival = le.Uint32(h[atFlowLabel:]), core.Time(le.Uint64(h[atArrival:]))
 	return p
 }
 
@@ -157,21 +191,25 @@ type packetSource interface {
 }
 
 // packets takes the packets of the rest of a message, which were all checked
-// before the first is made. lost tells how many found no memory.
+// before the first is made: nobody changes a message while it is worked on. lost
+// tells how many found no memory.
 func (r *Reader) packets(source packetSource, into []*core.Packet) (batch []*core.Packet, lost int, err error) {
-	var h packetHead
 	for check := *r; len(check.b) > 0; {
-		if !check.packet(&h) {
+		if check.packet() == nil {
+			r.Fail()
 			return into, 0, ErrMessage
 		}
 	}
-	for len(r.b) > 0 {
-		r.packet(&h)
-		if p := h.build(source); p != nil {
+	rest := r.b
+	r.b = nil
+	for len(rest) > 0 {
+		n := packetSize + int(binary.LittleEndian.Uint32(rest))
+		if p := build(rest[:n:n], source); p != nil {
 			into = append(into, p)
 		} else {
 			lost++
 		}
+		rest = rest[n:]
 	}
 	return into, lost, r.Err()
 }
