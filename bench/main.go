@@ -14,6 +14,7 @@ import (
 )
 
 func main() {
+	moduleMain()
 	if err := realMain(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -28,7 +29,7 @@ func realMain(args []string) error {
 		pairs    = fs.Int("pairs", 5, "interleaved pairs of measurements a figure, at least 1")
 		output   = fs.String("o", "text", "output: text or json")
 		peerOnly = fs.Bool("peer-only", false, "measure the peer alone")
-		cpu      = fs.Int("cpu", -1, "CPU to pin the measurements to (-1: the last one allowed)")
+		cpu      = fs.Int("cpu", -1, "CPU to pin the measurements to (-1: the last one allowed); figures on two CPUs take another one as well")
 		budget   = fs.Duration("budget", 700*time.Millisecond, "CPU time of one measurement of one side")
 		child    = fs.String("child", "", "measure one side of this figure in this process (used by the program itself)")
 		side     = fs.String("side", "", "side that -child measures: ours or peer")
@@ -79,13 +80,14 @@ func realMain(args []string) error {
 	if err != nil {
 		return err
 	}
-	if *cpu, err = chooseCPU(*cpu); err != nil {
+	cpus, err := chooseCPUs(*cpu)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	r := &runner{
-		ctx: ctx, budget: Budget{CPU: *budget}, pairs: *pairs, peerOnly: *peerOnly, cpu: *cpu,
+		ctx: ctx, budget: Budget{CPU: *budget}, pairs: *pairs, peerOnly: *peerOnly, cpus: cpus,
 		child: func() *exec.Cmd { return exec.Command(self) },
 	}
 	bar := newBar(r, chosen)

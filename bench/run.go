@@ -68,7 +68,7 @@ type runner struct {
 	budget   Budget
 	pairs    int
 	peerOnly bool
-	cpu      int                     // CPU the children are pinned to
+	cpus     []int                   // CPUs that children are pinned to: as many of the first as they want
 	child    func() *exec.Cmd        // the program to run, with arguments and environment appended by the runner
 	step     func(name, side string) // called before each child
 }
@@ -100,7 +100,7 @@ func (r *runner) run(b Benchmark) (Result, error) {
 			if side == sideOurs && r.peerOnly {
 				continue
 			}
-			f, err := r.measure(b.Name, side)
+			f, err := r.measure(b, side)
 			if err != nil {
 				return Result{}, fmt.Errorf("%s, %s: %w", b.Name, side, err)
 			}
@@ -116,16 +116,20 @@ func (r *runner) run(b Benchmark) (Result, error) {
 }
 
 // measure runs one child and reads its figure.
-func (r *runner) measure(name, side string) (Figure, error) {
-	r.step(name, side)
+func (r *runner) measure(b Benchmark, side string) (Figure, error) {
+	r.step(b.Name, side)
+	cpus := max(b.CPUs, 1)
+	if cpus > len(r.cpus) {
+		return Figure{}, fmt.Errorf("it wants %d CPUs, and this process may use %d", cpus, len(r.cpus))
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, childTimeout)
 	defer cancel()
 	cmd := r.child()
-	cmd.Args = append(cmd.Args, "-child", name, "-side", side, "-budget", r.budget.CPU.String())
-	cmd.Env = append(cmd.Environ(), "GOMAXPROCS=1", "GOGC="+gogc, "GODEBUG=", "GOMEMLIMIT=off")
+	cmd.Args = append(cmd.Args, "-child", b.Name, "-side", side, "-budget", r.budget.CPU.String())
+	cmd.Env = append(cmd.Environ(), fmt.Sprint("GOMAXPROCS=", cpus), "GOGC="+gogc, "GODEBUG=", "GOMEMLIMIT=off")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := runPinned(ctx, cmd, r.cpu); err != nil {
+	if err := runPinned(ctx, cmd, r.cpus[:cpus]); err != nil {
 		if ctx.Err() != nil && r.ctx.Err() == nil {
 			err = fmt.Errorf("no figure within %v", childTimeout)
 		}
@@ -148,11 +152,11 @@ func withStderr(err error, text string) error {
 	return fmt.Errorf("%w\n%s", err, text)
 }
 
-// runPinned runs cmd on one CPU. A new process inherits the CPUs of the thread that made it, so its runtime sees one
-// CPU from its first instruction on.
-func runPinned(ctx context.Context, cmd *exec.Cmd, cpu int) error {
+// runPinned runs cmd on some CPUs. A new process inherits the CPUs of the thread that made it, so its runtime sees
+// these alone from its first instruction on.
+func runPinned(ctx context.Context, cmd *exec.Cmd, cpus []int) error {
 	runtime.LockOSThread()
-	restore, err := pinThread(cpu)
+	restore, err := pinThread(cpus)
 	if err != nil {
 		runtime.UnlockOSThread()
 		return err

@@ -17,6 +17,7 @@ import (
 const fakeChildEnv = "BENCH_FAKE_CHILD"
 
 func TestMain(m *testing.M) {
+	moduleMain()
 	if behaviour, ok := os.LookupEnv(fakeChildEnv); ok {
 		fakeChild(behaviour)
 		return
@@ -51,13 +52,13 @@ func fakeChild(behaviour string) {
 
 func fakeRunner(t *testing.T, behaviour string) (*runner, *[]string) {
 	t.Helper()
-	cpu, err := chooseCPU(-1)
+	cpus, err := chooseCPUs(-1)
 	if err != nil {
 		t.Skipf("no CPU to pin to: %v", err)
 	}
 	var steps []string
 	return &runner{
-		ctx: context.Background(), budget: Budget{CPU: 250 * time.Millisecond}, pairs: 3, cpu: cpu,
+		ctx: context.Background(), budget: Budget{CPU: 250 * time.Millisecond}, pairs: 3, cpus: cpus,
 		child: func() *exec.Cmd {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), fakeChildEnv+"="+behaviour)
@@ -87,21 +88,26 @@ func TestSidesAlternateAndSoDoesWhoGoesFirst(t *testing.T) {
 	}
 }
 
-func TestChildrenSeeOneCPUAndTheBudget(t *testing.T) {
+func TestChildrenSeeTheirCPUsAndTheBudget(t *testing.T) {
 	r, _ := fakeRunner(t, "measure")
 	before := runtime.NumCPU()
-	f, err := r.measure("x", sidePeer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]float64{"cpus": 1, "procs": 1, "budget": 0.25} {
-		if f.Detail[name] != want {
-			t.Errorf("the child saw %s = %v, want %v", name, f.Detail[name], want)
+	for _, cpus := range []int{1, 2} {
+		if cpus > len(r.cpus) {
+			t.Skip("there is but one CPU")
+		}
+		f, err := r.measure(Benchmark{Name: "x", CPUs: cpus}, sidePeer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]float64{"cpus": float64(cpus), "procs": float64(cpus), "budget": 0.25} {
+			if f.Detail[name] != want {
+				t.Errorf("the child saw %s = %v, want %v", name, f.Detail[name], want)
+			}
 		}
 	}
 	// The pin must not stay on this process: a second child can be pinned to another CPU.
-	if first, err := chooseCPU(-1); err != nil || first != r.cpu || runtime.NumCPU() != before {
-		t.Errorf("after the child, the last CPU allowed is %d (%v), was %d", first, err, r.cpu)
+	if now, err := chooseCPUs(-1); err != nil || !slices.Equal(now, r.cpus) || runtime.NumCPU() != before {
+		t.Errorf("after the child, the CPUs allowed are %v (%v), were %v", now, err, r.cpus)
 	}
 }
 

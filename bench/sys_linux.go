@@ -19,6 +19,20 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// cpuTimeOf is cpuTime of another process, 0 for process 0 (clock_getcpuclockid(3): the clock's number is made of the
+// process's).
+func cpuTimeOf(pid int) (time.Duration, error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	const scheduled = 2 // CPUCLOCK_SCHED
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|scheduled), &t); err != nil {
+		return 0, fmt.Errorf("the CPU clock of process %d: %w", pid, err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
 // residentBytes is the memory of this process that is in RAM (/proc/self/smaps_rollup: proc(5)), counted page by page:
 // the counters of /proc/self/statm lag behind by a batch per thread.
 func residentBytes() (int64, error) {
@@ -44,35 +58,41 @@ func smallPages() error {
 	return unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0)
 }
 
-// chooseCPU checks that the wanted CPU is allowed to this process; -1 takes the last that is.
-func chooseCPU(want int) (int, error) {
+// chooseCPUs lists the CPUs that are allowed to this process, the wanted one first; -1 prefers the last.
+func chooseCPUs(want int) ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return 0, fmt.Errorf("sched_getaffinity: %w", err)
+		return nil, fmt.Errorf("sched_getaffinity: %w", err)
 	}
+	var cpus []int
 	if want >= 0 {
 		if !set.IsSet(want) {
-			return 0, fmt.Errorf("-cpu %d: this process may not run there", want)
+			return nil, fmt.Errorf("-cpu %d: this process may not run there", want)
 		}
-		return want, nil
+		cpus = append(cpus, want)
 	}
 	for cpu := len(set)*64 - 1; cpu >= 0; cpu-- {
-		if set.IsSet(cpu) {
-			return cpu, nil
+		if set.IsSet(cpu) && cpu != want {
+			cpus = append(cpus, cpu)
 		}
 	}
-	return 0, fmt.Errorf("sched_getaffinity reports no CPU at all")
+	if len(cpus) == 0 {
+		return nil, fmt.Errorf("sched_getaffinity reports no CPU at all")
+	}
+	return cpus, nil
 }
 
-// pinThread binds the calling thread, which must be locked to its goroutine, to one CPU until restore.
-func pinThread(cpu int) (restore func() error, err error) {
-	var before, one unix.CPUSet
+// pinThread binds the calling thread, which must be locked to its goroutine, to some CPUs until restore.
+func pinThread(cpus []int) (restore func() error, err error) {
+	var before, some unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		return nil, fmt.Errorf("sched_getaffinity: %w", err)
 	}
-	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		return nil, fmt.Errorf("sched_setaffinity to CPU %d: %w", cpu, err)
+	for _, cpu := range cpus {
+		some.Set(cpu)
+	}
+	if err := unix.SchedSetaffinity(0, &some); err != nil {
+		return nil, fmt.Errorf("sched_setaffinity to CPUs %v: %w", cpus, err)
 	}
 	return func() error {
 		if err := unix.SchedSetaffinity(0, &before); err != nil {

@@ -13,8 +13,8 @@ type Figure struct {
 	Detail map[string]float64 `json:"detail,omitempty"` // further facts by name, for example heap and resident bytes
 }
 
-// Side measures one side of a benchmark. It runs alone in a process of its own, pinned to one CPU with GOMAXPROCS=1,
-// and may leave its sockets and goroutines behind: the process ends when it returns.
+// Side measures one side of a benchmark. It runs alone in a process of its own, pinned to as many CPUs as the benchmark
+// wants with GOMAXPROCS set to that, and may leave its sockets and goroutines behind: the process ends when it returns.
 type Side func(Budget) (Figure, error)
 
 // Direction says which of two values of a benchmark is the better one.
@@ -39,13 +39,17 @@ type Benchmark struct {
 	Better Direction
 	Help   string // one line for -list
 	Detail bool   // print the Detail of both sides below the figure
+	CPUs   int    // that a measurement runs on; 0 is one
 	Ours   Side   // nil while there is no side of ours: only -peer-only works
 	Peer   Side
 	// PeerName is the module path of the peer, or a phrase where the peer is no module.
 	PeerName string
 }
 
-const gvisorModule = "gvisor.dev/gvisor"
+const (
+	gvisorModule   = "gvisor.dev/gvisor"
+	grpcModulePath = "google.golang.org/grpc"
+)
 
 // benchmarks lists everything the program can measure, in the order it prints. To add a figure, write its driver and
 // its sides and add a row.
@@ -90,6 +94,26 @@ func benchmarks() []Benchmark {
 			Name: "instance-10k", Unit: "bytes", PeerName: "fixed bound", Detail: true,
 			Help: "memory each of 10,000 instances with a device, addresses, an open UDP socket and a ping answered, against a bound",
 			Ours: oursInstance10k, Peer: boundInstance10k,
+		},
+		{
+			Name: "module-64", Unit: "datagrams/s", Better: HigherIsBetter, PeerName: grpcModulePath, Detail: true, CPUs: 2,
+			Help: "64-byte datagrams echoed by a protocol in a module, over rings in batches of 64, against a gRPC stream with a message for each",
+			Ours: oursModule64, Peer: peerModule64,
+		},
+		{
+			Name: "module-cpu", Unit: "ns/crossing", PeerName: grpcModulePath, Detail: true, CPUs: 2,
+			Help: "CPU of both processes per record of 64 bytes and crossing, over rings in batches of 64, against packed gRPC messages of 1,024",
+			Ours: oursModuleCPU, Peer: peerModuleCPU,
+		},
+		{
+			Name: "module-bulk", Unit: "MB/s", Better: HigherIsBetter, PeerName: "linked in", Detail: true, CPUs: 2,
+			Help: "bytes a second of 1400-byte datagrams between two hosts whose UDP is a module, against the same protocol linked in",
+			Ours: oursModuleBulk, Peer: peerModuleBulk,
+		},
+		{
+			Name: "module-rtt", Unit: "us/roundtrip", PeerName: grpcModulePath, Detail: true, CPUs: 2,
+			Help: "closed-loop round trip of a datagram to a protocol in a module over rings, against a gRPC unary call over AutoMTLS",
+			Ours: oursModuleRTT, Peer: peerModuleRTT,
 		},
 	}
 }

@@ -28,7 +28,7 @@ func TestEveryRowOfTheTableIsComplete(t *testing.T) {
 // TestPeersMeasureSomethingPlausible runs every peer's side with a small budget: it finds a wiring that loses packets,
 // does not work at all, or is off by a unit.
 func TestPeersMeasureSomethingPlausible(t *testing.T) {
-	if _, err := chooseCPU(-1); err != nil {
+	if _, err := chooseCPUs(-1); err != nil {
 		t.Skipf("no measuring here: %v", err)
 	}
 	bounds := map[string][2]float64{ // a hundred times around what a slow or fast machine may show
@@ -40,6 +40,10 @@ func TestPeersMeasureSomethingPlausible(t *testing.T) {
 		"instance":           {5000, 500_000},
 		"tcp-idle-mem":       {1000, 100_000},
 		"instance-10k":       {6000, 6000},
+		"module-64":          {5000, 50_000_000},
+		"module-cpu":         {1, 10_000},
+		"module-bulk":        {5, 50_000},
+		"module-rtt":         {1, 10_000},
 	}
 	for _, b := range benchmarks() {
 		t.Run(b.Name, func(t *testing.T) {
