@@ -17,7 +17,7 @@ import (
 const (
 	bulkWindow = 128     // datagrams on their way: rings and receive buffer hold more
 	bulkStep   = 32      // read before the sender hears of it
-	bulkBuffer = 4 << 20 // bytes of receive buffer wanted; net.core.rmem_max may give less
+	bulkBuffer = 4 << 20 // bytes of receive buffer of receive buffer: no datagram of the window is dropped
 )
 
 // driveDatagramBulk measures bytes a second from one socket to another, each used by a goroutine of its own.

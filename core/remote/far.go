@@ -34,7 +34,7 @@ type Far struct {
 	random  *rand.PCG
 	block   any
 	timers  map[uint64]core.Time
-	message []byte
+	message desk
 	answer  []byte
 	event   core.Event
 	report  core.ErrorReport
@@ -46,18 +46,17 @@ type Far struct {
 // greets. Its packets are charged to in, an instance without protocols.
 func (f *Far) Start(in *core.Instance, open func(core.Env) core.Handler, table *sysctl.Table, near Peer) {
 	f.in, f.open, f.table, f.near = in, open, table, near
+	f.message.serve(near)
 }
 
-func (f *Far) begin(k Kind) []byte { return Begin(f.message, k, f.now) }
+func (f *Far) begin(k Kind) []byte { return f.message.begin(k, f.now) }
 
 func (f *Far) post(b []byte) {
-	f.message = b
-	f.near.Post(Finish(b))
+	f.near.Post(f.message.finish(b))
 }
 
 func (f *Far) call(b []byte) Reader {
-	f.message = b
-	return openAnswer(f.near.Call(Finish(b)))
+	return openAnswer(f.near.Call(f.message.finish(b)))
 }
 
 func (f *Far) fail(err error) {

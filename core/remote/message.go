@@ -67,6 +67,44 @@ type Peer interface {
 	Call(msg []byte) []byte
 }
 
+// A Lender is a Peer that may lend the place where the next message goes, so that
+// it need not be copied there.
+type Lender interface {
+	// Borrow is that place, empty; nil if there is none now. What begins a message
+	// there posts or calls it before it begins another. A message that outgrows
+	// the place is somewhere else, and copied.
+	Borrow() []byte
+}
+
+// desk is where an end writes its messages.
+type desk struct {
+	own    []byte
+	lender Lender // nil if the peer lends nothing
+	lent   bool   // the message that was begun is at the lender's
+}
+
+// serve has the desk write for a peer.
+func (d *desk) serve(p Peer) { d.lender, _ = p.(Lender) }
+
+func (d *desk) begin(k Kind, now core.Time) []byte {
+	b := d.own
+	d.lent = false
+	if d.lender != nil {
+		if at := d.lender.Borrow(); at != nil {
+			b, d.lent = at, true
+		}
+	}
+	return Begin(b, k, now)
+}
+
+// finish ends the message that was begun.
+func (d *desk) finish(b []byte) []byte {
+	if !d.lent {
+		d.own = b
+	}
+	return Finish(b)
+}
+
 // Begin starts a message in b[:0].
 func Begin(b []byte, k Kind, now core.Time) []byte {
 	b = append(b[:0], 0, 0, 0, 0, byte(k), Version, 0, 0)

@@ -28,7 +28,7 @@ type Near struct {
 	env     core.Env
 	table   *sysctl.Table
 	far     Peer
-	message []byte   // being made; the peer copies it
+	message desk
 	answer  []byte   // the same for answers
 	current *core.Op // being carried out by Control
 	ended   core.Op  // for Complete
@@ -51,6 +51,7 @@ func (n *Near) Prepare(env core.Env, table *sysctl.Table) { n.env, n.table = env
 // inside an entry.
 func (n *Near) Greet(far Peer) error {
 	n.far = far
+	n.message.serve(far)
 	b := n.begin(KindHello)
 	seed1, seed2 := n.seed()
 	b = binary.LittleEndian.AppendUint64(b, seed1)
@@ -70,18 +71,16 @@ func (n *Near) seed() (uint64, uint64) {
 	return n.env.Random(), n.env.Random()
 }
 
-func (n *Near) begin(k Kind) []byte { return Begin(n.message, k, n.env.Now()) }
+func (n *Near) begin(k Kind) []byte { return n.message.begin(k, n.env.Now()) }
 
 func (n *Near) post(b []byte) {
-	n.message = b
-	n.far.Post(Finish(b))
+	n.far.Post(n.message.finish(b))
 }
 
 // call returns a reader of the answer's content, one that failed if there is
 // none.
 func (n *Near) call(b []byte) Reader {
-	n.message = b
-	return openAnswer(n.far.Call(Finish(b)))
+	return openAnswer(n.far.Call(n.message.finish(b)))
 }
 
 func openAnswer(answer []byte) Reader {

@@ -160,6 +160,42 @@ func TestOnlyErrnosCross(t *testing.T) {
 	}
 }
 
+// lender is a peer that lends a place of its own.
+type lender struct {
+	void
+	place []byte
+	came  [][]byte
+}
+
+func (l *lender) Borrow() []byte {
+	if l.place == nil {
+		return nil
+	}
+	return l.place[:0]
+}
+func (l *lender) Post(msg []byte) { l.came = append(l.came, msg) }
+
+// What is lent is written once and never again, whatever comes of the message.
+func TestAMessageIsMadeWhereThePeerWantsIt(t *testing.T) {
+	l := &lender{place: make([]byte, 100)}
+	var d desk
+	d.serve(l)
+	l.Post(d.finish(append(d.begin(KindLog, 1), "short"...)))
+	if m := l.came[0]; &m[0] != &l.place[0] || string(m[HeaderSize:]) != "short" {
+		t.Errorf("%q is elsewhere", m)
+	}
+	l.Post(d.finish(append(d.begin(KindLog, 1), make([]byte, 100)...)))
+	if m := l.came[1]; &m[0] == &l.place[0] || len(m) != HeaderSize+100 {
+		t.Errorf("%d bytes are in a place of 100", len(m))
+	}
+	lent := bytes.Clone(l.place)
+	l.place = nil
+	l.Post(d.finish(append(d.begin(KindLog, 1), "own"...)))
+	if m := l.came[2]; string(m[HeaderSize:]) != "own" || !bytes.Equal(l.came[0][:cap(l.came[0])], lent) {
+		t.Errorf("%q, over what was lent before", m)
+	}
+}
+
 // void is both ends' peer, an Env and a Handler that do nothing but give back.
 type void struct{ in *core.Instance }
 

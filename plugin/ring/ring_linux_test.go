@@ -117,6 +117,35 @@ func TestCommitMayShortenTheRecord(t *testing.T) {
 	}
 }
 
+func TestWriteTakesWhatIsInPlaceAlready(t *testing.T) {
+	host, module := pair(t, Options{})
+	w, r := &module.Main.Out, &host.Main.In
+	for _, x := range []struct {
+		name string
+		msg  func(place []byte) []byte
+		want string
+	}{
+		{"in place", func(p []byte) []byte { return append(p[:0], "in place"...) }, "in place"},
+		{"all of it", func(p []byte) []byte { return p }, string(make([]byte, 20))},
+		{"elsewhere", func(p []byte) []byte { copy(p, "not this"); return []byte("this") }, "this"},
+		{"behind the beginning", func(p []byte) []byte { return append(p[:0], "behind"...)[2:] }, "hind"},
+		{"outgrown", func(p []byte) []byte { return append(p[:0], make([]byte, 30)...) }, string(make([]byte, 30))},
+		{"empty", func(p []byte) []byte { return p[:0] }, ""},
+	} {
+		place := w.Reserve(20)
+		clear(place)
+		if !w.Write(x.msg(place)) {
+			t.Fatalf("%s: no room", x.name)
+		}
+		if got, err := r.Next(); err != nil || string(got) != x.want {
+			t.Errorf("%s: %q, %v; want %q", x.name, got, err, x.want)
+		}
+		if got, err := r.Next(); got != nil || err != nil {
+			t.Errorf("%s: another record %q, %v", x.name, got, err)
+		}
+	}
+}
+
 func TestStagedRecordsAreSeenWithThePublication(t *testing.T) {
 	host, module := pair(t, small())
 	for _, s := range []string{"one", "two"} {

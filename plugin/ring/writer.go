@@ -82,9 +82,14 @@ func (w *Writer) Publish() {
 	}
 }
 
-// Write copies msg into a record and commits it. False means that Reserve had no
-// room.
+// Write makes a record of msg and commits it: where it is, if that is the
+// beginning of what Reserve returned last, or else a copy. False means that
+// Reserve had no room.
 func (w *Writer) Write(msg []byte) bool {
+	if len(msg) > 0 && len(msg) <= w.reserved && &msg[0] == &w.data[w.head&(w.size-1)+recordHeader] {
+		w.Commit(len(msg))
+		return true
+	}
 	p := w.Reserve(len(msg))
 	if p == nil {
 		return false

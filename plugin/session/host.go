@@ -511,6 +511,17 @@ func (p peer) Post(msg []byte) {
 	p.st.session.tell(msg)
 }
 
+// Borrow implements remote.Lender. While messages wait for room the place at the
+// end of the way is theirs; in lockstep the module may speak before a message is
+// on its way.
+func (p peer) Borrow() []byte {
+	s := p.st.session
+	if s.link == nil || len(s.spare) > 0 || s.o.Lockstep {
+		return nil
+	}
+	return s.link.Borrow()
+}
+
 // Call implements remote.Peer.
 func (p peer) Call(msg []byte) []byte {
 	remote.SetNumber(msg, p.st.number)

@@ -13,6 +13,9 @@ type Link interface {
 	// Send shows msg, which it copies, to the other end; false if there is no
 	// room now.
 	Send(msg []byte) bool
+	// Borrow is where the next message to Send may be written, so that it need not
+	// be copied; nil if there is no such place now. The next Send ends the loan.
+	Borrow() []byte
 	// Room waits until there is room for any message.
 	Room(deadline time.Time) error
 	// Next is the next message, nil if none waits. It is valid until the next
@@ -38,6 +41,15 @@ type Rings struct{ *ring.Link }
 
 // Send implements Link.
 func (l Rings) Send(msg []byte) bool { return l.Main.Out.Write(msg) }
+
+// Borrow implements Link: room for any message, unless more than half of the ring
+// is full.
+func (l Rings) Borrow() []byte {
+	if b := l.Main.Out.Reserve(l.Main.Out.MaxRecord()); b != nil {
+		return b[:0]
+	}
+	return nil
+}
 
 // Room implements Link.
 func (l Rings) Room(deadline time.Time) error { return l.Main.Out.WaitSpace(deadline) }

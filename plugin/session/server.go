@@ -181,6 +181,9 @@ func (p toStack) Post(msg []byte) {
 	p.f.server.send(msg)
 }
 
+// Borrow implements remote.Lender.
+func (p toStack) Borrow() []byte { return p.f.server.link.Borrow() }
+
 // Call implements remote.Peer.
 func (p toStack) Call(msg []byte) []byte {
 	s := p.f.server

@@ -147,6 +147,9 @@ func (l *Stream) Send(msg []byte) bool {
 	return ok
 }
 
+// Borrow implements Link.
+func (l *Stream) Borrow() []byte { return nil }
+
 // Room implements Link.
 func (l *Stream) Room(deadline time.Time) error {
 	return l.wait(l.room, deadline, func() bool { return len(l.out.Messages)+len(l.out.Answers) < maxPending })
