@@ -118,28 +118,29 @@ func (e *echoes) rate(b Budget, module int) (perSecond, cpuEach float64, err err
 	return float64(done) / took.Seconds(), float64(cpuTime()+theirs-cpu) / float64(done), nil
 }
 
-// roundTrips measures the median of closed-loop round trips in microseconds, and that of round trips after 1 ms of
-// idleness as a detail.
-func roundTrips(b Budget, trip func() error) (Figure, error) {
-	measure := func(d, idle time.Duration) (float64, error) {
-		var took []float64
-		for start := time.Now(); time.Since(start) < d || len(took) < 10; {
-			time.Sleep(idle)
-			t := time.Now()
-			if err := trip(); err != nil {
-				return 0, err
-			}
-			took = append(took, float64(time.Since(t))/1e3)
-		}
-		return median(took), nil
-	}
-	if _, err := measure(time.Duration(warmShare*float64(b.CPU)), 0); err != nil {
+// roundTrips measures the median of round trips in microseconds: in a closed loop, which closed runs for a while, and as
+// a detail of single ones after 1 ms of idleness. Both return how long each took.
+func roundTrips(b Budget, closed func(time.Duration) ([]float64, error), single func() (float64, error)) (Figure, error) {
+	if _, err := closed(time.Duration(warmShare * float64(b.CPU))); err != nil {
 		return Figure{}, err
 	}
-	busy, err := measure(b.CPU, 0)
+	busy, err := closed(b.CPU)
 	if err != nil {
 		return Figure{}, err
 	}
-	idle, err := measure(b.CPU, time.Millisecond)
-	return Figure{Value: busy, Detail: map[string]float64{"after-1ms-idle": idle}}, err
+	var idle []float64
+	for start := time.Now(); time.Since(start) < b.CPU || len(idle) < 10; {
+		time.Sleep(time.Millisecond)
+		took, err := single()
+		if err != nil {
+			return Figure{}, err
+		}
+		idle = append(idle, took)
+	}
+	if len(busy) == 0 {
+		return Figure{}, fmt.Errorf("nothing came back within %v", b.CPU)
+	}
+	return Figure{Value: median(busy), Detail: map[string]float64{"after-1ms-idle": median(idle)}}, nil
 }
+
+func microseconds(d time.Duration) float64 { return float64(d) / 1e3 }

@@ -262,10 +262,21 @@ func peerModuleRTT(b Budget) (Figure, error) {
 	defer m.alive.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return roundTrips(b, func() error {
+	call := func() (float64, error) {
+		start := time.Now()
 		if _, err := m.control.Health(ctx, &control.HealthRequest{}); err != nil {
-			return fmt.Errorf("Health: %w", err)
+			return 0, fmt.Errorf("Health: %w", err)
 		}
-		return nil
-	})
+		return microseconds(time.Since(start)), nil
+	}
+	return roundTrips(b, func(d time.Duration) (took []float64, err error) {
+		for start := time.Now(); time.Since(start) < d; {
+			t, err := call()
+			if err != nil {
+				return nil, err
+			}
+			took = append(took, t)
+		}
+		return took, nil
+	}, call)
 }
