@@ -89,12 +89,20 @@ func (e *echoes) fail(err error) {
 
 // rate lets a loop run warm and measures how many come back a second for as long as the budget says, and by whose CPU.
 func (e *echoes) rate(b Budget, module int) (perSecond, cpuEach float64, err error) {
+	// wait lets d pass, and as much more as it takes until something came back.
 	wait := func(d time.Duration) error {
-		select {
-		case err := <-e.failed:
-			return err
-		case <-time.After(d):
-			return nil
+		for n, deadline := e.count.Load(), time.Now().Add(patience); ; d = time.Millisecond {
+			select {
+			case err := <-e.failed:
+				return err
+			case <-time.After(d):
+			}
+			if e.count.Load() != n {
+				return nil
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("nothing came back within %v", patience)
+			}
 		}
 	}
 	if err := wait(time.Duration(warmShare * float64(b.CPU))); err != nil {
@@ -111,9 +119,6 @@ func (e *echoes) rate(b Budget, module int) (perSecond, cpuEach float64, err err
 	done, took := e.count.Load()-n, time.Since(start)
 	if theirs, err = cpuTimeOf(module); err != nil {
 		return 0, 0, err
-	}
-	if done == 0 {
-		return 0, 0, fmt.Errorf("nothing came back within %v", took)
 	}
 	return float64(done) / took.Seconds(), float64(cpuTime()+theirs-cpu) / float64(done), nil
 }
