@@ -101,5 +101,6 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_SLABINFO", Value: "y", Bool: true},
 		{Name: "CMD_CAPTURE", Value: "y", Bool: true},
 		{Name: "CMD_DEMO", Value: "y", Bool: true},
+		{Name: "CMD_MODULES", Value: "n", Bool: true},
 	}
 }

@@ -41,4 +41,5 @@ const (
 	CMD_SLABINFO      = true
 	CMD_CAPTURE       = true
 	CMD_DEMO          = true
+	CMD_MODULES       = false
 )

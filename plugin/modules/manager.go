@@ -67,6 +67,7 @@ type Module struct {
 	manifest   *Manifest
 	sum        []byte
 	parameters map[string]string
+	attaching  sync.Mutex // two sockets at once may want it for one instance
 
 	mu       sync.Mutex
 	process  *process // nil while it is started again
@@ -155,8 +156,16 @@ func (m *Manager) Attach(in *core.Instance, name string) error {
 	return mod.Attach(in)
 }
 
-// Attach gives an instance what the module serves.
+// Attach gives an instance what the module serves, unless it has it.
 func (mod *Module) Attach(in *core.Instance) error {
+	mod.attaching.Lock()
+	defer mod.attaching.Unlock()
+	mod.mu.Lock()
+	has := slices.ContainsFunc(mod.users, func(u user) bool { return u.in == in })
+	mod.mu.Unlock()
+	if has {
+		return nil
+	}
 	s, err := mod.session(in.Domain())
 	if err != nil {
 		return err
@@ -453,7 +462,7 @@ func (m *Manager) Autoload() core.Autoload {
 				continue
 			}
 			if err := m.Attach(in, x.Name()); err != nil {
-				m.o.Log.Warn("a module is not loaded", "for", x.alias(k), "error", err)
+				m.o.Log.Warn("a module is not loaded", "for", Alias(k), "error", err)
 				continue
 			}
 			return
@@ -471,7 +480,7 @@ func (x *Manifest) serves(k core.SocketKind) bool {
 	return false
 }
 
-// alias is the name under which Linux would ask for a kind of socket.
-func (x *Manifest) alias(k core.SocketKind) string {
+// Alias is the name under which Linux would ask for a kind of socket.
+func Alias(k core.SocketKind) string {
 	return fmt.Sprintf("net-pf-%d-proto-%d-type-%d", k.Family, k.Protocol, k.Type)
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,7 +20,15 @@ import (
 type HostFile struct {
 	Name      string
 	Instances []*Spec
-	links     []*link
+	// Load are modules that every instance has from its start; the others come
+	// when a socket wants them, but for those of the Blacklist.
+	Load      []ModuleSpec
+	Blacklist []string
+	// ModuleDir has the modules, "" is DefaultModuleDir.
+	ModuleDir string
+	// Log is told of modules that start and end; nil is the standard error.
+	Log   *slog.Logger
+	links []*link
 }
 
 // link is a device with two ends.
@@ -36,8 +45,11 @@ type end struct{ instance, device int }
 
 // fileText is the file as TOML has it.
 type fileText struct {
-	Instance []instanceText   `toml:"instance"`
-	Link     []map[string]any `toml:"link"`
+	Modules   []string         `toml:"modules"`
+	Blacklist []string         `toml:"blacklist"`
+	ModuleDir string           `toml:"module_dir"`
+	Instance  []instanceText   `toml:"instance"`
+	Link      []map[string]any `toml:"link"`
 }
 
 type instanceText struct {
@@ -74,13 +86,16 @@ func (e *Env) ParseHostFile(path, text string) (*HostFile, error) {
 	lines := locate(text)
 	at := func(key string) string { return fmt.Sprintf("%s:%d", name, lines.of(key)) }
 	for _, k := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key %s: the tables are [[instance]], [[instance.device]], [instance.sysctl] and [[link]], an instance has name, config, memory and routes",
+		return nil, fmt.Errorf("%s: unknown key %s: the tables are [[instance]], [[instance.device]], [instance.sysctl] and [[link]], before them stand modules, blacklist and module_dir, an instance has name, config, memory and routes",
 			name+lines.anywhere(k[len(k)-1]), k)
 	}
 	if len(t.Instance) == 0 {
 		return nil, fmt.Errorf("%s: there is no [[instance]]: `libos up --help` shows an example", name)
 	}
 	f := &HostFile{Name: name}
+	if err := f.modules(e, path, &t, at); err != nil {
+		return nil, err
+	}
 	for i, l := range t.Link {
 		key := fmt.Sprintf("link.%d", i)
 		x := &link{place: at(key), kind: "pipe", parameters: map[string]string{}}
@@ -224,6 +239,7 @@ func (f *HostFile) device(s *Spec, instance int, key string, t map[string]any, a
 // Stacks are running instances.
 type Stacks struct {
 	Instances []*core.Instance
+	Modules   Modules // nil where the binary has none
 	domains   []*core.Domain
 }
 
@@ -260,7 +276,7 @@ func (f *HostFile) Start(e *Env) (*Stacks, error) {
 		group[find(l.ends[0].instance)] = find(l.ends[1].instance)
 	}
 	h := host.NewRealTime()
-	s := &Stacks{}
+	s := &Stacks{Modules: f.open(e)}
 	domains := map[int]*core.Domain{}
 	for i, x := range f.Instances {
 		d := domains[find(i)]
@@ -269,6 +285,7 @@ func (f *HostFile) Start(e *Env) (*Stacks, error) {
 			domains[find(i)] = d
 			s.domains = append(s.domains, d)
 		}
+		x.Modules, x.Load = s.Modules, f.Load
 		in, err := x.Make(d)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -280,15 +297,19 @@ func (f *HostFile) Start(e *Env) (*Stacks, error) {
 
 func (f *HostFile) end(e end) *DeviceSpec { return &f.Instances[e.instance].Devices[e.device] }
 
-// Close ends the instances. The error names what they still held.
+// Close ends the instances, then the modules that served them. The error names
+// what the instances still held.
 func (s *Stacks) Close() error {
 	var errs []error
 	for _, in := range slices.Backward(s.Instances) {
 		errs = append(errs, in.Close())
 	}
+	if s.Modules != nil {
+		s.Modules.Close()
+	}
 	for _, d := range s.domains {
 		errs = append(errs, d.Close())
 	}
-	s.Instances, s.domains = nil, nil
+	s.Instances, s.Modules, s.domains = nil, nil, nil
 	return errors.Join(errs...)
 }

@@ -39,18 +39,26 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
-	// Handlers are the operations on a stack that the subcommands brought.
-	Handlers map[string]control.Handler
+	// Operations on a stack that the subcommands brought.
+	Operations map[string]control.Operation
 
 	output   string
 	wiring   *core.Wiring
 	control  string
 	file     string
 	instance string
+	open     func(ModuleOptions) Modules // nil where the binary has no modules
+	modules  Modules                     // of the stack of this process
 }
 
-// Handle registers an operation of the control socket.
-func (e *Env) Handle(op string, h control.Handler) { e.Handlers[op] = h }
+// Handle registers an operation of the control socket on one instance.
+func (e *Env) Handle(op string, h control.Handler) { e.Operations[op] = control.Operation{Run: h} }
+
+// HandleWhole registers an operation on the stack, for all its instances unless
+// one is named.
+func (e *Env) HandleWhole(op string, h control.Handler) {
+	e.Operations[op] = control.Operation{Run: h, Whole: true}
+}
 
 // JSON tells whether the output is for a program.
 func (e *Env) JSON() bool { return e.output == "json" }
@@ -109,7 +117,7 @@ func Main(b Build) int {
 
 // Run is Main with its surroundings as parameters. It ends when ctx does.
 func Run(ctx context.Context, e *Env, args []string) int {
-	e.Handlers = map[string]control.Handler{}
+	e.Operations = map[string]control.Operation{}
 	root := e.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -200,4 +208,8 @@ var absent = [...]struct{ command, symbol, needs string }{
 	{"slabinfo", "CMD_SLABINFO", "nothing else"},
 	{"capture", "CMD_CAPTURE", "PCAP"},
 	{"demo", "CMD_DEMO", "TCP, PIPE and PCAP"},
+	{"modprobe", "CMD_MODULES", "MODULES"},
+	{"rmmod", "CMD_MODULES", "MODULES"},
+	{"lsmod", "CMD_MODULES", "MODULES"},
+	{"modinfo", "CMD_MODULES", "MODULES"},
 }

@@ -22,6 +22,10 @@ type Spec struct {
 	Devices []DeviceSpec
 	Routes  []RouteSpec
 	Sysctls []SysctlSpec
+	// Modules of the stack, nil where there are none: for sockets that nothing
+	// built in serves. Load are those that the instance has from its start.
+	Modules Modules
+	Load    []ModuleSpec
 }
 
 // DeviceSpec describes a device. Place is where it was written, for messages.
@@ -86,7 +90,11 @@ func CheckParameters(k *core.DeviceKind, parameters map[string]string) error {
 
 // Make makes the instance in a Domain. Nothing is left of it when that fails.
 func (s *Spec) Make(d *core.Domain) (*core.Instance, error) {
-	in, err := core.New(core.Options{Name: s.Name, Wiring: s.Wiring, Domain: d, MemoryLimit: s.Memory})
+	o := core.Options{Name: s.Name, Wiring: s.Wiring, Domain: d, MemoryLimit: s.Memory}
+	if s.Modules != nil {
+		o.Autoload = s.Modules.Autoload()
+	}
+	in, err := core.New(o)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +106,11 @@ func (s *Spec) Make(d *core.Domain) (*core.Instance, error) {
 }
 
 func (s *Spec) configure(in *core.Instance) error {
+	for _, m := range s.Load { // before their settings are written
+		if _, err := s.Modules.Load(m.Name, m.Parameters, in); err != nil {
+			return placed(m.Place, "module %s: %w", m.Name, err)
+		}
+	}
 	early := func(name string) bool { // settings of interfaces made later
 		return !strings.Contains(name, ".conf.") || strings.Contains(name, ".conf.all.") || strings.Contains(name, ".conf.default.")
 	}

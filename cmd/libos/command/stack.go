@@ -32,12 +32,21 @@ type Stack interface {
 
 // StackFlags gives a subcommand the flags that choose a stack.
 func (e *Env) StackFlags(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&e.control, "control", "default", "name or path of the control socket of a running stack")
-	f.StringVarP(&e.file, "file", "f", "", "run the stack of this host file for the command, instead of using a running one")
-	f.StringVarP(&e.instance, "instance", "i", "", "instance to use, where there are several")
+	e.RunningFlags(c)
+	c.Flags().StringVarP(&e.file, "file", "f", "", "run the stack of this host file for the command, instead of using a running one")
 	c.MarkFlagsMutuallyExclusive("control", "file")
 	_ = c.MarkFlagFilename("file", "toml")
+}
+
+// ControlFlag gives a subcommand the flag that chooses a running stack.
+func (e *Env) ControlFlag(c *cobra.Command) {
+	c.Flags().StringVar(&e.control, "control", "default", "name or path of the control socket of a running stack")
+}
+
+// RunningFlags choose an instance of a running stack.
+func (e *Env) RunningFlags(c *cobra.Command) {
+	e.ControlFlag(c)
+	c.Flags().StringVarP(&e.instance, "instance", "i", "", "instance to use, where there are several")
 	_ = c.RegisterFlagCompletionFunc("instance", func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return e.completions(c.Context(), func(i control.InstanceInfo) []string { return []string{i.Name} })
 	})
@@ -91,7 +100,7 @@ func (e *Env) Open(ctx context.Context) (Stack, error) {
 	if err != nil {
 		return nil, errors.Join(err, stacks.Close())
 	}
-	return &Own{stacks, in, e.Handlers}, nil
+	return e.NewOwn(stacks, in), nil
 }
 
 // running is an instance behind a control socket.
@@ -128,21 +137,21 @@ func (r *running) Close() error { return nil }
 
 // Own is an instance of this process.
 type Own struct {
-	Stacks   *Stacks
-	Instance *core.Instance
-	handlers map[string]control.Handler
+	Stacks     *Stacks
+	Instance   *core.Instance
+	operations map[string]control.Operation
 }
 
 // NewOwn is an instance of s as a Stack with the operations of all subcommands.
-func (e *Env) NewOwn(s *Stacks, in *core.Instance) *Own { return &Own{s, in, e.Handlers} }
+func (e *Env) NewOwn(s *Stacks, in *core.Instance) *Own { return &Own{s, in, e.Operations} }
 
 func (o *Own) call(ctx context.Context, op string, args any) (*control.Call, control.Handler, error) {
-	h := o.handlers[op]
+	h := o.operations[op].Run
 	if h == nil {
 		return nil, nil, fmt.Errorf("no operation %q in this binary", op)
 	}
 	raw, err := json.Marshal(args)
-	return &control.Call{Instance: o.Instance, Args: raw}, h, err
+	return &control.Call{Instance: o.Instance, Instances: o.Stacks.Instances, Args: raw}, h, err
 }
 
 // Call implements Stack.

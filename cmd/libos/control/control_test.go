@@ -35,7 +35,7 @@ func TestDatagramsKeepTheirBoundaries(t *testing.T) {
 }
 
 func TestErrorsCrossWithTheirErrno(t *testing.T) {
-	s := serve(t, map[string]Handler{})
+	s := serve(t, map[string]Operation{})
 	_, err := s.DialContext(t.Context(), "", "tcp", "10.0.0.1:80")
 	if err == nil || !strings.Contains(err.Error(), "no instance") && !strings.Contains(err.Error(), "which instance") {
 		t.Errorf("without an instance: %v", err)
@@ -51,10 +51,10 @@ func TestErrorsCrossWithTheirErrno(t *testing.T) {
 	}
 }
 
-func serve(t *testing.T, handlers map[string]Handler) *Client {
+func serve(t *testing.T, operations map[string]Operation) *Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
-	s, err := Serve(path, nil, handlers)
+	s, err := Serve(path, nil, operations)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,10 +23,20 @@ import (
 // or the stack stops.
 type Handler func(ctx context.Context, call *Call) error
 
+// Operation is what a server does when it is asked for it by name.
+type Operation struct {
+	Run Handler
+	// Whole operations are about the stack: nobody need choose an instance.
+	Whole bool
+}
+
 // Call is one operation.
 type Call struct {
+	// Instance that was chosen; nil in a Whole operation.
 	Instance *core.Instance
-	Args     json.RawMessage
+	// Instances are all of the stack, or the one that was named.
+	Instances []*core.Instance
+	Args      json.RawMessage
 	// Emit sends an event to whoever asked.
 	Emit func(event any) error
 	// Stream turns the connection into a stream of bytes, after info. Nil where
@@ -112,12 +122,12 @@ func Describe(in *core.Instance) InstanceInfo {
 
 // Server answers on one control socket for a set of instances.
 type Server struct {
-	instances []*core.Instance
-	handlers  map[string]Handler
-	ln        *net.UnixListener
-	ctx       context.Context
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup
+	instances  []*core.Instance
+	operations map[string]Operation
+	ln         *net.UnixListener
+	ctx        context.Context
+	cancel     context.CancelFunc
+	wg         sync.WaitGroup
 
 	mu       sync.Mutex
 	accepted map[uint64]net.Conn // connections that wait to be fetched
@@ -126,7 +136,7 @@ type Server struct {
 
 // Serve opens the control socket at path, for this user alone, and answers on
 // it until Close. A socket left by a stack that is gone is replaced.
-func Serve(path string, instances []*core.Instance, handlers map[string]Handler) (*Server, error) {
+func Serve(path string, instances []*core.Instance, operations map[string]Operation) (*Server, error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
@@ -157,7 +167,7 @@ func Serve(path string, instances []*core.Instance, handlers map[string]Handler)
 		_ = ln.Close()
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
-	s := &Server{instances: instances, handlers: handlers, ln: ln, accepted: map[uint64]net.Conn{}}
+	s := &Server{instances: instances, operations: operations, ln: ln, accepted: map[uint64]net.Conn{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Add(1)
 	go func() {
@@ -209,7 +219,7 @@ func (s *Server) serve(c *conn) {
 		return
 	}
 	streaming := false
-	call := &Call{Args: q.Args,
+	call := &Call{Args: q.Args, Instances: s.instances,
 		Emit: func(event any) error {
 			raw, err := json.Marshal(event)
 			if err != nil {
@@ -231,8 +241,10 @@ func (s *Server) serve(c *conn) {
 	switch {
 	case h == nil:
 		err = fmt.Errorf("this stack has no operation %q: its libos was built without that command", q.Op)
-	case needs:
-		call.Instance, err = Choose(s.instances, q.Instance)
+	case needs || q.Instance != "":
+		if call.Instance, err = Choose(s.instances, q.Instance); err == nil {
+			call.Instances = []*core.Instance{call.Instance}
+		}
 	}
 	if err == nil {
 		if !q.Streams { // a client that hangs up ends its operation
@@ -265,7 +277,8 @@ func (s *Server) handler(op string) (h Handler, needsInstance bool) {
 	case "accept":
 		return s.accept, false
 	}
-	return s.handlers[op], true
+	o := s.operations[op]
+	return o.Run, !o.Whole
 }
 
 // Choose finds an instance by name; the only one needs none.

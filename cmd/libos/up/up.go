@@ -12,7 +12,7 @@ import (
 
 // Command is `libos up FILE`.
 func Command(e *command.Env) *cobra.Command {
-	var socket string
+	var socket, dir string
 	var check bool
 	c := &cobra.Command{
 		Use:   "up FILE",
@@ -53,7 +53,12 @@ An instance can also have config = "FILE", a .config that narrows it to part of
 what is in the binary, and memory = "64M", a limit. A device that nobody else
 can have the addresses of says usable = true, which skips duplicate address
 detection. Keys of a device or link that are not of all kinds are parameters of
-its kind; a wrong one is answered by the list of those that there are.`,
+its kind; a wrong one is answered by the list of those that there are.
+
+Where modules are built in, keys before the first table say which ones there are
+(docs/modules.md): module_dir = "DIR", beside the file; modules = ["udp", "x size=5"],
+with parameters, for all instances from their start; blacklist = ["y"], not to be
+loaded when a socket wants it, only by name.`,
 		Example: `  libos up host.toml
   libos up --control lab host.toml      # then: libos ping --control lab …
   libos up --check host.toml`,
@@ -66,6 +71,12 @@ its kind; a wrong one is answered by the list of those that there are.`,
 			f, err := e.ReadHostFile(args[0])
 			if err != nil {
 				return err
+			}
+			if dir != "" {
+				if err := e.NeedModules(); err != nil {
+					return fmt.Errorf("--modules: %w", err)
+				}
+				f.ModuleDir = dir
 			}
 			if check {
 				e.Note("%s: %d instances", f.Name, len(f.Instances))
@@ -80,7 +91,7 @@ its kind; a wrong one is answered by the list of those that there are.`,
 				return err
 			}
 			path := control.Path(e.Getenv, socket)
-			server, err := control.Serve(path, s.Instances, e.Handlers)
+			server, err := control.Serve(path, s.Instances, e.Operations)
 			if err != nil {
 				return err
 			}
@@ -96,6 +107,8 @@ its kind; a wrong one is answered by the list of those that there are.`,
 		},
 	}
 	c.Flags().StringVar(&socket, "control", "default", "name or path of the control socket")
+	c.Flags().StringVar(&dir, "modules", "", "`DIR` of the modules (modules beside this program)")
+	_ = c.MarkFlagDirname("modules")
 	c.Flags().BoolVar(&check, "check", false, "only read the file and say what is wrong with it")
 	return c
 }

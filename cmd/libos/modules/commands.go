@@ -1,0 +1,201 @@
+package modules
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/libos-go/libos/cmd/libos/command"
+	"github.com/libos-go/libos/cmd/libos/control"
+)
+
+// arguments of the operations "modprobe" and "rmmod".
+type arguments struct {
+	Name       string            `json:"name"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+}
+
+// ask has a running stack carry out an operation.
+func ask(ctx context.Context, e *command.Env, op string, args any, each func(command.ModuleInfo) error) (err error) {
+	s, err := e.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.Call(ctx, op, args, func(m json.RawMessage) error {
+		var x command.ModuleInfo
+		if err := json.Unmarshal(m, &x); err != nil {
+			return err
+		}
+		return each(x)
+	})
+}
+
+// Modprobe is `libos modprobe`.
+func Modprobe(e *command.Env) *cobra.Command {
+	bring(e)
+	e.HandleWhole("modprobe", func(_ context.Context, call *control.Call) error {
+		var a arguments
+		if err := json.Unmarshal(call.Args, &a); err != nil {
+			return err
+		}
+		m, err := e.Modules()
+		if err != nil {
+			return err
+		}
+		x, err := m.Load(a.Name, a.Parameters, call.Instances...)
+		if err != nil {
+			return err
+		}
+		return call.Emit(x)
+	})
+	c := &cobra.Command{
+		Use:   "modprobe NAME [PARAMETER=VALUE]...",
+		Short: "Load a module into a running stack",
+		Long: `Start a module, a protocol in a process of its own, and give what it serves to
+all instances of the running stack, or with --instance to one. A module that runs
+already goes on; instances that lack it get it. A socket that nothing built in
+serves loads its module by itself, unless the host file has that in its blacklist.`,
+		Example: `  libos modprobe udp
+  libos modprobe --instance left udp`,
+		Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return found(args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := command.ParseModule(args...)
+			if err != nil {
+				return err
+			}
+			return ask(c.Context(), e, "modprobe", arguments{m.Name, m.Parameters}, func(x command.ModuleInfo) error {
+				if e.JSON() {
+					return e.Print(x)
+				}
+				e.Printf("%s %s is %s as process %d, for %d instances\n", x.Name, x.Version, x.State, x.PID, x.Instances)
+				return nil
+			})
+		},
+	}
+	e.RunningFlags(c)
+	return c
+}
+
+// found completes the modules that a build left beside the program.
+func found(args []string) (names []string, d cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	files, err := filepath.Glob(filepath.Join(command.DefaultModuleDir(), "*.json"))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	for _, f := range files {
+		names = append(names, strings.TrimSuffix(filepath.Base(f), ".json"))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// Rmmod is `libos rmmod`.
+func Rmmod(e *command.Env) *cobra.Command {
+	e.HandleWhole("rmmod", func(_ context.Context, call *control.Call) error {
+		var a arguments
+		if err := json.Unmarshal(call.Args, &a); err != nil {
+			return err
+		}
+		m, err := e.Modules()
+		if err != nil {
+			return err
+		}
+		return m.Unload(a.Name)
+	})
+	c := &cobra.Command{
+		Use:   "rmmod NAME...",
+		Short: "Unload modules from a running stack",
+		Long: `Take what modules serve from all instances of the running stack and end their
+processes. It is refused while a socket of the module is open.`,
+		Example: `  libos rmmod udp`,
+		Args:    cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var names []string
+			err := ask(c.Context(), e, "lsmod", nil, func(x command.ModuleInfo) error {
+				names = append(names, x.Name)
+				return nil
+			})
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, name := range args {
+				err := ask(c.Context(), e, "rmmod", arguments{Name: name}, func(command.ModuleInfo) error { return nil })
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	e.ControlFlag(c)
+	return c
+}
+
+// Lsmod is `libos lsmod`.
+func Lsmod(e *command.Env) *cobra.Command {
+	e.HandleWhole("lsmod", func(_ context.Context, call *control.Call) error {
+		m, err := e.Modules()
+		if err != nil {
+			return err
+		}
+		for _, x := range m.List() {
+			if err := call.Emit(x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c := &cobra.Command{
+		Use:   "lsmod",
+		Short: "Show the modules of a running stack",
+		Long: `Show the modules that a running stack has loaded: their processes, the sockets and
+instances that they serve, how often they were started again, and the packets that
+they were given. A module is "live", or "restarting" when it was lost and why is
+shown below it.`,
+		Example: `  libos lsmod
+  libos lsmod --control lab -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(e.Stdout, 0, 8, 2, ' ', 0)
+			if !e.JSON() {
+				fmt.Fprintln(w, "MODULE\tVERSION\tSTATE\tPID\tSOCKETS\tINSTANCES\tRESTARTS\tPACKETS")
+			}
+			var why []string
+			err := ask(c.Context(), e, "lsmod", nil, func(x command.ModuleInfo) error {
+				if e.JSON() {
+					return e.Print(x)
+				}
+				if x.Reason != "" {
+					why = append(why, x.Name+" was lost last: "+x.Reason)
+				}
+				_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", x.Name, x.Version, x.State, x.PID, x.Sockets, x.Instances, x.Restarts,
+					command.Thousands(int64(x.Packets)))
+				return err
+			})
+			if err == nil {
+				err = w.Flush()
+			}
+			for _, line := range why {
+				e.Printf("%s\n", line)
+			}
+			return err
+		},
+	}
+	e.ControlFlag(c)
+	return c
+}

@@ -1,0 +1,163 @@
+package modules_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/libos-go/libos"
+	"github.com/libos-go/libos/cmd/libos/command"
+	"github.com/libos-go/libos/cmd/libos/control"
+	"github.com/libos-go/libos/cmd/libos/demo"
+	modulecmd "github.com/libos-go/libos/cmd/libos/modules"
+	"github.com/libos-go/libos/cmd/libos/nc"
+	"github.com/libos-go/libos/cmd/libos/sysctl"
+	"github.com/libos-go/libos/cmd/libos/up"
+	"github.com/libos-go/libos/core"
+	tables "github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/plugin"
+	"github.com/libos-go/libos/plugin/modules"
+	"github.com/libos-go/libos/protocols/udp"
+)
+
+// The test binary is the module, too, and a libos of a configuration with
+// UDP=m: without UDP in it, and with these commands.
+func TestMain(m *testing.M) {
+	if os.Getenv("LIBOS_MODULE_SOCKET") != "" || len(os.Args) == 2 && os.Args[1] == "--describe" {
+		plugin.Main(plugin.Module{Name: "udp", Version: "1.0.0", Description: "The User Datagram Protocol", License: "Apache-2.0",
+			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to say", Default: "hello"}},
+			Protocols:  []plugin.Protocol{{Protocol: udp.Protocol(), Sysctls: tables.Of[udp.Sysctls]()}}})
+	}
+	testscript.Main(m, map[string]func(){"libos": libosMain})
+}
+
+func libosMain() {
+	os.Exit(command.Main(command.Build{
+		Version: libos.Version,
+		Wiring: func() *core.Wiring {
+			w, err := libos.Narrow("test", strings.Replace(libos.Wiring().Config, "CONFIG_UDP=y\n", "# CONFIG_UDP is not set\n", 1))
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return w
+		},
+		Narrow: libos.Narrow,
+		Commands: []command.Make{up.Command, up.List, nc.Command, sysctl.Command, demo.Command,
+			modulecmd.Modprobe, modulecmd.Rmmod, modulecmd.Lsmod, modulecmd.Modinfo},
+	}))
+}
+
+// modulesBeside puts the module and its manifest into a new folder.
+func modulesBeside(t *testing.T) string {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.OpenFile(filepath.Join(dir, "udp"), os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, from)
+	if e := to.Close(); err != nil || e != nil {
+		t.Fatal(err, e)
+	}
+	if _, err := modules.WriteManifest(dir, "udp", "UDP", []string{"IPV4"}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// The commands, as scripts: testdata/script/*.txtar.
+func TestScripts(t *testing.T) {
+	dir := modulesBeside(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			// Paths of Unix sockets are short: at most 107 bytes.
+			run, err := os.MkdirTemp("", "libos")
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { _ = os.RemoveAll(run) })
+			self, err := exec.LookPath("libos")
+			if err != nil {
+				return err
+			}
+			e.Setenv("LIBOS", self)
+			e.Setenv("MODULES", dir)
+			e.Setenv("XDG_RUNTIME_DIR", run)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"answers": answers,
+			"crash":   crash,
+		},
+	})
+}
+
+// answers waits until a stack answers on the control socket.
+func answers(ts *testscript.TestScript, _ bool, _ []string) {
+	c := control.Client{Path: control.Path(ts.Getenv, "default")}
+	patiently(ts, "a stack", func(ctx context.Context) bool {
+		_, err := c.List(ctx)
+		return err == nil
+	})
+}
+
+// crash kills the process of a module and waits until there is a new one.
+func crash(ts *testscript.TestScript, _ bool, args []string) {
+	list := func() []string {
+		ts.Check(ts.Exec("libos", "lsmod"))
+		return strings.Fields(row(ts.ReadFile("stdout"), args[0]))
+	}
+	pid, err := strconv.Atoi(list()[3])
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	patiently(ts, "a new process", func(context.Context) bool {
+		f := list()
+		return f[2] == "live" && f[3] != strconv.Itoa(pid)
+	})
+}
+
+// row is the row of a module in the table of lsmod.
+func row(table, name string) string {
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, name+" ") {
+			return line
+		}
+	}
+	return ""
+}
+
+// patiently tries until it is true, for half a minute at most.
+func patiently(ts *testscript.TestScript, what string, try func(context.Context) bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !try(ctx) {
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("%s: waited for half a minute", what)
+		case <-tick.C:
+		}
+	}
+}
