@@ -100,11 +100,17 @@ get explain: libosbuild
 	@$(OSBUILD) $@ $(SYMBOL)
 
 ##@ Running
-.PHONY: run run-tun bench soak
+.PHONY: run run-tun run-modules bench soak
 run: build ## two hosts and a router in one process, a download through them
 	$(LIBOS) demo
 run-tun: build ## (root) the same stack on a TUN, against the kernel's ping and curl
 	$(LIBOS) demo --tun
+run-modules: libosbuild ## two hosts and a router with UDP as a module, killed in the middle and back
+	@mkdir -p build/modules
+	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) defconfig
+	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) set MODULES=y UDP=m
+	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) build modules
+	build/modules/libos demo --modules
 bench: ## all figures against their peers; NAME=tcp-rr for one
 	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))
 

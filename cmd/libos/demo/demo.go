@@ -22,6 +22,8 @@ import (
 type options struct {
 	e            *command.Env
 	tun          bool
+	modules      bool
+	moduleDir    string
 	inside       bool // in the namespace already
 	size         int64
 	dir          string
@@ -45,7 +47,11 @@ is needed, and no privilege. The exit status is 1 if anything did not match.
 With --tun (Linux, root) one stack meets the kernel instead: over each TUN driver
 in this binary, inside a network namespace that ends with the command, the
 kernel's ping and curl reach libos httpd, and libos get fetches from a server on
-the kernel's sockets.`,
+the kernel's sockets.
+
+With --modules UDP is a module instead, a process of its own, which is killed in
+the middle: what its sockets are told, how soon it is back, and that datagrams flow
+again. That takes a configuration with MODULES=y and UDP=m (make run-modules).`,
 		Example: `  libos demo
   libos demo --size 1G
   libos demo --size 16M --delay 1ms --loss 0.1%
@@ -67,14 +73,20 @@ the kernel's sockets.`,
 			if err := o.chooseDir(); err != nil {
 				return err
 			}
-			if o.tun {
+			switch {
+			case o.tun:
 				return o.withKernel(c.Context())
+			case o.modules:
+				return o.withModules(c.Context())
 			}
 			return o.three(c.Context())
 		},
 	}
 	f := c.Flags()
 	f.BoolVar(&o.tun, "tun", false, "meet the kernel over TUN in a network namespace (Linux, root)")
+	f.BoolVar(&o.modules, "modules", false, "datagrams through a module that is killed in the middle")
+	f.StringVar(&o.moduleDir, "module-dir", "", "`DIR` of the module (modules beside this program)")
+	c.MarkFlagsMutuallyExclusive("tun", "modules")
 	f.BoolVar(&o.inside, "inside", false, "the process is in that namespace already")
 	_ = f.MarkHidden("inside")
 	f.StringVar(&size, "size", "", "size of the big file: bytes, or a number with K, M or G (64M, with --tun 16M)")
