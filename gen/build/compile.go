@@ -91,7 +91,11 @@ func (b *Builder) build(c *configuration) (bool, error) {
 			}
 		}
 	}
-	s.Files = b.stampPrograms(s, targets)
+	all := b.stampPrograms(s, targets)
+	for f, st := range now { // what changed while the compiler ran is seen next time
+		all[f] = st
+	}
+	s.Files = all
 	return true, b.writeState(c.name, s)
 }
 
