@@ -117,7 +117,9 @@ bench: ## all figures against their peers; NAME=tcp-rr for one
 .PHONY: proto
 proto: ## plugin/control/*.pb.go from module.proto (needs protoc)
 	@command -v protoc >/dev/null || { echo "protoc is missing: install protobuf-compiler"; exit 1; }
-	mkdir -p build/proto && GOBIN=$(CURDIR)/build/proto $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12 google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+	mkdir -p build/proto
+	GOBIN=$(CURDIR)/build/proto $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+	GOBIN=$(CURDIR)/build/proto $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 	cd plugin/control && PATH="$(CURDIR)/build/proto:$$PATH" protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative module.proto
 
 ##@ Testing
