@@ -253,6 +253,9 @@ func (s *separable) SetTimer(token uint64, t Time) {
 	s.in.SetTimer(&x.timer, t, x)
 }
 
+// Timers is how many are set.
+func (s *separable) Timers() int { return len(s.timers) }
+
 func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 	l := s.endpoint(listener)
 	if l == nil || l.accepts == nil || len(l.accepts.sockets) >= l.accepts.most {

@@ -165,6 +165,12 @@ func (n *Near) sendOn(s core.SocketID, batch []*core.Packet) {
 	}
 }
 
+// maxTimers bounds the timers that a far end sets at a time: each takes memory
+// here.
+const maxTimers = 1 << 20
+
+var errTimers = fmt.Errorf("remote: more than %d timers", maxTimers)
+
 // headerRoom is what an IPv6 header and the longest transport header take.
 const headerRoom = 100
 
@@ -301,6 +307,9 @@ func (n *Near) told(k Kind, r *Reader) (err error) {
 		token, at := r.Uint64(), core.Time(r.Uint64())
 		if err = r.End(); err == nil {
 			n.env.SetTimer(token, at)
+			if e, ok := n.env.(interface{ Timers() int }); ok && e.Timers() > maxTimers {
+				err = errTimers
+			}
 		}
 	case KindDone:
 		err = n.done(r)

@@ -54,11 +54,14 @@ var misdeeds = map[string]func(*bentLink, *rand.Rand){
 	},
 	"deaf": func(l *bentLink, _ *rand.Rand) { l.deaf = true },
 	"scribble": func(_ *bentLink, r *rand.Rand) {
-		for _, m := range written() {
-			for range 1 << 16 {
-				m[r.IntN(len(m))] = byte(r.Uint32())
+		go func() { // and goes on serving
+			for memories := written(); ; {
+				for _, m := range memories {
+					m[r.IntN(len(m))] = byte(r.Uint32())
+					m[r.IntN(os.Getpagesize())] = byte(r.Uint32())
+				}
 			}
-		}
+		}()
 	},
 	"control words": func(_ *bentLink, r *rand.Rand) {
 		for end := time.Now().Add(time.Second); time.Now().Before(end); {

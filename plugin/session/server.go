@@ -52,16 +52,8 @@ type far struct {
 // Serve works for the stack at the other end of l until that is gone, which is no
 // error, or breaks the contract. It owns l.
 func Serve(l Link, protocols []Served, log *slog.Logger) error {
-	s := &Server{link: l, protocols: protocols, handlers: make(map[int]*far), log: log}
-	s.domain = core.NewDomain(quiet{s}, core.DomainOptions{})
-	s.visit = func() { s.answer = s.current.Handle(s.message) }
-	defer func() {
-		l.Close()
-		for _, f := range s.handlers {
-			_ = f.instance.Close() // what the handler held dies with it
-		}
-		_ = s.domain.Close()
-	}()
+	s := newServer(l, protocols, log)
+	defer s.close()
 	for s.err == nil {
 		msg, err := l.Next()
 		if err != nil {
@@ -76,6 +68,21 @@ func Serve(l Link, protocols []Served, log *slog.Logger) error {
 		s.receive(msg)
 	}
 	return s.err
+}
+
+func newServer(l Link, protocols []Served, log *slog.Logger) *Server {
+	s := &Server{link: l, protocols: protocols, handlers: make(map[int]*far), log: log}
+	s.domain = core.NewDomain(quiet{s}, core.DomainOptions{})
+	s.visit = func() { s.answer = s.current.Handle(s.message) }
+	return s
+}
+
+func (s *Server) close() {
+	s.link.Close()
+	for _, f := range s.handlers {
+		_ = f.instance.Close() // what the handler held dies with it
+	}
+	_ = s.domain.Close()
 }
 
 func (s *Server) fail(err error) {
