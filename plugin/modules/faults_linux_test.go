@@ -180,6 +180,9 @@ func (s *scene) suffer(t *testing.T, f fault, seed uint64) time.Duration {
 	}
 	for now := before; now.PID == before.PID || now.State != modules.Live; now = s.m.List()[0] {
 		s.open(t).Close()
+		if time.Since(start) > 2*time.Minute {
+			t.Fatalf("it is not lost: %+v", now)
+		}
 	}
 	took := time.Since(start)
 	n := s.open(t)

@@ -263,12 +263,8 @@ func TestAModuleThatSetsTimersWithoutEndIsLost(t *testing.T) {
 		body := binary.LittleEndian.AppendUint64(nil, token)
 		m = append(m, message(remote.KindSetTimer, 0, binary.LittleEndian.AppendUint64(body, 1<<60)))
 	}
-	x.hear(t, m[:1<<20]...)
-	if st := x.s.Stats(); st.Faults != 0 {
-		t.Fatalf("%+v", st)
-	}
 	x.hear(t, m...)
-	if st := x.s.Stats(); st.Faults != 1 {
+	if st := x.s.Stats(); st.Faults != 1 || st.Received < 1<<20 {
 		t.Errorf("%+v", st)
 	}
 }
