@@ -72,6 +72,7 @@ func (l *hostile) Answer(msg []byte, _ time.Time) error {
 	l.answers = append(l.answers, bytes.Clone(msg))
 	return nil
 }
+func (l *hostile) Borrow() []byte                       { return nil }
 func (l *hostile) Room(time.Time) error                 { return nil }
 func (l *hostile) Ready() bool                          { return len(l.say) > 0 }
 func (l *hostile) Doze(time.Time) error                 { return ErrLost }
