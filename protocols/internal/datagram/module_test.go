@@ -164,7 +164,7 @@ func TestTheCaptureIsThatOfTheProtocolLinkedIn(t *testing.T) {
 func captured(t *testing.T, f flavour) []byte {
 	r := coretest.New(t, host.NewVirtual(7))
 	left, router, right := instance(t, r, "left", f), instance(t, r, "router", f), instance(t, r, "right", f)
-	bad := pipe.Wire{Rate: 50_000_000, Delay: 3 * time.Millisecond, Jitter: 100 * time.Microsecond, Loss: 0.02, Duplicate: 0.02, Corrupt: 0.01, Reorder: 0.05}
+	bad := pipe.Wire{Rate: 50_000_000, Delay: 3 * time.Millisecond, Jitter: 100 * time.Microsecond, Loss: 0.02, Duplicate: 0.02, Reorder: 0.05}
 	wl, wr := pipe.New(pipe.Config{Name: "west", Wire: bad})
 	el, er := pipe.New(pipe.Config{Name: "east", Wire: bad})
 	var bytes bytes.Buffer
