@@ -120,7 +120,7 @@ func copyModule(t *testing.T) string {
 			}
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
 		}
-		if !goFile(d.Name()) && d.Name() != "go.mod" && d.Name() != "go.sum" && d.Name() != kconfig.FileName && rel != "Makefile" && !strings.HasPrefix(rel, "configs") {
+		if !goFile(d.Name()) && d.Name() != "go.mod" && d.Name() != "go.sum" && d.Name() != kconfig.FileName && rel != "Makefile" && filepath.Ext(d.Name()) != ".tmpl" && !strings.HasPrefix(rel, "configs") {
 			return nil
 		}
 		data, err := os.ReadFile(path)
