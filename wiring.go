@@ -4,6 +4,7 @@ package libos
 
 import (
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
@@ -13,7 +14,6 @@ import (
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
 	"github.com/libos-go/libos/protocols/tcp"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 	"github.com/libos-go/libos/protocols/tcp/cubic"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 	"github.com/libos-go/libos/protocols/udp"

@@ -67,7 +67,7 @@ func socketKind(family, typ, protocol int) int {
 	return -1
 }
 
-// congestionAlgorithm is the protocols/tcp/congestion.Algorithm of a name, -1 for none.
+// congestionAlgorithm is the core/congestion.Algorithm of a name, -1 for none.
 func congestionAlgorithm(name string) int {
 	switch name {
 	case "cubic":

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/plugin/control"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // Module is what a program serves.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/config"
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/host"
@@ -71,7 +72,11 @@ func TestAnIdleInstanceIsSmall(t *testing.T) {
 	with.Protocols = nil
 	base, own := measure(none), measure(with)
 	t.Logf("%.0f bytes an instance, %.0f of them for IPv6", own, own-base)
-	if own-base > 2500 {
+	most := 2500.0
+	if config.SLAB_DEBUG { // each object in a slab has its owners' lines beside it
+		most = 5000
+	}
+	if own-base > most {
 		t.Errorf("IPv6 adds %.0f bytes to an idle instance", own-base)
 	}
 }

@@ -4,19 +4,30 @@ import (
 	"syscall"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
+	"github.com/libos-go/libos/plugin/session"
 )
 
 // controller is a transport that takes congestion controls while it runs: TCP.
 type controller interface {
 	AddCongestionControl(a congestion.Algorithm) error
 	RemoveCongestionControl(name string) error
+	// Preset is what connections begin with unless told otherwise: what decides
+	// while a module does not.
+	PresetCongestionControl() (a congestion.Algorithm, ok bool)
 }
 
-// addControl gives an instance's TCP a congestion control. EPROTONOSUPPORT if it
-// has no TCP.
-func addControl(in *core.Instance, a congestion.Algorithm) error {
-	return controlled(in, func(c controller) error { return c.AddCongestionControl(a) })
+// addControl gives an instance's TCP a congestion control of a module. Its preset
+// one decides where the module does not. EPROTONOSUPPORT if it has no TCP, or one
+// without any congestion control.
+func addControl(in *core.Instance, s *session.Session, name string) error {
+	return controlled(in, func(c controller) error {
+		fallback, ok := c.PresetCongestionControl()
+		if !ok {
+			return syscall.EPROTONOSUPPORT
+		}
+		return c.AddCongestionControl(s.Algorithm(name, fallback))
+	})
 }
 
 // removeControl takes it away. EBUSY while connections use it.

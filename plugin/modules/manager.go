@@ -12,7 +12,6 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin/session"
-	"github.com/libos-go/libos/protocols/tcp/reno"
 )
 
 // Options say where modules are and how they run.
@@ -189,7 +188,7 @@ func (mod *Module) Attach(in *core.Instance) error {
 		u.protocols = append(u.protocols, d.Name)
 	}
 	for _, name := range mod.manifest.description.GetControls() {
-		if err := addControl(in, s.Algorithm(name, reno.Algorithm())); err != nil {
+		if err := addControl(in, s, name); err != nil {
 			return fmt.Errorf("modules: %s: congestion control %s: %w", mod.manifest.file, name, err)
 		}
 		u.controls = append(u.controls, name)

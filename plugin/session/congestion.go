@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/remote"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // Messages about congestion controls. Each begins, after the header, with the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/pipe"
@@ -14,7 +15,6 @@ import (
 	"github.com/libos-go/libos/plugin/ring"
 	"github.com/libos-go/libos/plugin/session"
 	"github.com/libos-go/libos/protocols/tcp"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 	"github.com/libos-go/libos/protocols/tcp/cubic"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 )

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/core/sysctl"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // Served is a protocol, or a congestion control, that a module serves.

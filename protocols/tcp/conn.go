@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/timer"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // state of a connection, with Linux's numbers (TCP_INFO, /proc/net/tcp).

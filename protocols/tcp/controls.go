@@ -4,7 +4,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 // controls are the congestion controls of a wiring, the default one first.
@@ -97,6 +97,14 @@ func (d *door) RemoveCongestionControl(name string) error {
 	}
 	d.use(d.controls.without(name))
 	return nil
+}
+
+// PresetCongestionControl is what connections begin with unless told otherwise.
+func (d *door) PresetCongestionControl() (a congestion.Algorithm, ok bool) {
+	if p := d.controls.preset(); p != nil {
+		return *p, true
+	}
+	return a, false
 }
 
 // CongestionControlUsers is how many connections use a congestion control. Inside

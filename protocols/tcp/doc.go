@@ -6,6 +6,6 @@
 // round-trip times, congestion window. Segments come in by transport.go and go
 // through the checks of input.go in the order of RFC 9293 §3.10.7; they leave by
 // output.go. Congestion controls are values behind the contract of
-// protocols/tcp/congestion; wire formats are core/wire's. Start reading at
+// core/congestion; wire formats are core/wire's. Start reading at
 // transport.go, conn.go, input.go and output.go.
 package tcp

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 // tally is what TCP_INFO counts of a connection (RFC 4898).

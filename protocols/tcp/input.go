@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // arrive processes a segment of a connection (RFC 9293 §3.10.7).

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 // Options of level IPPROTO_TCP, with Linux's numbers (include/uapi/linux/tcp.h).

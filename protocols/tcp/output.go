@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 const (

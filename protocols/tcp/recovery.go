@@ -2,8 +2,8 @@ package tcp
 
 import (
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // duplicateThreshold is DupThresh of RFC 6675 §2.

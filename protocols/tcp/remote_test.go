@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/device/pipe"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // digest is a tap that sums every frame with its time and direction.

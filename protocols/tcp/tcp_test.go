@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
@@ -18,7 +19,6 @@ import (
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/protocols/tcp"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 	"github.com/libos-go/libos/protocols/tcp/cubic"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 )

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/device/pipe"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // Whole transfers over bad paths: whatever the path does, what arrives is what was

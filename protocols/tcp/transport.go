@@ -3,9 +3,9 @@ package tcp
 import (
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/core/wire"
-	"github.com/libos-go/libos/protocols/tcp/congestion"
 )
 
 // Protocol describes TCP with these congestion controls, the default one first.

@@ -7,7 +7,7 @@ package cubic
 import (
 	"math"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 const mss = 1000

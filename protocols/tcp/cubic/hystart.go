@@ -1,6 +1,6 @@
 package cubic
 
-import "github.com/libos-go/libos/protocols/tcp/congestion"
+import "github.com/libos-go/libos/core/congestion"
 
 // Constants of HyStart++ (RFC 9406 §4.3); times in nanoseconds.
 const (

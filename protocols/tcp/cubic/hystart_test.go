@@ -3,7 +3,7 @@ package cubic
 import (
 	"testing"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 // slow acknowledges a full window in slow start with this round-trip time; more is

@@ -4,7 +4,7 @@
 // Control.Event.
 package reno
 
-import "github.com/libos-go/libos/protocols/tcp/congestion"
+import "github.com/libos-go/libos/core/congestion"
 
 // Algorithm describes NewReno.
 func Algorithm() congestion.Algorithm {

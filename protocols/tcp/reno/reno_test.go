@@ -3,7 +3,7 @@ package reno
 import (
 	"testing"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 )
 
 const mss = 1000

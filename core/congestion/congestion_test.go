@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/libos-go/libos/protocols/tcp/congestion"
+	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/protocols/tcp/cubic"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 )
