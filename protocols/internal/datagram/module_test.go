@@ -163,6 +163,9 @@ func TestTheCaptureIsThatOfTheProtocolLinkedIn(t *testing.T) {
 // errors.
 func captured(t *testing.T, f flavour) []byte {
 	r := coretest.New(t, host.NewVirtual(7))
+	if f.lite {
+		r.Damaged() // the first fragment of a datagram that lost others: its coverage is beyond what is there
+	}
 	left, router, right := instance(t, r, "left", f), instance(t, r, "router", f), instance(t, r, "right", f)
 	bad := pipe.Wire{Rate: 50_000_000, Delay: 3 * time.Millisecond, Jitter: 100 * time.Microsecond, Loss: 0.02, Duplicate: 0.02, Reorder: 0.05}
 	wl, wr := pipe.New(pipe.Config{Name: "west", Wire: bad})
