@@ -11,15 +11,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/devicetest"
 	"github.com/libos-go/libos/device/devicetest/kernel"
 	"github.com/libos-go/libos/device/rawnic"
 	"github.com/libos-go/libos/device/shim"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/protocols/tcp"
+	"github.com/libos-go/libos/protocols/tcp/reno"
 )
 
 // veth makes a pair of Ethernet interfaces, up and silent: the kernel speaks on
@@ -88,7 +90,9 @@ func behind(t *testing.T, remote bool) (*coretest.Rig, *core.Instance, *core.Int
 		}
 	}
 	rig := coretest.New(t, host.NewRealTime())
-	in := rig.Instance("stack", libos.Wiring())
+	w := kernel.Wiring()
+	w.Protocols = append(w.Protocols, core.ProtocolEntry{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()})
+	in := rig.Instance("stack", w)
 	ifc := rig.Attach(in, dev, "eth0", "10.77.0.2/24", "fd77::2/64")
 	kernel.Ready(t, "kernel")
 	return rig, in, ifc
