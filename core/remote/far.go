@@ -245,55 +245,29 @@ func (f *Far) NewPacket(headroom, room int) *core.Packet { return f.in.NewPacket
 
 // Output implements core.Env.
 func (f *Far) Output(batch []*core.Packet) error {
-	if f.Ahead && f.within != KindSend && f.within != KindControl {
-		f.outputOn(batch)
-		return nil
-	}
 	var first error
-	b := f.begin(KindOutput)
-	for i, p := range batch {
-		b = appendPacket(b, p, false, true)
-		p.Free()
-		if len(b) > fullMessage || i == len(batch)-1 {
-			r := f.call(b)
-			e := r.Errno()
-			if err := r.End(); err != nil {
-				f.fail(err)
-			} else if e != 0 && first == nil {
-				first = e
-			}
-			b = f.begin(KindOutput)
+	k, carry := KindOutput, func(b []byte) {
+		r := f.call(b)
+		e := r.Errno()
+		if err := r.End(); err != nil {
+			f.fail(err)
+		} else if e != 0 && first == nil {
+			first = e
 		}
 	}
+	if f.Ahead && f.within != KindSend && f.within != KindControl {
+		k, carry = KindOutputOn, f.post
+	}
+	carryBatch(batch, false, true, func() []byte { return f.begin(k) }, carry)
 	return first
-}
-
-// outputOn is Output without an answer.
-func (f *Far) outputOn(batch []*core.Packet) {
-	b := f.begin(KindOutputOn)
-	for i, p := range batch {
-		b = appendPacket(b, p, false, true)
-		p.Free()
-		if len(b) > fullMessage || i == len(batch)-1 {
-			f.post(b)
-			b = f.begin(KindOutputOn)
-		}
-	}
 }
 
 // Deliver implements core.Env.
 func (f *Far) Deliver(s core.SocketID, batch []*core.Packet) {
-	b := binary.LittleEndian.AppendUint32(f.begin(KindDeliver), uint32(s))
-	for i, p := range batch {
+	for _, p := range batch {
 		p.Checksum = core.ChecksumUnknown // its header is off
-		b = appendPacket(b, p, false, false)
-		p.Free()
-		if len(b) > fullMessage && i < len(batch)-1 {
-			f.post(b)
-			b = binary.LittleEndian.AppendUint32(f.begin(KindDeliver), uint32(s))
-		}
 	}
-	f.post(b)
+	carryBatch(batch, false, false, func() []byte { return binary.LittleEndian.AppendUint32(f.begin(KindDeliver), uint32(s)) }, f.post)
 }
 
 // Unreachable implements core.Env.

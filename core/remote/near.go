@@ -99,16 +99,7 @@ func (n *Near) fail(err error) {
 
 // Input implements core.Handler.
 func (n *Near) Input(batch []*core.Packet) {
-	b := n.begin(KindInput)
-	for i, p := range batch {
-		b = appendPacket(b, p, true, false)
-		p.Free()
-		if len(b) > fullMessage && i < len(batch)-1 {
-			n.post(b)
-			b = n.begin(KindInput)
-		}
-	}
-	n.post(b)
+	carryBatch(batch, true, false, func() []byte { return n.begin(KindInput) }, n.post)
 }
 
 // Error implements core.Handler.
@@ -133,36 +124,17 @@ func (n *Near) Control(op *core.Op) {
 
 // Send implements core.Handler.
 func (n *Near) Send(s core.SocketID, batch []*core.Packet) error {
-	if n.Ahead && roomy(batch) {
-		n.sendOn(s, batch)
-		return nil
-	}
 	var first error
-	b := binary.LittleEndian.AppendUint32(n.begin(KindSend), uint32(s))
-	for i, p := range batch {
-		b = appendPacket(b, p, false, true)
-		p.Free()
-		if len(b) > fullMessage || i == len(batch)-1 {
-			if err := n.errorIn(n.call(b)); err != nil && first == nil {
-				first = err
-			}
-			b = binary.LittleEndian.AppendUint32(n.begin(KindSend), uint32(s))
+	k, carry := KindSend, func(b []byte) {
+		if err := n.errorIn(n.call(b)); err != nil && first == nil {
+			first = err
 		}
 	}
+	if n.Ahead && roomy(batch) {
+		k, carry = KindSendOn, n.post
+	}
+	carryBatch(batch, false, true, func() []byte { return binary.LittleEndian.AppendUint32(n.begin(k), uint32(s)) }, carry)
 	return first
-}
-
-// sendOn is Send without an answer.
-func (n *Near) sendOn(s core.SocketID, batch []*core.Packet) {
-	b := binary.LittleEndian.AppendUint32(n.begin(KindSendOn), uint32(s))
-	for i, p := range batch {
-		b = appendPacket(b, p, false, true)
-		p.Free()
-		if len(b) > fullMessage || i == len(batch)-1 {
-			n.post(b)
-			b = binary.LittleEndian.AppendUint32(n.begin(KindSendOn), uint32(s))
-		}
-	}
 }
 
 // maxTimers bounds the timers that a far end sets at a time: each takes memory

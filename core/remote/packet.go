@@ -185,6 +185,24 @@ func build(raw []byte, source packetSource) *core.Packet {
 	return p
 }
 
+// carryBatch encodes the packets of a batch, which it takes, into as many messages
+// as they need: begin starts one, carry takes a whole one away. headers and out
+// are those of appendPacket.
+func carryBatch(batch []*core.Packet, headers, out bool, begin func() []byte, carry func([]byte)) {
+	var b []byte
+	for i, p := range batch {
+		if b == nil {
+			b = begin()
+		}
+		b = appendPacket(b, p, headers, out)
+		p.Free()
+		if len(b) > fullMessage || i == len(batch)-1 {
+			carry(b)
+			b = nil
+		}
+	}
+}
+
 // packetSource makes packets: an Env or an Instance.
 type packetSource interface {
 	NewPacket(headroom, room int) *core.Packet
