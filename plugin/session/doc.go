@@ -12,5 +12,6 @@
 // time, the stack waits after each until the module has worked on it and all that
 // came of it is done, so that a run is the same as with the protocol linked in.
 //
-// Start reading at host.go for the stack, at server.go for the module.
+// Start reading at host.go for the stack, where stub.go is what the core sees of a
+// protocol, and at server.go for the module.
 package session

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/remote"
-	"github.com/libos-go/libos/core/sysctl"
 )
 
 // Options say how a Session behaves.
@@ -49,6 +47,21 @@ type Stats struct {
 	SocketsLost   uint64 `json:"sockets_lost"`
 	Decisions     uint64 `json:"decisions"` // of congestion controls
 	Fallbacks     uint64 `json:"fallbacks"` // events that the fallback decided, since the module was away or slow
+}
+
+// Add adds the counts of another session.
+func (s *Stats) Add(o Stats) {
+	s.Sent += o.Sent
+	s.Received += o.Received
+	s.SentBytes += o.SentBytes
+	s.ReceivedBytes += o.ReceivedBytes
+	s.Dropped += o.Dropped
+	s.Faults += o.Faults
+	s.Lost += o.Lost
+	s.SocketsLost += o.SocketsLost
+	s.Decisions += o.Decisions
+	s.Fallbacks += o.Fallbacks
+	s.Packets += o.Packets
 }
 
 // Session is the stack's end of a module's work for the instances of one Domain.
@@ -168,25 +181,16 @@ func (s *Session) Connected() bool {
 }
 
 // lose ends a link from outside of an entry.
-func (s *Session) lose(l Link, why error) {
-	lost := false
-	s.domain.Do(func() { lost = s.drop(l, why) })
-	if lost && s.o.Lost != nil {
-		go s.o.Lost(why)
-	}
-}
+func (s *Session) lose(l Link, why error) { s.domain.Do(func() { s.drop(l, why) }) }
 
 // fail ends the link inside an entry: the module broke the contract, or is gone.
-func (s *Session) fail(why error) {
-	if l := s.link; s.drop(l, why) && s.o.Lost != nil {
-		go s.o.Lost(why)
-	}
-}
+func (s *Session) fail(why error) { s.drop(s.link, why) }
 
-// drop ends a link and has the sockets of its handlers fail.
-func (s *Session) drop(l Link, why error) bool {
+// drop ends a link, unless that has happened, has the sockets of its handlers fail
+// and tells who wants to know.
+func (s *Session) drop(l Link, why error) {
 	if l == nil || s.link != l {
-		return false
+		return
 	}
 	s.link, s.unhandled, s.spare, s.held = nil, 0, nil, 0
 	s.stats.Lost++
@@ -199,7 +203,9 @@ func (s *Session) drop(l Link, why error) bool {
 	}
 	s.stats.SocketsLost += uint64(sockets)
 	s.o.Log.Warn("module lost", "module", s.o.Name, "error", why, "sockets", sockets)
-	return true
+	if s.o.Lost != nil {
+		go s.o.Lost(why)
+	}
 }
 
 // post carries a message that needs no answer.
@@ -369,8 +375,7 @@ func (s *Session) take(most int) int {
 		}
 		msg, err := s.link.Next()
 		if err != nil {
-			s.stats.Faults++
-			s.fail(fmt.Errorf("%w: %w", ErrLost, err))
+			s.breach(err)
 			return n
 		}
 		if msg == nil {
@@ -433,192 +438,4 @@ func (s *Session) receive(msg []byte) {
 func (s *Session) breach(err error) {
 	s.stats.Faults++
 	s.fail(fmt.Errorf("%w: %w", ErrLost, err))
-}
-
-// Stub is the handler that the core sees of a protocol in a module.
-type Stub struct {
-	near    remote.Near
-	session *Session
-	number  int
-	name    string
-	env     core.Env
-	table   *sysctl.Table
-	open    bool // the module knows it
-}
-
-// Protocol is the entry of a protocol that a module serves: description without
-// New and NewHandler, and its table of settings, nil if it has none.
-func (s *Session) Protocol(description core.Protocol, table *sysctl.Table) core.ProtocolEntry {
-	p := description
-	p.New = nil
-	p.NewHandler = func(env core.Env) core.Handler { return s.stub(p.Name, env, table) }
-	return core.ProtocolEntry{Protocol: p, Sysctls: table}
-}
-
-func (s *Session) stub(name string, env core.Env, table *sysctl.Table) core.Handler {
-	st := &Stub{session: s, name: name, env: env, table: table, number: -1}
-	for i, x := range s.stubs {
-		if x == nil {
-			st.number = i
-			s.stubs[i] = st
-			break
-		}
-	}
-	if st.number < 0 {
-		st.number = len(s.stubs)
-		s.stubs = append(s.stubs, st)
-	}
-	st.near.Failed = s.breach
-	st.near.Ahead = !s.o.Lockstep
-	st.near.Prepare(env, table)
-	if s.link != nil {
-		if err := st.greet(); err != nil && s.link != nil {
-			s.fail(err)
-		}
-	}
-	return st
-}
-
-// greet opens the handler at the module.
-func (st *Stub) greet() error {
-	s := st.session
-	s.post(appendName(begin(s.buffer, kindOpen, st.number, s.domain.Now()), st.name))
-	if err := st.near.Greet(peer{st}); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrLost, st.name, err)
-	}
-	st.open = true
-	return nil
-}
-
-// lost ends the handler's sockets.
-func (st *Stub) lost() int {
-	if !st.open {
-		return 0
-	}
-	st.open = false
-	if e, ok := st.env.(interface{ Lost(syscall.Errno) int }); ok {
-		return e.Lost(syscall.ENETDOWN)
-	}
-	return 0
-}
-
-// peer is the way of one handler's messages.
-type peer struct{ st *Stub }
-
-// Post implements remote.Peer.
-func (p peer) Post(msg []byte) {
-	remote.SetNumber(msg, p.st.number)
-	p.st.session.tell(msg)
-}
-
-// Borrow implements remote.Lender. While messages wait for room the place at the
-// end of the way is theirs; in lockstep the module may speak before a message is
-// on its way.
-func (p peer) Borrow() []byte {
-	s := p.st.session
-	if s.link == nil || len(s.spare) > 0 || s.o.Lockstep {
-		return nil
-	}
-	return s.link.Borrow()
-}
-
-// Call implements remote.Peer.
-func (p peer) Call(msg []byte) []byte {
-	remote.SetNumber(msg, p.st.number)
-	return p.st.session.call(msg)
-}
-
-// Input implements core.Handler.
-func (st *Stub) Input(batch []*core.Packet) {
-	if !st.open {
-		free(batch)
-		return
-	}
-	st.session.stats.Packets += uint64(len(batch))
-	st.near.Input(batch)
-}
-
-// Error implements core.Handler.
-func (st *Stub) Error(e *core.ErrorReport) {
-	if st.open {
-		st.near.Error(e)
-	}
-}
-
-// Timer implements core.Handler.
-func (st *Stub) Timer(token uint64) {
-	if st.open {
-		st.near.Timer(token)
-	}
-}
-
-// Event implements core.Handler.
-func (st *Stub) Event(e *core.Event) {
-	if st.open {
-		st.near.Event(e)
-	}
-}
-
-// Control implements core.Handler.
-func (st *Stub) Control(op *core.Op) {
-	if !st.open {
-		op.Err, op.Done = syscall.ENETDOWN, true
-		return
-	}
-	st.near.Control(op)
-	if !st.open && !op.Done { // lost meanwhile
-		op.Err, op.Done = syscall.ENETDOWN, true
-	}
-}
-
-// Send implements core.Handler.
-func (st *Stub) Send(id core.SocketID, batch []*core.Packet) error {
-	if !st.open {
-		free(batch)
-		return syscall.ENETDOWN
-	}
-	st.session.stats.Packets += uint64(len(batch))
-	err := st.near.Send(id, batch)
-	if !st.open {
-		return syscall.ENETDOWN
-	}
-	return err
-}
-
-// Counters implements core.Handler.
-func (st *Stub) Counters() []core.Counters {
-	if !st.open {
-		return nil
-	}
-	return st.near.Counters()
-}
-
-// Close implements core.Handler.
-func (st *Stub) Close() {
-	if st.open {
-		st.near.Close()
-	}
-	st.open = false
-	st.session.stubs[st.number] = nil
-}
-
-func free(batch []*core.Packet) {
-	for _, p := range batch {
-		p.Free()
-	}
-}
-
-// Add adds the counts of another session.
-func (s *Stats) Add(o Stats) {
-	s.Sent += o.Sent
-	s.Received += o.Received
-	s.SentBytes += o.SentBytes
-	s.ReceivedBytes += o.ReceivedBytes
-	s.Dropped += o.Dropped
-	s.Faults += o.Faults
-	s.Lost += o.Lost
-	s.SocketsLost += o.SocketsLost
-	s.Decisions += o.Decisions
-	s.Fallbacks += o.Fallbacks
-	s.Packets += o.Packets
 }
