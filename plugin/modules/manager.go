@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"syscall"
@@ -103,7 +104,7 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 		return nil, fmt.Errorf("modules: closed: %w", syscall.ESHUTDOWN)
 	}
 	if mod := m.find(name); mod != nil {
-		if len(parameters) > 0 && !equal(parameters, mod.parameters) {
+		if len(parameters) > 0 && !maps.Equal(parameters, mod.parameters) {
 			return nil, fmt.Errorf("modules: %s is loaded with other parameters: unload it first (rmmod %s): %w", name, name, syscall.EEXIST)
 		}
 		return mod, nil
@@ -123,18 +124,6 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 	m.loaded = append(m.loaded, mod)
 	m.o.Log.Info("module loaded", "module", name, "pid", mod.process.pid())
 	return mod, nil
-}
-
-func equal(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || w != v {
-			return false
-		}
-	}
-	return true
 }
 
 func (m *Manager) find(name string) *Module {
@@ -170,32 +159,54 @@ func (mod *Module) Attach(in *core.Instance) error {
 		return err
 	}
 	u := user{in: in}
-	for _, p := range mod.manifest.description.GetProtocols() {
-		var d core.Protocol
-		t, err := table(p)
-		if err == nil {
-			d, err = protocol(p)
-		}
-		if err == nil {
-			err = in.AddProtocol(s.Protocol(d, t))
-		}
-		if err != nil {
-			for _, n := range u.protocols {
-				err = errors.Join(err, in.RemoveProtocol(n))
-			}
-			return fmt.Errorf("modules: %s: %w", mod.manifest.file, err)
-		}
-		u.protocols = append(u.protocols, d.Name)
-	}
-	for _, name := range mod.manifest.description.GetControls() {
-		if err := addControl(in, s, name); err != nil {
-			return fmt.Errorf("modules: %s: congestion control %s: %w", mod.manifest.file, name, err)
-		}
-		u.controls = append(u.controls, name)
+	if err := mod.give(s, &u); err != nil {
+		return errors.Join(fmt.Errorf("modules: %s: %w", mod.manifest.file, err), u.release())
 	}
 	mod.mu.Lock()
 	mod.users = append(mod.users, u)
 	mod.mu.Unlock()
+	return nil
+}
+
+// give adds what the module serves to an instance, and notes it in u.
+func (mod *Module) give(s *session.Session, u *user) error {
+	for _, p := range mod.manifest.description.GetProtocols() {
+		t, err := table(p)
+		if err != nil {
+			return err
+		}
+		d, err := protocol(p)
+		if err != nil {
+			return err
+		}
+		if err := u.in.AddProtocol(s.Protocol(d, t)); err != nil {
+			return err
+		}
+		u.protocols = append(u.protocols, d.Name)
+	}
+	for _, name := range mod.manifest.description.GetControls() {
+		if err := addControl(u.in, s, name); err != nil {
+			return fmt.Errorf("congestion control %s: %w", name, err)
+		}
+		u.controls = append(u.controls, name)
+	}
+	return nil
+}
+
+// release takes from the instance what it was given, as far as that is not in use.
+func (u *user) release() error {
+	for len(u.protocols) > 0 {
+		if err := u.in.RemoveProtocol(u.protocols[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return err
+		}
+		u.protocols = u.protocols[1:]
+	}
+	for len(u.controls) > 0 {
+		if err := removeControl(u.in, u.controls[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
+			return fmt.Errorf("modules: congestion control %s in %s: %w", u.controls[0], u.in.Name(), err)
+		}
+		u.controls = u.controls[1:]
+	}
 	return nil
 }
 
@@ -208,18 +219,8 @@ func (mod *Module) Detach(in *core.Instance) error {
 	if at < 0 {
 		return fmt.Errorf("modules: %s does not serve %s: %w", mod.manifest.Name(), in.Name(), syscall.ENOENT)
 	}
-	u := &mod.users[at]
-	for len(u.protocols) > 0 {
-		if err := in.RemoveProtocol(u.protocols[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return err
-		}
-		u.protocols = u.protocols[1:]
-	}
-	for len(u.controls) > 0 {
-		if err := removeControl(in, u.controls[0]); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return fmt.Errorf("modules: congestion control %s in %s: %w", u.controls[0], in.Name(), err)
-		}
-		u.controls = u.controls[1:]
+	if err := mod.users[at].release(); err != nil {
+		return err
 	}
 	mod.users = slices.Delete(mod.users, at, at+1)
 	return nil

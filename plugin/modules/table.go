@@ -42,12 +42,6 @@ func table(p *control.Protocol) (*sysctl.Table, error) {
 				tag += kv[0] + ":" + strconv.Quote(kv[1]) + " "
 			}
 		}
-		if s.GetType() == "string" {
-			tag = ""
-			for _, kv := range [][2]string{{"sysctl", s.GetName()}, {"default", s.GetDefaultValue()}, {"help", s.GetHelp()}} {
-				tag += kv[0] + ":" + strconv.Quote(kv[1]) + " "
-			}
-		}
 		fields = append(fields, reflect.StructField{Name: "F" + strconv.Itoa(i), Type: typ, Tag: reflect.StructTag(tag)})
 	}
 	t, err := sysctl.OfType(reflect.StructOf(fields))
