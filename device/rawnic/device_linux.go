@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/device/internal/writable"
 	"github.com/libos-go/libos/device/vnethdr"
 )
 
@@ -189,21 +190,7 @@ func appendVector(v []unix.Iovec, b []byte) []unix.Iovec {
 // await resumes the interface when the host takes frames again.
 func (d *Device) await() {
 	defer d.done.Done()
-	for range d.starved {
-		if d.closed.Load() {
-			return
-		}
-		// The runtime's poller tells of changes only, and the change may have come
-		// since the write that failed: ask before waiting.
-		if err := d.raw.Write(func(fd uintptr) bool {
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-			n, err := unix.Poll(p, 0)
-			return n > 0 || err != nil
-		}); err != nil {
-			return
-		}
-		d.ifc.Resume()
-	}
+	writable.Resume(d.starved, d.raw, &d.closed, d.ifc.Resume)
 }
 
 // read is the reader's goroutine: it blocks for the first frame of a batch and

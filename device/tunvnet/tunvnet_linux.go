@@ -11,6 +11,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/device/internal/writable"
 	"github.com/libos-go/libos/device/tunio"
 	"github.com/libos-go/libos/device/vnethdr"
 )
@@ -194,21 +195,7 @@ func (d *Device) writeOne(fd int, p *core.Packet) bool {
 // await resumes the interface when the kernel takes frames again.
 func (d *Device) await() {
 	defer d.done.Done()
-	for range d.starved {
-		if d.closed.Load() {
-			return
-		}
-		// The runtime's poller tells of changes only, and the change may have come
-		// since the write that failed: ask before waiting.
-		if err := d.raw.Write(func(fd uintptr) bool {
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-			n, err := unix.Poll(p, 0)
-			return n > 0 || err != nil
-		}); err != nil {
-			return
-		}
-		d.ifc.Resume()
-	}
+	writable.Resume(d.starved, d.raw, &d.closed, d.ifc.Resume)
 }
 
 // read is the reader's goroutine: it blocks for the first frame of a batch and
