@@ -19,6 +19,14 @@ type Device interface {
 	Close() error
 }
 
+// InterfaceWatcher is a Device that wants to know when its interface goes up or
+// down or gets another MTU.
+type InterfaceWatcher interface {
+	// Changed runs inside an entry, after the change. It must not change the
+	// interface.
+	Changed()
+}
+
 // Link is the kind of link layer.
 type Link uint8
 

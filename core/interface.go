@@ -73,6 +73,13 @@ type Tap interface {
 	Tap(ifc *Interface, p *Packet, out bool)
 }
 
+// GroupTap is a Tap that is also told when the frames that came at one time, each
+// of which it has seen, are over.
+type GroupTap interface {
+	Tap
+	Over(ifc *Interface)
+}
+
 type multicastGroup struct {
 	addr  wire.Addr
 	users int
@@ -236,6 +243,13 @@ func (ifc *Interface) receive(list PacketList) {
 		p.Flags &= FlagLoopback // the rest was of the sender
 		p.Arrival = in.domain.now
 		ifc.input(p)
+	}
+	if ifc.seldom != nil {
+		for _, t := range ifc.seldom.taps {
+			if g, ok := t.(GroupTap); ok {
+				g.Over(ifc)
+			}
+		}
 	}
 	in.domain.deliverLocal()
 }
@@ -411,6 +425,9 @@ func (ifc *Interface) SetUp(up bool) error {
 	return err
 }
 
+// SetUpLocked is SetUp inside an entry.
+func (ifc *Interface) SetUpLocked(up bool) error { return ifc.setUp(up) }
+
 func (ifc *Interface) setUp(up bool) error {
 	if ifc.closed {
 		return syscall.ENODEV
@@ -429,6 +446,7 @@ func (ifc *Interface) setUp(up bool) error {
 		ifc.flushNeighbours()
 	}
 	ifc.instance.invalidateRoutes() // routes by an interface that is down do not count
+	ifc.changed()
 	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 	return nil
 }
@@ -450,15 +468,28 @@ func (ifc *Interface) SetCarrier(on bool) {
 
 // SetMTU changes the MTU. EINVAL outside 68 … the device's largest.
 func (ifc *Interface) SetMTU(mtu int) error {
+	var err error
+	ifc.instance.domain.Do(func() { err = ifc.SetMTULocked(mtu) })
+	return err
+}
+
+// SetMTULocked is SetMTU inside an entry.
+func (ifc *Interface) SetMTULocked(mtu int) error {
 	if mtu < 68 || mtu > int(ifc.maxMTU) {
 		return syscall.EINVAL
 	}
-	ifc.instance.domain.Do(func() {
-		ifc.mtu = int32(mtu)
-		ifc.instance.invalidateRoutes()
-		ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
-	})
+	ifc.mtu = int32(mtu)
+	ifc.instance.invalidateRoutes()
+	ifc.changed()
+	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 	return nil
+}
+
+// changed tells a device that wants to know of its interface.
+func (ifc *Interface) changed() {
+	if w, ok := ifc.device.(InterfaceWatcher); ok {
+		w.Changed()
+	}
 }
 
 // JoinGroup counts one more user of a multicast group on this link.

@@ -84,7 +84,10 @@ type desk struct {
 }
 
 // serve has the desk write for a peer.
-func (d *desk) serve(p Peer) { d.lender, _ = p.(Lender) }
+func (d *desk) serve(p Peer) { d.serveLender(p) }
+
+// serveLender is serve for a peer of any kind.
+func (d *desk) serveLender(p any) { d.lender, _ = p.(Lender) }
 
 func (d *desk) begin(k Kind, now core.Time) []byte {
 	b := d.own

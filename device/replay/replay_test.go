@@ -357,11 +357,7 @@ func TestAPingIsAnsweredAgainOnReplay(t *testing.T) {
 			if !bytes.Equal(files[0], files[1]) {
 				t.Error("two equal runs in virtual time gave different files")
 			}
-			source := "again/eth0"
-			if tt.remote {
-				source = "far side of again/eth0/replay0"
-			}
-			got, at := replies(t, tt.o.Out, source)
+			got, at := replies(t, tt.o.Out, "again/eth0")
 			if len(got) != 3 {
 				t.Fatalf("%d of 3 pings were answered", len(got))
 			}

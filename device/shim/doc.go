@@ -2,7 +2,7 @@
 // property and completion is encoded, copied and decoded on the other side, as
 // between two processes.
 //
-// Tests run devices through it to hold their contract to what can be remoted.
-// codec.go is the format, shim.go the side of the stack, far.go the side of the
-// device. Start reading at shim.go.
+// Tests run devices through it to hold their contract to what can be remoted. The
+// format and both ends are those of core/remote; lane.go is the way between them.
+// Start reading at shim.go.
 package shim

@@ -1,12 +1,10 @@
 package shim
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/devicetest"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
@@ -67,43 +65,4 @@ func TestTheCarrierCrosses(t *testing.T) {
 	if r := b.Running(); r[len(r)-1] {
 		t.Errorf("the carrier is still there: %v", r)
 	}
-}
-
-func TestPropertiesSurviveEncoding(t *testing.T) {
-	p := core.Properties{Kind: "tun", Name: "eth7", Link: core.LinkEthernet, MTU: 9000, MaxMTU: 65535, HWAddr: wire.HWAddr{2, 3, 4, 5, 6, 7},
-		Flags: core.FlagBroadcast | core.FlagMulticast, Offloads: core.OffloadScatter, QueueLen: 77}
-	if got, err := decodeProperties(encodeProperties(p)); err != nil || got != p {
-		t.Errorf("%+v, %v", got, err)
-	}
-	b := encodeProperties(p)
-	for i := range b {
-		if _, err := decodeProperties(b[:i]); err == nil {
-			t.Errorf("the first %d of %d bytes decode", i, len(b))
-		}
-	}
-}
-
-// A message that decodes is made of its own bytes and of nothing else.
-func FuzzDecode(f *testing.F) {
-	f.Add(header(msgDone, 7))
-	f.Add(header(msgCarrier, 1))
-	f.Add(append(header(msgFrames, 1), 2, 4, 2, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8))
-	f.Add([]byte{msgFrames, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, msg []byte) {
-		kind, n, frames, err := decode(msg)
-		if err != nil {
-			return
-		}
-		if kind == msgFrames && len(frames) != n {
-			t.Errorf("%d frames of %d", len(frames), n)
-		}
-		for _, fr := range frames {
-			if !bytes.Contains(msg, fr.Data) {
-				t.Errorf("frame % x is not part of the message", fr.Data)
-			}
-			if m := fr.Meta; m.Checksum == core.ChecksumPartial && int(m.ChecksumStart)+int(m.ChecksumField)+2 > len(fr.Data) {
-				t.Errorf("a checksum outside of the frame: %+v", m)
-			}
-		}
-	})
 }
