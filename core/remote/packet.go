@@ -16,32 +16,62 @@ const maxPacket = 1 << 17
 // extensions is shorter than an IPv6 packet.
 const maxPulled = 1 << 15
 
-// What stands before a packet's bytes: lengths and offsets, then the metadata.
+// What stands before a packet's bytes: a head, then those groups of metadata that
+// are not all zero, then the bytes. A datagram needs the first two groups, an echo
+// of what a device saw none.
 const (
 	atLength    = 0  // of the bytes
 	atPulled    = 4  // the first bytes that are headers in front of the packet
 	atNetwork   = 6  // where the network header begins, or none
 	atTransport = 8  // likewise
-	atSrc       = 10 // an address, like atDst
-	atDst       = 26
-	atSrcPort   = 42
-	atDstPort   = 44
-	atEtherType = 46
-	atFlags     = 48
-	atStart     = 50 // of a checksum that is not complete
-	atField     = 52
-	atSegment   = 54
-	atProtocol  = 56
-	atTOS       = 57
-	atHopLimit  = 58
-	atType      = 59
-	atChecksum  = 60
-	atZero      = 61
-	atIfindex   = 62
-	atFlowLabel = 66
-	atArrival   = 70
-	packetSize  = 78
+	atFlags     = 10 // PublicFlags
+	atType      = 12
+	atChecksum  = 13
+	atGroups    = 14 // which follow
+	atZero      = 15
+	headSize    = 16
 )
+
+// The groups, in their order.
+const (
+	groupAddresses = 1 << iota // source and destination, their ports
+	groupNetwork               // EtherType, protocol, TOS, hop limit
+	groupOffload               // of a checksum that is not complete, and of segments
+	groupOrigin                // interface index, flow label, arrival
+	knownGroups    = 1<<iota - 1
+)
+
+// The lengths of the groups.
+const (
+	addressesSize = 36
+	networkSize   = 8
+	offloadSize   = 8
+	originSize    = 16
+	mostHead      = headSize + addressesSize + networkSize + offloadSize + originSize
+)
+
+// headLengths holds the length of a head with its groups, for each choice of them.
+const headLengths = "\x10\x34\x18\x3c\x18\x3c\x20\x44\x20\x44\x28\x4c\x28\x4c\x30\x54"
+
+// headLength is the length of a head with its groups, of those that are known.
+func headLength(groups byte) int { return int(headLengths[groups&knownGroups]) }
+
+// groupsOf are the groups that a packet needs, of which ifindex is the interface.
+func groupsOf(p *core.Packet, ifindex int) (groups byte) {
+	if p.Src.Hi|p.Src.Lo|p.Dst.Hi|p.Dst.Lo|uint64(p.SrcPort|p.DstPort) != 0 {
+		groups = groupAddresses
+	}
+	if uint32(p.EtherType)|uint32(p.Protocol)|uint32(p.TOS)|uint32(p.HopLimit) != 0 {
+		groups |= groupNetwork
+	}
+	if p.ChecksumStart|p.ChecksumField|p.SegmentSize != 0 {
+		groups |= groupOffload
+	}
+	if uint64(ifindex)|uint64(p.FlowLabel)|uint64(p.Arrival) != 0 {
+		groups |= groupOrigin
+	}
+	return groups
+}
 
 const none = 0xffff // an offset that is not known
 
@@ -68,31 +98,45 @@ func appendPacket(b []byte, p *core.Packet, headers, out bool) []byte {
 	if out {
 		ifindex = p.WantedIfindex()
 	}
+	groups := groupsOf(p, ifindex)
+	head := headLength(groups)
 	begin := len(b)
-	b = slices.Grow(b, packetSize+len(linear))[:begin+packetSize+len(linear)]
+	if cap(b)-begin < head+len(linear) {
+		b = slices.Grow(b, head+len(linear))
+	}
+	b = b[:begin+head+len(linear)]
 	le := binary.LittleEndian
-	h := (*[packetSize]byte)(b[begin:])
-	le.PutUint32(h[atLength:], uint32(p.Len()+pulled))
-	le.PutUint16(h[atPulled:], uint16(pulled))
-	le.PutUint16(h[atNetwork:], uint16(network))
-	le.PutUint16(h[atTransport:], uint16(transport))
-	le.PutUint64(h[atSrc:], p.Src.Hi)
-	le.PutUint64(h[atSrc+8:], p.Src.Lo)
-	le.PutUint64(h[atDst:], p.Dst.Hi)
-	le.PutUint64(h[atDst+8:], p.Dst.Lo)
-	le.PutUint16(h[atSrcPort:], p.SrcPort)
-	le.PutUint16(h[atDstPort:], p.DstPort)
-	le.PutUint16(h[atEtherType:], uint16(p.EtherType))
-	le.PutUint16(h[atFlags:], uint16(p.Flags&core.PublicFlags))
-	le.PutUint16(h[atStart:], p.ChecksumStart)
-	le.PutUint16(h[atField:], p.ChecksumField)
-	le.PutUint16(h[atSegment:], p.SegmentSize)
-	h[atProtocol], h[atTOS], h[atHopLimit] = p.Protocol, p.TOS, p.HopLimit
-	h[atType], h[atChecksum], h[atZero] = byte(p.Type), byte(p.Checksum), 0
-	le.PutUint32(h[atIfindex:], uint32(ifindex))
-	le.PutUint32(h[atFlowLabel:], p.FlowLabel)
-	le.PutUint64(h[atArrival:], uint64(p.Arrival))
-	copy(b[begin+packetSize:], linear)
+	h := (*[headSize]byte)(b[begin:])
+	le.PutUint64(h[atLength:], uint64(p.Len()+pulled)|uint64(pulled)<<32|uint64(network)<<48)
+	le.PutUint64(h[atTransport:], uint64(transport)|uint64(p.Flags&core.PublicFlags)<<16|
+		uint64(p.Type)<<32|uint64(p.Checksum)<<40|uint64(groups)<<48)
+	at := b[begin+headSize:]
+	if groups&groupAddresses != 0 {
+		g := (*[addressesSize]byte)(at)
+		le.PutUint64(g[0:], p.Src.Hi)
+		le.PutUint64(g[8:], p.Src.Lo)
+		le.PutUint64(g[16:], p.Dst.Hi)
+		le.PutUint64(g[24:], p.Dst.Lo)
+		le.PutUint16(g[32:], p.SrcPort)
+		le.PutUint16(g[34:], p.DstPort)
+		at = at[addressesSize:]
+	}
+	if groups&groupNetwork != 0 {
+		le.PutUint64(at, uint64(p.EtherType)|uint64(p.Protocol)<<16|uint64(p.TOS)<<24|uint64(p.HopLimit)<<32)
+		at = at[networkSize:]
+	}
+	if groups&groupOffload != 0 {
+		le.PutUint64(at, uint64(p.ChecksumStart)|uint64(p.ChecksumField)<<16|uint64(p.SegmentSize)<<32)
+		at = at[offloadSize:]
+	}
+	if groups&groupOrigin != 0 {
+		g := (*[originSize]byte)(at)
+		le.PutUint32(g[0:], uint32(ifindex))
+		le.PutUint32(g[4:], p.FlowLabel)
+		le.PutUint64(g[8:], uint64(p.Arrival))
+		at = at[originSize:]
+	}
+	copy(at, linear)
 	for i := range p.Frags() {
 		b = append(b, p.Frags()[i].Bytes()...)
 	}
@@ -102,39 +146,59 @@ func appendPacket(b []byte, p *core.Packet, headers, out bool) []byte {
 // packet takes a packet, head and bytes, and checks that they fit together; nil
 // if they do not.
 func (r *Reader) packet() []byte {
-	if len(r.b) < packetSize {
-		r.Fail()
+	b := r.b
+	if len(b) < headSize {
 		return nil
 	}
 	le := binary.LittleEndian
-	h := (*[packetSize]byte)(r.b)
-	length := le.Uint32(h[atLength:])
-	if length > maxPacket || int(length) > len(r.b)-packetSize {
-		r.Fail()
-		return nil
-	}
-	n, pulled, network, transport := int(length), int(le.Uint16(h[atPulled:])), int(le.Uint16(h[atNetwork:])), int(le.Uint16(h[atTransport:]))
-	from := pulled // where a partial checksum starts
-	if transport != none {
-		from = transport
-	}
+	first, second := le.Uint64(b[atLength:]), le.Uint64(b[atTransport:])
+	n, pulled, network := int(uint32(first)), int(uint16(first>>32)), int(first>>48)
+	transport, groups := int(uint16(second)), byte(second>>48)
+	checksum := core.ChecksumState(second >> 40)
+	head := headLength(groups)
 	switch {
-	case pulled > n || pulled > maxPulled,
+	case second>>48 > knownGroups,
+		n > maxPacket || n > len(b)-head,
+		pulled > n || pulled > maxPulled,
 		network != none && network > pulled,
 		transport != none && transport > n,
-		core.PacketFlags(le.Uint16(h[atFlags:]))&^core.PublicFlags != 0,
-		h[atType] > byte(core.PacketOutgoing),
-		h[atChecksum] > byte(core.ChecksumPartial),
-		h[atZero] != 0,
-		le.Uint32(h[atIfindex:]) > 1<<31-1,
-		le.Uint32(h[atFlowLabel:]) > 0xfffff,
-		core.ChecksumState(h[atChecksum]) == core.ChecksumPartial && from+int(le.Uint16(h[atStart:]))+int(le.Uint16(h[atField:]))+2 > n:
-		r.Fail()
+		core.PacketFlags(second>>16)&^core.PublicFlags != 0,
+		core.PacketType(second>>32) > core.PacketOutgoing,
+		checksum > core.ChecksumPartial:
 		return nil
 	}
-	raw := r.b[: packetSize+n : packetSize+n]
-	r.b = r.b[packetSize+n:]
-	return raw
+	at := b[headSize:head]
+	if groups&groupAddresses != 0 {
+		at = at[addressesSize:]
+	}
+	if groups&groupNetwork != 0 {
+		if le.Uint64(at)>>40 != 0 {
+			return nil
+		}
+		at = at[networkSize:]
+	}
+	start, field := 0, 0 // of a partial checksum
+	if groups&groupOffload != 0 {
+		if le.Uint64(at)>>48 != 0 {
+			return nil
+		}
+		start, field = int(le.Uint16(at)), int(le.Uint16(at[2:]))
+		at = at[offloadSize:]
+	}
+	if groups&groupOrigin != 0 && (le.Uint32(at) > 1<<31-1 || le.Uint32(at[4:]) > 0xfffff) {
+		return nil
+	}
+	if checksum == core.ChecksumPartial {
+		from := pulled
+		if transport != none {
+			from = transport
+		}
+		if from+start+field+2 > n {
+			return nil
+		}
+	}
+	r.b = b[head+n:]
+	return b[: head+n : head+n]
 }
 
 // linearLen is how much of n bytes becomes the linear part: all that a page holds,
@@ -150,8 +214,10 @@ func linearLen(n, pulled, transport int) int {
 // when memory is short.
 func build(raw []byte, source packetSource) *core.Packet {
 	le := binary.LittleEndian
-	h, data := (*[packetSize]byte)(raw), raw[packetSize:]
-	pulled, network, transport := int(le.Uint16(h[atPulled:])), int(le.Uint16(h[atNetwork:])), int(le.Uint16(h[atTransport:]))
+	first, second := le.Uint64(raw[atLength:]), le.Uint64(raw[atTransport:])
+	pulled, network, transport := int(uint16(first>>32)), int(first>>48), int(uint16(second))
+	groups := byte(second >> 48)
+	at, data := raw[headSize:], raw[headLength(groups):]
 	linear := linearLen(len(data), pulled, transport)
 	p := source.NewPacket(core.Headroom, linear)
 	if p == nil {
@@ -173,15 +239,29 @@ func build(raw []byte, source packetSource) *core.Packet {
 		p.Push(transport)
 	}
 	p.Pull(pulled)
-	p.Src = wire.Addr{Hi: le.Uint64(h[atSrc:]), Lo: le.Uint64(h[atSrc+8:])}
-	p.Dst = wire.Addr{Hi: le.Uint64(h[atDst:]), Lo: le.Uint64(h[atDst+8:])}
-	p.SrcPort, p.DstPort = le.Uint16(h[atSrcPort:]), le.Uint16(h[atDstPort:])
-	p.EtherType, p.Flags = wire.EtherType(le.Uint16(h[atEtherType:])), core.PacketFlags(le.Uint16(h[atFlags:]))
-	p.ChecksumStart, p.ChecksumField, p.SegmentSize = le.Uint16(h[atStart:]), le.Uint16(h[atField:]), le.Uint16(h[atSegment:])
-	p.Protocol, p.TOS, p.HopLimit = h[atProtocol], h[atTOS], h[atHopLimit]
-	p.Type, p.Checksum = core.PacketType(h[atType]), core.ChecksumState(h[atChecksum])
-	p.SetIfindex(int(le.Uint32(h[atIfindex:])))
-	p.FlowLabel, p.Arrival = le.Uint32(h[atFlowLabel:]), core.Time(le.Uint64(h[atArrival:]))
+	p.Flags, p.Type, p.Checksum = core.PacketFlags(second>>16), core.PacketType(second>>32), core.ChecksumState(second>>40)
+	if groups&groupAddresses != 0 {
+		g := (*[addressesSize]byte)(at)
+		p.Src = wire.Addr{Hi: le.Uint64(g[0:]), Lo: le.Uint64(g[8:])}
+		p.Dst = wire.Addr{Hi: le.Uint64(g[16:]), Lo: le.Uint64(g[24:])}
+		p.SrcPort, p.DstPort = le.Uint16(g[32:]), le.Uint16(g[34:])
+		at = at[addressesSize:]
+	}
+	if groups&groupNetwork != 0 {
+		v := le.Uint64(at)
+		p.EtherType, p.Protocol, p.TOS, p.HopLimit = wire.EtherType(v), uint8(v>>16), uint8(v>>24), uint8(v>>32)
+		at = at[networkSize:]
+	}
+	if groups&groupOffload != 0 {
+		v := le.Uint64(at)
+		p.ChecksumStart, p.ChecksumField, p.SegmentSize = uint16(v), uint16(v>>16), uint16(v>>32)
+		at = at[offloadSize:]
+	}
+	if groups&groupOrigin != 0 {
+		g := (*[originSize]byte)(at)
+		p.SetIfindex(int(le.Uint32(g[0:])))
+		p.FlowLabel, p.Arrival = le.Uint32(g[4:]), core.Time(le.Uint64(g[8:]))
+	}
 	return p
 }
 
@@ -208,26 +288,24 @@ type packetSource interface {
 	NewPacket(headroom, room int) *core.Packet
 }
 
-// packets takes the packets of the rest of a message, which were all checked
-// before the first is made: nobody changes a message while it is worked on. lost
-// tells how many found no memory.
+// packets takes the packets of the rest of a message. If one of them does not fit
+// there is none. lost tells how many found no memory.
 func (r *Reader) packets(source packetSource, into []*core.Packet) (batch []*core.Packet, lost int, err error) {
-	for check := *r; len(check.b) > 0; {
-		if check.packet() == nil {
+	first := len(into)
+	for len(r.b) > 0 {
+		raw := r.packet()
+		if raw == nil {
 			r.Fail()
-			return into, 0, ErrMessage
+			for _, p := range into[first:] {
+				p.Free()
+			}
+			return into[:first], 0, ErrMessage
 		}
-	}
-	rest := r.b
-	r.b = nil
-	for len(rest) > 0 {
-		n := packetSize + int(binary.LittleEndian.Uint32(rest))
-		if p := build(rest[:n:n], source); p != nil {
+		if p := build(raw, source); p != nil {
 			into = append(into, p)
 		} else {
 			lost++
 		}
-		rest = rest[n:]
 	}
 	return into, lost, r.Err()
 }

@@ -238,10 +238,14 @@ func FuzzHandle(f *testing.F) {
 			f.Add(byte(k), x.b)
 		}
 	}
-	packet := make([]byte, packetSize, packetSize+8)
-	binary.LittleEndian.PutUint32(packet, 8)
-	packet = append(packet, "12345678"...)
-	f.Add(byte(KindInput), packet)
+	var packet []byte
+	for groups := range byte(knownGroups + 1) {
+		packet = make([]byte, headLength(groups))
+		binary.LittleEndian.PutUint32(packet, 8)
+		packet[atGroups] = groups
+		packet = append(packet, "12345678"...)
+		f.Add(byte(KindInput), packet)
+	}
 	f.Add(byte(KindReport), append(make([]byte, 10), everything(f)["report"].b...))
 	f.Add(byte(KindSend), append([]byte{1, 0, 0, 0}, packet...))
 	f.Fuzz(func(t *testing.T, kind byte, body []byte) {
