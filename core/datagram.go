@@ -23,6 +23,7 @@ type datagramEndpoint struct {
 	offset     int32  // bytes read of the oldest message
 	consumed   int32  // bytes read since the protocol was told
 	life       uint32 // of the handler that knows the socket (separable.life)
+	bindTag    uint32 // of the operation that bound it: the order of binding
 	why        uint16 // errno of every call, once that handler was lost
 	ready      Ready  // the protocol's own
 	connecting bool   // Connect goes on
@@ -30,6 +31,8 @@ type datagramEndpoint struct {
 	shutRead   bool
 	shutWrite  bool
 	anySource  bool // bound to a group or broadcast address: no source to send from
+	anyAddr    bool // the user named no local address to bind to
+	anyPort    bool // the protocol chose the local port
 	linkDevice bool // the bound device came with a link-local address
 }
 
@@ -57,6 +60,23 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 		e.socket.Wake(ReadyIn | ReadyOut) // those that found it busy
 		return *p, p.Err
 	}
+	d := e.socket.instance.domain
+	e.dress(&op)
+	x := d.takeOp()
+	*x = op
+	e.sep.handler.Control(x)
+	op = *x
+	if !op.Done { // the handler keeps x until it completes it
+		p := op
+		e.pending = &p
+		return op, errPending
+	}
+	d.giveOp(x)
+	return op, op.Err
+}
+
+// dress gives op a name and says what the protocol is to know of the socket.
+func (e *datagramEndpoint) dress(op *Op) {
 	o := e.socket.options
 	op.Socket = e.socket.id
 	op.Device = int(o.Device)
@@ -73,17 +93,6 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 	d := e.socket.instance.domain
 	d.lastOp++
 	op.Tag = d.lastOp
-	x := d.takeOp()
-	*x = op
-	e.sep.handler.Control(x)
-	op = *x
-	if !op.Done { // the handler keeps x until it completes it
-		p := op
-		e.pending = &p
-		return op, errPending
-	}
-	d.giveOp(x)
-	return op, op.Err
 }
 
 // die ends the socket's life with the protocol, which has lost it. What waits to
@@ -157,6 +166,7 @@ func (e *datagramEndpoint) Bind(a SockAddr) error {
 		return err
 	}
 	e.local, e.route = op.Local, nil
+	e.bindTag, e.anyAddr, e.anyPort = op.Tag, a.Addr.IsUnspecified(), a.Port == 0
 	e.anySource = typ == RouteMulticast || typ == RouteBroadcast
 	return nil
 }
@@ -197,6 +207,7 @@ func (e *datagramEndpoint) autobind() error {
 		return err
 	}
 	e.local = op.Local
+	e.bindTag, e.anyAddr, e.anyPort = op.Tag, true, true
 	return nil
 }
 

@@ -58,7 +58,11 @@ func (in *Instance) addProtocol(e ProtocolEntry) error {
 	}
 	in.sysctls.set(table, block)
 	in.transports[l.first+at] = absent{} // while the protocol opens
-	in.transports[l.first+at] = e.Protocol.open(in, SysctlView{in, table})
+	t := e.Protocol.open(in, SysctlView{in, table})
+	in.transports[l.first+at] = t
+	if s, ok := t.(*separable); ok {
+		s.News()
+	}
 	return nil
 }
 

@@ -101,10 +101,7 @@ func (s *separable) Random() uint64 {
 // ended without notice: its timers stop and its sockets are dead. Each call on
 // one of them fails with why from now on; the handler knows nothing of them.
 func (s *separable) Lost(why syscall.Errno) (sockets int) {
-	for _, t := range s.timers {
-		s.in.CancelTimer(&t.timer)
-	}
-	clear(s.timers)
+	s.ClearTimers()
 	s.life++
 	for _, sock := range s.in.Sockets() {
 		if e, ok := sock.endpoint.(*datagramEndpoint); ok && e.sep == s && e.life != s.life && !e.dead() {

@@ -40,6 +40,7 @@ type Far struct {
 	report  core.ErrorReport
 	batch   []*core.Packet
 	ops     []*core.Op // ended, for the next
+	state   []byte     // saved, or to be restored, on its way
 }
 
 // Start makes the far end of a handler that open makes when the near end
@@ -74,7 +75,7 @@ func (f *Far) Handle(msg []byte) (answer []byte) {
 		switch {
 		case f.handler == nil && k != KindHello:
 			err = fmt.Errorf("remote: message %d outside of the handler's life", k)
-		case k == KindHello || k == KindSend || k == KindCounters || k == KindClose:
+		case k == KindHello || k == KindSend || k == KindCounters || k == KindClose || k == KindSave || k == KindRestore:
 			answer, err = f.asked(k, &r)
 		default:
 			err = f.told(k, &r)
@@ -91,6 +92,16 @@ func (f *Far) Handle(msg []byte) (answer []byte) {
 func (f *Far) asked(k Kind, r *Reader) (answer []byte, err error) {
 	b := f.answer
 	switch k {
+	case KindSave, KindRestore:
+		if k == KindSave {
+			err = f.save(r)
+		} else {
+			err = f.restore(r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b = f.answer
 	case KindHello:
 		seed1, seed2 := r.Uint64(), r.Uint64()
 		block := r.settings(f.table)

@@ -35,6 +35,8 @@ const (
 	KindCounters                 // answered
 	KindClose                    // answered
 	KindSendOn                   // datagrams of a socket whose way has room for them
+	KindSave                     // answered: what a handler has another go on with; since version 2 of the contract
+	KindRestore                  // answered: the same, at the other; since version 2
 )
 
 // Messages to the core.

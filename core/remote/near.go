@@ -21,6 +21,9 @@ type Near struct {
 	// Failed is told of every breach of the contract: a message that does not
 	// decode, an answer that does not come.
 	Failed func(error)
+	// Heard is told of the end of every operation before anybody else, with Data that
+	// is valid for the call; true keeps it from them. nil asks nobody.
+	Heard func(op *core.Op) bool
 	// Ahead lets Send go on without an answer where the way has room for the
 	// datagrams: what fails nevertheless becomes the pending error of the socket.
 	Ahead bool
@@ -308,6 +311,10 @@ func (n *Near) packets(r *Reader) ([]*core.Packet, error) {
 func (n *Near) done(r *Reader) error {
 	if err := r.done(&n.ended); err != nil {
 		return err
+	}
+	if n.Heard != nil && n.Heard(&n.ended) {
+		n.ended = core.Op{}
+		return nil
 	}
 	if op := n.current; op != nil && op.Tag == n.ended.Tag {
 		op.Local, op.Peer, op.Err, op.Done = n.ended.Local, n.ended.Peer, n.ended.Err, true

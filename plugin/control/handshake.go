@@ -7,8 +7,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Contract is the version of the messages that this tree speaks (core/remote).
-const Contract = 1
+// Contract is the version of the messages that this tree speaks (core/remote). Since
+// version 2 a handler can be asked to save its sockets for another process, and to
+// restore them.
+const Contract = 2
 
 // Oldest is the oldest version that a host still serves: a module of it can be
 // used while its author moves on.

@@ -38,7 +38,7 @@ type judged struct {
 	session   *Session
 	name      string
 	id        uint32
-	life      uint64 // of the module that knows it: Stats.Lost at that time
+	life      uint64 // of the module that knows it: that of the session at that time
 	open      bool
 	fallback  congestion.Control
 	report    congestion.Event // gathering
@@ -99,7 +99,7 @@ func (c *judged) begin(e *congestion.Event) bool {
 	if s.link == nil {
 		return false
 	}
-	if c.open && c.life == s.stats.Lost {
+	if c.open && c.life == s.life {
 		return true
 	}
 	if c.id == 0 {
@@ -115,7 +115,7 @@ func (c *judged) begin(e *congestion.Event) bool {
 		}
 		s.controls[c.id] = c
 	}
-	c.open, c.life, c.asked, c.decided, c.gathered, c.reported = true, s.stats.Lost, 0, false, 0, e.Now
+	c.open, c.life, c.asked, c.decided, c.gathered, c.reported = true, s.life, 0, false, 0, e.Now
 	s.post(appendName(c.message(kindControlOpen), c.name))
 	return s.link != nil
 }
@@ -182,7 +182,7 @@ func (c *judged) End() {
 		return
 	}
 	delete(c.session.controls, c.id)
-	if c.open && c.life == c.session.stats.Lost {
+	if c.open && c.life == c.session.life {
 		c.session.post(c.message(kindControlEnd))
 	}
 	c.open, c.id = false, 0
@@ -203,7 +203,7 @@ func (s *Session) decide(msg []byte) error {
 	if !d.Decode(b) || d.Cwnd == 0 || d.Cwnd > congestion.Infinite || d.Ssthresh > congestion.Infinite {
 		return errDecision
 	}
-	if c := s.controls[id]; c != nil && c.life == s.stats.Lost {
+	if c := s.controls[id]; c != nil && c.life == s.life {
 		c.decision, c.decided, c.asked = d, true, 0
 		s.stats.Decisions++
 	}

@@ -45,6 +45,7 @@ type Stats struct {
 	Faults        uint64 `json:"faults"`  // breaches of the contract by the module
 	Lost          uint64 `json:"lost"`    // times that the module was lost
 	SocketsLost   uint64 `json:"sockets_lost"`
+	Replaced      uint64 `json:"replaced"`  // times that another process took over while it was in use
 	Decisions     uint64 `json:"decisions"` // of congestion controls
 	Fallbacks     uint64 `json:"fallbacks"` // events that the fallback decided, since the module was away or slow
 }
@@ -59,6 +60,7 @@ func (s *Stats) Add(o Stats) {
 	s.Faults += o.Faults
 	s.Lost += o.Lost
 	s.SocketsLost += o.SocketsLost
+	s.Replaced += o.Replaced
 	s.Decisions += o.Decisions
 	s.Fallbacks += o.Fallbacks
 	s.Packets += o.Packets
@@ -81,6 +83,8 @@ type Session struct {
 	answer    []byte
 	buffer    []byte
 	stats     Stats
+	life      uint64    // grows when the module knows nothing of what it was told before
+	takeover  *takeover // under way
 
 	controls    map[uint32]*judged // congestion controls, by the number of their connection
 	lastControl uint32
@@ -123,6 +127,9 @@ func (s *Session) Connect(l Link) error {
 		for _, st := range s.stubs {
 			if st != nil && err == nil {
 				err = st.greet()
+			}
+			if st != nil && err == nil {
+				st.news()
 			}
 		}
 	})
@@ -192,8 +199,13 @@ func (s *Session) drop(l Link, why error) {
 	if l == nil || s.link != l {
 		return
 	}
+	if t := s.takeover; t != nil && l == t.other {
+		t.failed, s.link = why, nil
+		return
+	}
 	s.link, s.unhandled, s.spare, s.held = nil, 0, nil, 0
 	s.stats.Lost++
+	s.life++
 	_ = l.Close()
 	sockets := 0
 	for _, st := range s.stubs {
@@ -215,10 +227,14 @@ func (s *Session) post(msg []byte) {
 }
 
 func (s *Session) tell(msg []byte) {
-	if s.link == nil {
+	if s.link == nil && s.takeover == nil {
 		return
 	}
-	if !s.send(msg) {
+	if s.takeover != nil && s.working {
+		s.takeover.hold(msg)
+		return
+	}
+	if s.link == nil || !s.send(msg) {
 		return
 	}
 	if s.o.Lockstep && !s.working {
@@ -234,7 +250,7 @@ func (s *Session) send(msg []byte) bool {
 		return true
 	}
 	switch {
-	case s.o.Lockstep: // nothing else fills the way
+	case s.o.Lockstep || s.takeover != nil: // nothing else fills the way
 		if s.pump(func() bool { return s.link.Send(msg) }) {
 			s.sent(msg)
 			return true
@@ -417,6 +433,14 @@ func (s *Session) receive(msg []byte) {
 			s.breach(err)
 		}
 		return
+	}
+	if t := s.takeover; t != nil && s.link == t.other {
+		if later, err := t.receive(msg); err != nil {
+			s.breach(err)
+			return
+		} else if later {
+			return
+		}
 	}
 	n := remote.Number(msg)
 	if n >= len(s.stubs) || s.stubs[n] == nil {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -18,6 +19,10 @@ type Stub struct {
 	env     core.Env
 	table   *sysctl.Table
 	open    bool // the module knows it
+
+	settings settings
+	plan     *plan           // while the sockets are made again at another process
+	before   []core.Counters // of processes before this one
 }
 
 // Protocol is the entry of a protocol that a module serves: description without
@@ -42,7 +47,7 @@ func (s *Session) stub(name string, env core.Env, table *sysctl.Table) core.Hand
 		st.number = len(s.stubs)
 		s.stubs = append(s.stubs, st)
 	}
-	st.near.Failed = s.breach
+	st.near.Failed, st.near.Heard = s.breach, st.heard
 	st.near.Ahead = !s.o.Lockstep
 	st.near.Prepare(env, table)
 	if s.link != nil {
@@ -64,12 +69,20 @@ func (st *Stub) greet() error {
 	return nil
 }
 
+// news tells a module that came late what the handler would have heard before.
+func (st *Stub) news() {
+	if e, ok := st.env.(interface{ News() }); ok {
+		e.News()
+	}
+}
+
 // lost ends the handler's sockets.
 func (st *Stub) lost() int {
 	if !st.open {
 		return 0
 	}
 	st.open = false
+	st.settings.clear()
 	if e, ok := st.env.(interface{ Lost(syscall.Errno) int }); ok {
 		return e.Lost(syscall.ENETDOWN)
 	}
@@ -139,6 +152,7 @@ func (st *Stub) Control(op *core.Op) {
 		op.Err, op.Done = syscall.ENETDOWN, true
 		return
 	}
+	st.settings.note(op)
 	st.near.Control(op)
 	if !st.open && !op.Done { // lost meanwhile
 		op.Err, op.Done = syscall.ENETDOWN, true
@@ -164,7 +178,31 @@ func (st *Stub) Counters() []core.Counters {
 	if !st.open {
 		return nil
 	}
-	return st.near.Counters()
+	return add(st.near.Counters(), st.before)
+}
+
+// heard is told of the end of every operation; true if it is nobody else's.
+func (st *Stub) heard(op *core.Op) bool {
+	if st.plan != nil && st.plan.answered(op) {
+		return true
+	}
+	st.settings.ended(op)
+	return false
+}
+
+// add is what was counted now and before.
+func add(now, before []core.Counters) []core.Counters {
+	for _, b := range before {
+		for _, n := range now {
+			if n.Group != b.Group || !slices.Equal(n.Names, b.Names) {
+				continue
+			}
+			for i := range n.Values {
+				n.Values[i] += b.Values[i]
+			}
+		}
+	}
+	return now
 }
 
 // Close implements core.Handler.
