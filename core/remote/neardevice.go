@@ -75,6 +75,9 @@ func (n *NearDevice) Disconnect() {
 	n.Resume()
 }
 
+// Close says that nothing is to be told to the device any more.
+func (n *NearDevice) Close() { n.far = nil }
+
 // Changed tells the device of the interface: core.InterfaceWatcher calls it.
 func (n *NearDevice) Changed() {
 	if n.far == nil {

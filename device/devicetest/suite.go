@@ -14,6 +14,8 @@ type Link struct {
 	Host core.Host
 	// A and B are its ends. B is nil where what A sends comes back to A.
 	A, B core.Device
+	// RigA and RigB are the Domains for which the ends were made, nil for any.
+	RigA, RigB *coretest.Rig
 	// OneDomain puts both ends into one Domain.
 	OneDomain bool
 	// Pass lets some time go by: virtual time, or a wait for either channel.
@@ -55,15 +57,15 @@ func RealTime(a, b <-chan struct{}) bool {
 // same.
 func open(t *testing.T, l Link) (a, b *Station) {
 	t.Helper()
-	var r *coretest.Rig
-	if l.OneDomain {
-		r = coretest.New(t, l.Host)
+	if l.OneDomain && l.RigA == nil {
+		l.RigA = coretest.New(t, l.Host)
+		l.RigB = l.RigA
 	}
-	a = NewStation(t, l.Host, r, "a", l.A)
+	a = NewStation(t, l.Host, l.RigA, "a", l.A)
 	if l.B == nil {
 		return a, a
 	}
-	return a, NewStation(t, l.Host, r, "b", l.B)
+	return a, NewStation(t, l.Host, l.RigB, "b", l.B)
 }
 
 // await passes time until s has n packets.

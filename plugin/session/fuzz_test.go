@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"runtime"
 	"testing"
@@ -54,7 +55,7 @@ func (l *hostile) Send(msg []byte) bool {
 // call tells whether the stack waits for an answer to a message.
 func call(msg []byte) bool {
 	switch kind(msg) {
-	case remote.KindHello, remote.KindSend, remote.KindCounters, remote.KindClose:
+	case remote.KindHello, remote.KindSend, remote.KindCounters, remote.KindClose, kindDeviceOpen, kindDeviceClose, kindDeviceSync:
 		return true
 	}
 	return false
@@ -99,7 +100,20 @@ func (l inner) WaitAnswer(time.Time) ([]byte, error) {
 	return msg, nil
 }
 
-// target is a session with a handler of UDP.
+// sink is a device of a module that takes what it is given.
+type sink struct{}
+
+func (sink) Properties() core.Properties {
+	return core.Properties{Kind: "sink", MTU: 1500, MaxMTU: 9000}
+}
+func (sink) Attach(*core.Interface) {}
+func (sink) Close() error           { return nil }
+func (sink) Send(batch []*core.Packet) int {
+	free(batch)
+	return len(batch)
+}
+
+// target is a session with a handler of UDP and a device.
 type target struct {
 	rig *coretest.Rig
 	s   *Session
@@ -116,6 +130,9 @@ func newTarget(t testing.TB) *target {
 	if err := in.AddProtocol(x.s.Protocol(udp.Protocol(), sysctl.Of[udp.Sysctls]())); err != nil {
 		t.Fatal(err)
 	}
+	d := &Device{session: x.s, kind: "sink", props: sink{}.Properties()}
+	x.s.devices = append(x.s.devices, d)
+	rig.Attach(in, d, "sink0", "10.0.0.1/24")
 	return x
 }
 
@@ -124,7 +141,8 @@ func newTarget(t testing.TB) *target {
 func (x *target) hear(t testing.TB, messages ...[]byte) {
 	l := &hostile{session: x.s, done: make(chan struct{})}
 	log := slog.New(slog.DiscardHandler)
-	l.server = newServer(inner{l}, []Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}, log)
+	l.server = newServer(inner{l}, []Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()},
+		{Name: "sink", Device: func(map[string]string) (core.Device, error) { return sink{}, nil }}}, log)
 	defer l.server.close()
 	x.rig.Domain.Do(func() {
 		x.s.link, x.s.unhandled, x.s.pulse = l, 0, pulse{}
@@ -133,13 +151,20 @@ func (x *target) hear(t testing.TB, messages ...[]byte) {
 				t.Fatal(err)
 			}
 		}
+		for _, d := range x.s.devices {
+			if err := d.again(); err != nil || !d.open {
+				t.Fatal(err)
+			}
+		}
 	})
 	c, err := x.in.ListenPacket("udp4", "127.0.0.1:7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.WriteTo([]byte("good"), c.LocalAddr()); err != nil {
-		t.Fatal(err)
+	for _, to := range []net.Addr{c.LocalAddr(), &net.UDPAddr{IP: net.IP{10, 0, 0, 2}, Port: 9}} {
+		if _, err := c.WriteTo([]byte("good"), to); err != nil {
+			t.Fatal(err)
+		}
 	}
 	x.rig.Advance(0)
 	x.rig.Domain.Do(func() {
@@ -169,10 +194,22 @@ func split(content []byte) (messages [][]byte) {
 	return messages
 }
 
+// deviceKinds are the messages of a device.
+var deviceKinds = []remote.Kind{remote.KindFrames, remote.KindTaken, remote.KindLink, remote.KindLosses, kindDeviceTimer}
+
 func FuzzReceive(f *testing.F) {
 	for k := remote.KindOutput; k <= remote.KindOutputOn; k++ {
 		m := message(k, 0, make([]byte, 60))
 		f.Add(append(binary.LittleEndian.AppendUint16(nil, uint16(len(m))), m...))
+	}
+	for _, k := range deviceKinds {
+		for _, body := range [][]byte{
+			{1, 0, 0, 0}, {1, 0xdc, 5, 0, 0}, make([]byte, 8), make([]byte, 16),
+			append([]byte{8, 0, 0, 0, 2, 0, 4, 0, 2, 0, 0, 0}, 0x45, 0, 0, 8, 0, 0, 0, 0),
+		} {
+			m := message(k, 0, body)
+			f.Add(append(binary.LittleEndian.AppendUint16(nil, uint16(len(m))), m...))
+		}
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, content []byte) {
@@ -281,9 +318,42 @@ func nonsense(r *rand.Rand) []byte {
 			body[i] = byte(r.IntN(4))
 		}
 	}
-	m := message(remote.KindOutput+remote.Kind(r.IntN(13)), r.IntN(2), body)
+	k := remote.KindOutput + remote.Kind(r.IntN(13))
+	if r.IntN(3) == 0 {
+		k = deviceKinds[r.IntN(len(deviceKinds))]
+	}
+	m := message(k, r.IntN(2), body)
 	for range r.IntN(2) * r.IntN(3) {
 		m[r.IntN(len(m))] = byte(r.Uint32())
 	}
 	return m
+}
+
+// What breaks the rules of devices ends the module, and is counted as its breach.
+func TestADeviceThatBreaksTheContractEndsItsModule(t *testing.T) {
+	frame := func(length uint32, head ...byte) []byte {
+		return append(append(binary.LittleEndian.AppendUint32(nil, length), head...), 0x45, 0, 0, 8, 0, 0, 0, 0)
+	}
+	for what, m := range map[string][]byte{
+		"a frame longer than its message":    message(remote.KindFrames, 0, frame(9, make([]byte, 8)...)),
+		"bytes after a frame":                message(remote.KindFrames, 0, frame(7, make([]byte, 8)...)),
+		"a checksum past the frame's end":    message(remote.KindFrames, 0, frame(8, 2, 0, 7, 0, 0, 0, 0, 0)),
+		"a checksum state nobody knows":      message(remote.KindFrames, 0, frame(8, 3, 0, 0, 0, 0, 0, 0, 0)),
+		"more taken than was sent":           message(remote.KindTaken, 0, []byte{0, 1, 0, 0}),
+		"an MTU beyond the device's largest": message(remote.KindLink, 0, []byte{1, 0x29, 0x23, 0, 0}),
+		"a carrier that is neither":          message(remote.KindLink, 0, []byte{2, 0xdc, 5, 0, 0}),
+		"half of the losses":                 message(remote.KindLosses, 0, make([]byte, 8)),
+		"a timer in real time":               message(kindDeviceTimer, 0, make([]byte, 8)),
+	} {
+		x := newTarget(t)
+		x.hear(t, m)
+		if st := x.s.Stats(); st.Faults != 1 || st.Lost != 1 {
+			t.Errorf("%s: %+v", what, st)
+		}
+	}
+	x := newTarget(t)
+	x.hear(t, message(remote.KindFrames, 0, frame(8, make([]byte, 8)...)), message(remote.KindFrames, 1, nil))
+	if st := x.s.Stats(); st.Faults != 0 || st.Frames != 1 {
+		t.Errorf("a good frame, and one for a device that has ended: %+v", st)
+	}
 }

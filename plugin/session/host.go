@@ -40,7 +40,8 @@ type Stats struct {
 	Received      uint64 `json:"received"`
 	SentBytes     uint64 `json:"sent_bytes"`
 	ReceivedBytes uint64 `json:"received_bytes"`
-	Packets       uint64 `json:"packets"` // to the module, in Input and Send
+	Packets       uint64 `json:"packets"` // to the module, in Input and Send, and to devices
+	Frames        uint64 `json:"frames"`  // from devices of the module
 	Dropped       uint64 `json:"dropped"` // messages with packets that found no room on the way to the module
 	Faults        uint64 `json:"faults"`  // breaches of the contract by the module
 	Lost          uint64 `json:"lost"`    // times that the module was lost
@@ -64,6 +65,7 @@ func (s *Stats) Add(o Stats) {
 	s.Decisions += o.Decisions
 	s.Fallbacks += o.Fallbacks
 	s.Packets += o.Packets
+	s.Frames += o.Frames
 }
 
 // Session is the stack's end of a module's work for the instances of one Domain.
@@ -88,6 +90,10 @@ type Session struct {
 
 	controls    map[uint32]*judged // congestion controls, by the number of their connection
 	lastControl uint32
+
+	devices  []*Device // by number, nil where there is none
+	admitted int       // frames of devices that this entry took
+	starving bool      // see starve
 }
 
 // New makes the session of a Domain. It carries nothing until Connect.
@@ -101,8 +107,12 @@ func New(d *core.Domain, o Options) *Session {
 	return &Session{o: o, domain: d}
 }
 
-// drainMost bounds the messages that one entry works on.
-const drainMost = 64
+// drainMost bounds the messages that one entry works on, and admitMost the frames
+// of devices in them: the entry then carries them on before more come.
+const (
+	drainMost = 64
+	admitMost = 256
+)
 
 // maxHeld bounds the bytes of told messages that wait for room: a module that
 // takes nothing for that long is lost.
@@ -130,6 +140,11 @@ func (s *Session) Connect(l Link) error {
 			}
 			if st != nil && err == nil {
 				st.news()
+			}
+		}
+		for _, d := range s.devices {
+			if d != nil && err == nil {
+				err = d.again()
 			}
 		}
 	})
@@ -211,6 +226,11 @@ func (s *Session) drop(l Link, why error) {
 	for _, st := range s.stubs {
 		if st != nil {
 			sockets += st.lost()
+		}
+	}
+	for _, d := range s.devices {
+		if d != nil {
+			d.lost()
 		}
 	}
 	s.stats.SocketsLost += uint64(sockets)
@@ -385,8 +405,9 @@ const (
 
 // take works on up to most messages of the module and tells on how many.
 func (s *Session) take(most int) int {
+	s.admitted = 0
 	for n := range most {
-		if s.link == nil {
+		if s.link == nil || s.admitted >= admitMost {
 			return n
 		}
 		msg, err := s.link.Next()
@@ -443,12 +464,18 @@ func (s *Session) receive(msg []byte) {
 		}
 	}
 	n := remote.Number(msg)
-	if n >= len(s.stubs) || s.stubs[n] == nil {
+	device := ofDevice(kind(msg))
+	if device && (n >= len(s.devices) || s.devices[n] == nil) || !device && (n >= len(s.stubs) || s.stubs[n] == nil) {
 		return // it ended while this was under way
 	}
 	outer := s.working
 	s.working = true // what comes of it waits for the module to be done with what it is at
-	answer := s.stubs[n].near.Handle(msg)
+	var answer []byte
+	if !device {
+		answer = s.stubs[n].near.Handle(msg)
+	} else if err := s.devices[n].handle(msg); err != nil {
+		s.breach(err)
+	}
 	s.working = outer
 	if answer != nil && s.link != nil {
 		remote.SetNumber(answer, n)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libos-go/libos/core"
@@ -13,7 +15,7 @@ import (
 	"github.com/libos-go/libos/core/sysctl"
 )
 
-// Served is a protocol, or a congestion control, that a module serves.
+// Served is a protocol, a congestion control or a device kind that a module serves.
 type Served struct {
 	Name    string
 	Open    func(core.Env) core.Handler
@@ -21,9 +23,12 @@ type Served struct {
 	// Control makes the state of a connection, of a congestion control; the rest
 	// is nil then.
 	Control func() congestion.Control
+	// Device opens a device of this kind; the rest is nil then.
+	Device func(parameters map[string]string) (core.Device, error)
 }
 
-// Server is the module's end of a session. Everything happens in Serve.
+// Server is the module's end of a session. Everything happens in Serve, but for
+// what devices do in real time.
 type Server struct {
 	link      Link
 	protocols []Served
@@ -31,7 +36,10 @@ type Server struct {
 	handlers  map[int]*far
 	lockstep  bool
 	now       core.Time
-	err       error // a breach that ends the session
+	clock     atomic.Int64 // now, for devices
+	sending   sync.Mutex   // one sends at a time
+	state     sync.Mutex   // guards err and the Domains of devices that go on
+	err       error        // a breach that ends the session
 	log       *slog.Logger
 	buffer    []byte
 	visit     func()
@@ -39,6 +47,7 @@ type Server struct {
 	message   []byte
 	answer    []byte
 	judges    judges
+	devices   devices
 }
 
 // far is one handler with its end of the messages.
@@ -54,7 +63,7 @@ type far struct {
 func Serve(l Link, protocols []Served, log *slog.Logger) error {
 	s := newServer(l, protocols, log)
 	defer s.close()
-	for s.err == nil {
+	for s.breach() == nil {
 		msg, err := l.Next()
 		if err != nil {
 			return err
@@ -67,11 +76,19 @@ func Serve(l Link, protocols []Served, log *slog.Logger) error {
 		}
 		s.receive(msg)
 	}
+	return s.breach()
+}
+
+// breach is what ends the session, nil so far.
+func (s *Server) breach() error {
+	s.state.Lock()
+	defer s.state.Unlock()
 	return s.err
 }
 
 func newServer(l Link, protocols []Served, log *slog.Logger) *Server {
 	s := &Server{link: l, protocols: protocols, handlers: make(map[int]*far), log: log}
+	s.devices.byNumber = make(map[int]*device)
 	s.domain = core.NewDomain(quiet{s}, core.DomainOptions{})
 	s.visit = func() { s.answer = s.current.Handle(s.message) }
 	return s
@@ -82,10 +99,15 @@ func (s *Server) close() {
 	for _, f := range s.handlers {
 		_ = f.instance.Close() // what the handler held dies with it
 	}
+	for _, d := range s.devices.byNumber {
+		_ = d.close()
+	}
 	_ = s.domain.Close()
 }
 
 func (s *Server) fail(err error) {
+	s.state.Lock()
+	defer s.state.Unlock()
 	if s.err == nil {
 		s.err = err
 	}
@@ -98,6 +120,7 @@ func (s *Server) receive(msg []byte) {
 		return
 	}
 	s.now = max(s.now, now)
+	s.clock.Store(int64(s.now))
 	switch k {
 	case kindMode:
 		s.lockstep = r.Uint8(modeLockstep) == modeLockstep
@@ -114,6 +137,9 @@ func (s *Server) receive(msg []byte) {
 	default:
 		var mine bool
 		if mine, err = s.judge(k, &r); !mine {
+			mine, err = s.device(k, msg, &r)
+		}
+		if !mine {
 			err = s.pass(k, msg)
 		}
 	}
@@ -121,6 +147,7 @@ func (s *Server) receive(msg []byte) {
 		s.fail(err)
 	}
 	if s.lockstep {
+		s.settle()
 		s.send(remote.Finish(begin(s.buffer, kindHandled, 0, s.now)))
 	}
 }
@@ -171,6 +198,12 @@ func (s *Server) pass(k remote.Kind, msg []byte) error {
 
 // send waits for room: the stack must take what it caused.
 func (s *Server) send(msg []byte) {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.sendLocked(msg)
+}
+
+func (s *Server) sendLocked(msg []byte) {
 	for !s.link.Send(msg) {
 		if err := s.link.Room(time.Time{}); err != nil {
 			s.fail(err)
@@ -188,8 +221,14 @@ func (p toStack) Post(msg []byte) {
 	p.f.server.send(msg)
 }
 
-// Borrow implements remote.Lender.
-func (p toStack) Borrow() []byte { return p.f.server.link.Borrow() }
+// Borrow implements remote.Lender. Where devices send whenever they want the place
+// may be theirs before it is used.
+func (p toStack) Borrow() []byte {
+	if len(p.f.server.devices.byNumber) > 0 {
+		return nil
+	}
+	return p.f.server.link.Borrow()
+}
 
 // Call implements remote.Peer.
 func (p toStack) Call(msg []byte) []byte {

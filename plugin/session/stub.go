@@ -98,11 +98,13 @@ func (p peer) Post(msg []byte) {
 	p.st.session.tell(msg)
 }
 
-// Borrow implements remote.Lender. While messages wait for room the place at the
-// end of the way is theirs; in lockstep the module may speak before a message is
-// on its way.
-func (p peer) Borrow() []byte {
-	s := p.st.session
+// Borrow implements remote.Lender.
+func (p peer) Borrow() []byte { return p.st.session.borrow() }
+
+// borrow is where the next message goes. While messages wait for room the place at
+// the end of the way is theirs; in lockstep the module may speak before a message
+// is on its way.
+func (s *Session) borrow() []byte {
 	if s.link == nil || len(s.spare) > 0 || s.o.Lockstep {
 		return nil
 	}

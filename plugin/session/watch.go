@@ -80,7 +80,7 @@ func (s *Session) overdue(l Link) (lost bool) {
 	for n := 0; n < ringful; n += drainMost {
 		more := false
 		s.domain.Do(func() {
-			more = s.link == l && s.pulse.asked > 0 && s.take(drainMost) == drainMost
+			more = s.link == l && s.pulse.asked > 0 && s.take(drainMost) > 0
 		})
 		if !more {
 			break
