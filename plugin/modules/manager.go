@@ -78,6 +78,10 @@ type Module struct {
 	missed   int // starts that failed in a row
 	ended    bool
 	reason   error // why it was lost last
+
+	replaced   int
+	moving     bool  // to another process: who is lost meanwhile is seen after it
+	lostMoving error // why one was
 }
 
 // user is an instance that has the module's protocols.
@@ -271,6 +275,11 @@ func (mod *Module) lost(why error) {
 		mod.mu.Unlock()
 		return // whoever came first does it
 	}
+	if mod.moving {
+		mod.lostMoving = why
+		mod.mu.Unlock()
+		return
+	}
 	mod.process, mod.reason = nil, why
 	mod.restarts++
 	if time.Since(p.started) < wellAfter {
@@ -407,6 +416,7 @@ type Status struct {
 	Users    int           `json:"users"` // instances
 	Sockets  int           `json:"sockets"`
 	Restarts int           `json:"restarts"`
+	Replaced int           `json:"replaced"`         // times that another process took over while it was in use
 	Reason   string        `json:"reason,omitempty"` // why it was lost last
 	Traffic  session.Stats `json:"traffic"`
 }
@@ -426,7 +436,8 @@ func (m *Manager) List() []Status {
 // Status of the module now.
 func (mod *Module) Status() Status {
 	mod.mu.Lock()
-	st := Status{Name: mod.manifest.Name(), Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts}
+	st := Status{Name: mod.manifest.Name(), Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts,
+		Replaced: mod.replaced}
 	if mod.process != nil {
 		st.State, st.PID = Live, mod.process.pid()
 	}

@@ -134,7 +134,7 @@ func (p *process) link(o *Options) (session.Link, error) {
 		l.Close()
 		return nil, fmt.Errorf("modules: %s does not open a session: %w", p.manifest.Name(), err)
 	}
-	return session.Rings{Link: l}, nil
+	return session.Rings{Link: l, Version: p.client.NegotiatedVersion()}, nil
 }
 
 func (p *process) stream() (session.Link, error) {
@@ -147,13 +147,17 @@ func (p *process) stream() (session.Link, error) {
 		cancel()
 		return nil, fmt.Errorf("modules: %s does not open a stream: %w", p.manifest.Name(), err)
 	}
-	return &streamLink{session.NewStream(ctx, s.Send, s.Recv), cancel}, nil
+	return &streamLink{session.NewStream(ctx, s.Send, s.Recv), cancel, p.client.NegotiatedVersion()}, nil
 }
 
 type streamLink struct {
 	*session.Stream
-	cancel context.CancelFunc
+	cancel  context.CancelFunc
+	version int
 }
+
+// Contract is the version of the contract that was agreed on.
+func (l *streamLink) Contract() int { return l.version }
 
 func (l *streamLink) Close() error {
 	l.cancel()

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/ring"
 )
 
@@ -37,7 +38,18 @@ type Link interface {
 }
 
 // Rings is the Link of shared memory.
-type Rings struct{ *ring.Link }
+type Rings struct {
+	*ring.Link
+	Version int // of the contract, as it was agreed on; 0: the newest
+}
+
+// Contract is the version of the contract that both ends speak.
+func (l Rings) Contract() int {
+	if l.Version == 0 {
+		return control.Contract
+	}
+	return l.Version
+}
 
 // Send implements Link.
 func (l Rings) Send(msg []byte) bool { return l.Main.Out.Write(msg) }

@@ -20,6 +20,10 @@ type Modules interface {
 	// Load starts a module unless it runs, and gives the instances what it serves
 	// unless they have it.
 	Load(name string, parameters map[string]string, instances ...*core.Instance) (ModuleInfo, error)
+	// Replace has a loaded module go on as another process, of what is in the module
+	// folder now, while its sockets are in use; parameters nil: as they are. With force
+	// it goes on although connections are lost by it. lost is how many sockets were.
+	Replace(name string, parameters map[string]string, force bool) (m ModuleInfo, lost int, err error)
 	// Unload ends a module. EBUSY while a socket of it is open.
 	Unload(name string) error
 	// List shows the loaded modules.
@@ -37,9 +41,10 @@ type ModuleInfo struct {
 	Instances int    `json:"instances"`
 	Sockets   int    `json:"sockets"`
 	Restarts  int    `json:"restarts"`
-	Packets   uint64 `json:"packets"` // to the module, received ones and sent ones
-	Dropped   uint64 `json:"dropped"` // messages with packets for which it had no room
-	Sent      uint64 `json:"sent"`    // messages to the module
+	Replaced  int    `json:"replaced"` // times that another process took over while it was in use
+	Packets   uint64 `json:"packets"`  // to the module, received ones and sent ones
+	Dropped   uint64 `json:"dropped"`  // messages with packets for which it had no room
+	Sent      uint64 `json:"sent"`     // messages to the module
 	Received  uint64 `json:"received"`
 	Faults    uint64 `json:"faults"`           // breaches of the contract
 	Reason    string `json:"reason,omitempty"` // why it was lost last

@@ -19,17 +19,30 @@ import (
 type arguments struct {
 	Name       string            `json:"name"`
 	Parameters map[string]string `json:"parameters,omitempty"`
+	Replace    bool              `json:"replace,omitempty"`
+	Force      bool              `json:"force,omitempty"`
+}
+
+// replaced is what modprobe --replace tells.
+type replaced struct {
+	command.ModuleInfo
+	Lost int `json:"lost"` // sockets that did not go over
 }
 
 // ask has a running stack carry out an operation.
 func ask(ctx context.Context, e *command.Env, op string, args any, each func(command.ModuleInfo) error) (err error) {
+	return call(ctx, e, op, args, each)
+}
+
+// call is ask for any answer.
+func call[T any](ctx context.Context, e *command.Env, op string, args any, each func(T) error) (err error) {
 	s, err := e.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return s.Call(ctx, op, args, func(m json.RawMessage) error {
-		var x command.ModuleInfo
+		var x T
 		if err := json.Unmarshal(m, &x); err != nil {
 			return err
 		}
@@ -49,21 +62,36 @@ func Modprobe(e *command.Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if a.Replace {
+			x, lost, err := m.Replace(a.Name, a.Parameters, a.Force)
+			if err != nil {
+				return err
+			}
+			return call.Emit(replaced{x, lost})
+		}
 		x, err := m.Load(a.Name, a.Parameters, call.Instances...)
 		if err != nil {
 			return err
 		}
 		return call.Emit(x)
 	})
+	var replace, force bool
 	c := &cobra.Command{
 		Use:   "modprobe NAME [PARAMETER=VALUE]...",
 		Short: "Load a module into a running stack",
 		Long: `Start a module, a protocol in a process of its own, and give what it serves to
 all instances of the running stack, or with --instance to one. A module that runs
 already goes on; instances that lack it get it. A socket that nothing built in
-serves loads its module by itself, unless the host file has that in its blacklist.`,
+serves loads its module by itself, unless the host file has that in its blacklist.
+
+With --replace a module that runs goes on as another process: of what was built
+since, or with other parameters. Its sockets stay open and lose nothing, what they
+are asked meanwhile waits for some milliseconds. If the other process does not start
+or take over, the running one goes on. Connections of a protocol that cannot hand
+them over stand against it, unless --force gives them up.`,
 		Example: `  libos modprobe udp
-  libos modprobe --instance left udp`,
+  libos modprobe --instance left udp
+  libos modprobe --replace udp`,
 		Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return found(args)
@@ -73,7 +101,13 @@ serves loads its module by itself, unless the host file has that in its blacklis
 			if err != nil {
 				return err
 			}
-			return ask(c.Context(), e, "modprobe", arguments{m.Name, m.Parameters}, func(x command.ModuleInfo) error {
+			if force && !replace {
+				return errors.New("--force gives up connections for --replace: it needs that")
+			}
+			if replace {
+				return replaceModule(c.Context(), e, m, force)
+			}
+			return ask(c.Context(), e, "modprobe", arguments{Name: m.Name, Parameters: m.Parameters}, func(x command.ModuleInfo) error {
 				if e.JSON() {
 					return e.Print(x)
 				}
@@ -82,8 +116,29 @@ serves loads its module by itself, unless the host file has that in its blacklis
 			})
 		},
 	}
+	c.Flags().BoolVar(&replace, "replace", false, "have the running module go on as another process, with its sockets")
+	c.Flags().BoolVar(&force, "force", false, "with --replace, give up connections that cannot go over")
 	e.RunningFlags(c)
 	return c
+}
+
+// replaceModule is `libos modprobe --replace`.
+func replaceModule(ctx context.Context, e *command.Env, m command.ModuleSpec, force bool) error {
+	a := arguments{Name: m.Name, Replace: true, Force: force}
+	if len(m.Parameters) > 0 {
+		a.Parameters = m.Parameters
+	}
+	return call(ctx, e, "modprobe", a, func(x replaced) error {
+		if e.JSON() {
+			return e.Print(x)
+		}
+		e.Printf("%s %s goes on as process %d, with %d sockets", x.Name, x.Version, x.PID, x.Sockets)
+		if x.Lost > 0 {
+			e.Printf("; %d were lost", x.Lost)
+		}
+		e.Printf("\n")
+		return nil
+	})
 }
 
 // found completes the modules that a build left beside the program.

@@ -42,6 +42,20 @@ func (h *host) Load(name string, parameters map[string]string, instances ...*cor
 	return info(mod.Status()), nil
 }
 
+// Replace implements command.Modules.
+func (h *host) Replace(name string, parameters map[string]string, force bool) (command.ModuleInfo, int, error) {
+	lost, err := h.Manager.Replace(name, modules.ReplaceOptions{Parameters: parameters, Force: force})
+	if err != nil {
+		return command.ModuleInfo{}, 0, err
+	}
+	for _, x := range h.List() {
+		if x.Name == name {
+			return x, lost, nil
+		}
+	}
+	return command.ModuleInfo{Name: name}, lost, nil // unloaded by now
+}
+
 // List implements command.Modules.
 func (h *host) List() []command.ModuleInfo {
 	out := []command.ModuleInfo{}
@@ -54,5 +68,5 @@ func (h *host) List() []command.ModuleInfo {
 func info(st modules.Status) command.ModuleInfo {
 	t := &st.Traffic
 	return command.ModuleInfo{Name: st.Name, Version: st.Version, State: string(st.State), PID: st.PID, Instances: st.Users, Sockets: st.Sockets,
-		Restarts: st.Restarts, Packets: t.Packets, Dropped: t.Dropped, Sent: t.Sent, Received: t.Received, Faults: t.Faults, Reason: st.Reason}
+		Restarts: st.Restarts, Replaced: st.Replaced, Packets: t.Packets, Dropped: t.Dropped, Sent: t.Sent, Received: t.Received, Faults: t.Faults, Reason: st.Reason}
 }
