@@ -13,7 +13,7 @@ func configCommands(a *app) []*cobra.Command {
 	for _, t := range kconfig.TargetHelp() {
 		name := t[0]
 		c := &cobra.Command{Use: name, Short: t[1], Args: cobra.NoArgs, RunE: func(_ *cobra.Command, args []string) error {
-			return a.session().Run(name, args)
+			return a.configure(func(s *kconfig.Session) error { return s.Run(name, args) })
 		}}
 		if name == "defconfig" || name == "savedefconfig" {
 			c.Use += " [FILE]"
@@ -38,7 +38,7 @@ func addPatternTargets(root *cobra.Command, a *app, args []string) {
 			continue
 		}
 		root.AddCommand(&cobra.Command{Use: arg, Hidden: true, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-			return a.session().Run(arg, nil)
+			return a.configure(func(s *kconfig.Session) error { return s.Run(arg, nil) })
 		}})
 		return
 	}

@@ -9,9 +9,14 @@ import (
 	"github.com/libos-go/libos/plugin/modules"
 )
 
-// builder works on the source tree in the current directory.
+// builder works on the source tree in the current directory, or for the third party
+// whose module is there.
 func (a *app) builder() (*build.Builder, error) {
-	b, err := build.New(".", a.env, a.stdout, a.stderr)
+	tree, home, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	b, err := build.New(tree, a.env, a.stdout, a.stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -24,6 +29,12 @@ func (a *app) builder() (*build.Builder, error) {
 			return nil, err
 		}
 	}
+	if home != "" {
+		if b.Home, err = filepath.Abs(home); err != nil {
+			return nil, err
+		}
+	}
+	b.With = a.with
 	b.Quiet = a.quiet
 	b.Manifest = func(dir, name, symbol string, needs []string) error {
 		_, err := modules.WriteManifest(dir, name, symbol, needs)
@@ -71,8 +82,11 @@ has .config, and is defconfig if there is none. Without changes since the last
 time nothing is done.
 
 With several names the binary is build/A+B/libos, built from the union of their
-configurations: each instance then takes its own .config at run time.`,
-		Example: "  libosbuild build\n  libosbuild build tiny\n  libosbuild build default router",
+configurations: each instance then takes its own .config at run time.
+
+--with takes a third party's module into the configuration; .config records it,
+so that the next build needs no --with.`,
+		Example: "  libosbuild build\n  libosbuild build tiny\n  libosbuild build default router\n  libosbuild build --with ../hail",
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := a.builder()
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/libos-go/libos/gen/kconfig"
+	"github.com/libos-go/libos/gen/outside"
 	"github.com/spf13/cobra"
 )
 
@@ -18,15 +19,46 @@ type app struct {
 	stdout, stderr io.Writer
 	env            kconfig.Env
 
-	kconfig string // menu file
-	output  string // text or json
+	kconfig string   // menu file
+	with    []string // third parties' trees
+	output  string   // text or json
 	quiet   bool
 }
 
+// place is where the source tree is, and where .config and build/ are if that is
+// elsewhere: a third party works in the folder of its own module.
+func (a *app) place() (tree, home string, err error) {
+	if a.kconfig != "" {
+		return ".", "", nil
+	}
+	tree, elsewhere, err := outside.Tree(".", "")
+	if err == nil && elsewhere {
+		home = "."
+	}
+	return tree, home, err
+}
+
 // session is the configuration session that the flags describe.
-func (a *app) session() *kconfig.Session {
-	return &kconfig.Session{Root: a.kconfig, Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
-		JSON: a.output == "json", Quiet: a.quiet}
+func (a *app) session() (*kconfig.Session, error) {
+	tree, home, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	s := &kconfig.Session{Root: a.kconfig, Home: home, Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
+		JSON: a.output == "json", Quiet: a.quiet, Find: outside.Finder(tree, ""), With: a.with}
+	if home != "" {
+		s.Dir = tree
+	}
+	return s, nil
+}
+
+// configure runs what a session does.
+func (a *app) configure(do func(*kconfig.Session) error) error {
+	s, err := a.session()
+	if err != nil {
+		return err
+	}
+	return do(s)
 }
 
 // run is the whole command; it returns the exit status.
@@ -49,6 +81,7 @@ and a .config into a binary that holds only what was chosen.`,
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.PersistentFlags().StringVar(&a.kconfig, "kconfig", "", "menu file to read (default Kconfig.toml)")
+	root.PersistentFlags().StringArrayVar(&a.with, "with", nil, "third-party module to take into the menus: its `folder`, or module@version; none forgets those of .config")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "s", false, "say nothing but warnings and errors")
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "text", "output: text or json")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {

@@ -21,14 +21,18 @@ func menuconfigCommand(a *app) []*cobra.Command {
 	return []*cobra.Command{{
 		Use:     "menuconfig",
 		Short:   "edit the configuration in a full-screen menu",
-		Example: "  libosbuild menuconfig",
+		Example: "  libosbuild menuconfig\n  libosbuild menuconfig --with ../hail",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.menuconfig() },
 	}}
 }
 
 func (a *app) menuconfig() error {
-	tree, err := a.session().LoadConfigured()
+	session, err := a.session()
+	if err != nil {
+		return err
+	}
+	tree, err := session.LoadConfigured()
 	if err != nil {
 		return err
 	}

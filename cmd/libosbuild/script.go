@@ -12,7 +12,9 @@ func scriptCommands(a *app) []*cobra.Command {
 		Use:   "merge [flags] BASE FRAGMENT...",
 		Short: "lay configuration fragments over each other and solve the result",
 		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.session().Merge(args, opt) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.configure(func(s *kconfig.Session) error { return s.Merge(args, opt) })
+		},
 	}
 	f := merge.Flags()
 	f.BoolVarP(&opt.NoSolve, "merge-only", "m", false, "write the merged lines, do not solve")
@@ -26,7 +28,9 @@ func scriptCommands(a *app) []*cobra.Command {
 		Use:   "diffconfig [-m] [OLD NEW]",
 		Short: "compare two configurations (.config.old and .config)",
 		Args:  cobra.MaximumNArgs(2),
-		RunE:  func(_ *cobra.Command, args []string) error { return a.session().Diff(args, mergeStyle) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.configure(func(s *kconfig.Session) error { return s.Diff(args, mergeStyle) })
+		},
 	}
 	diff.Flags().BoolVarP(&mergeStyle, "merge", "m", false, "print what is new as lines for merge")
 
@@ -36,19 +40,25 @@ func scriptCommands(a *app) []*cobra.Command {
 			Short:   "set symbols in .config, and say what follows from it",
 			Example: "  libosbuild set TCP n\n  libosbuild set CONFIG_SLAB_KB=1024 IPV6=n",
 			Args:    cobra.MinimumNArgs(1),
-			RunE:    func(_ *cobra.Command, args []string) error { return a.session().Set(args) },
+			RunE: func(_ *cobra.Command, args []string) error {
+				return a.configure(func(s *kconfig.Session) error { return s.Set(args) })
+			},
 		},
 		{
 			Use:   "get SYMBOL...",
 			Short: "print the value of symbols",
 			Args:  cobra.MinimumNArgs(1),
-			RunE:  func(_ *cobra.Command, args []string) error { return a.session().Get(args) },
+			RunE: func(_ *cobra.Command, args []string) error {
+				return a.configure(func(s *kconfig.Session) error { return s.Get(args) })
+			},
 		},
 		{
 			Use:   "explain SYMBOL...",
 			Short: "say why a symbol has its value",
 			Args:  cobra.MinimumNArgs(1),
-			RunE:  func(_ *cobra.Command, args []string) error { return a.session().ExplainSymbols(args) },
+			RunE: func(_ *cobra.Command, args []string) error {
+				return a.configure(func(s *kconfig.Session) error { return s.ExplainSymbols(args) })
+			},
 		},
 	}
 }

@@ -30,9 +30,11 @@ var ErrFailed = kconfig.ErrFailed
 // CheckIn), so builders of different names may run at the same time.
 type Builder struct {
 	Dir            string // root of the module; "" is the current directory
-	Out            string // folder of the builds' folders; "" is build in Dir
+	Home           string // where .config and build/ are, and what With counts from; "" is Dir
+	Out            string // folder of the builds' folders; "" is build in Home
 	Kconfig        string // menu file relative to Dir; "" is Kconfig.toml
 	Env            kconfig.Env
+	With           []string // third parties' trees, beside those that .config records
 	Stdout, Stderr io.Writer
 	Quiet          bool
 	Terminal       bool          // Stderr is a terminal: long steps show a progress bar
@@ -71,7 +73,14 @@ func (b *Builder) Folder(name string) string {
 	if b.Out != "" {
 		return filepath.Join(b.Out, name)
 	}
-	return filepath.Join(b.Dir, "build", name)
+	return filepath.Join(b.home(), "build", name)
+}
+
+func (b *Builder) home() string {
+	if b.Home != "" {
+		return b.Home
+	}
+	return b.Dir
 }
 
 // abs undoes rel.
@@ -84,16 +93,25 @@ func (b *Builder) abs(path string) string {
 
 // Binary is the libos of a build.
 func (b *Builder) Binary(name string) string {
-	bin := filepath.Join(b.Folder(name), "libos")
+	return filepath.Join(b.Folder(name), b.program("libos"))
+}
+
+// program is the name of a program's file.
+func (b *Builder) program(name string) string {
 	if b.goos() == "windows" {
-		bin += ".exe"
+		return name + ".exe"
 	}
-	return bin
+	return name
 }
 
 // ModuleDir is the folder of a build's modules.
 func (b *Builder) ModuleDir(name string) string {
 	return filepath.Join(b.Folder(name), emit.ModulesPath)
+}
+
+// modulePath is the program of a module.
+func (b *Builder) modulePath(name, module string) string {
+	return filepath.Join(b.ModuleDir(name), b.program(module))
 }
 
 func (b *Builder) goos() string {
@@ -107,11 +125,13 @@ func (b *Builder) gen(name string) string { return filepath.Join(b.Folder(name),
 
 // ConfigPath is the configuration file of a build.
 func (b *Builder) ConfigPath(name string) string {
-	if p := b.Env.Value("KCONFIG_CONFIG"); p != "" {
-		return b.abs(p)
+	if p := b.Env.Value("KCONFIG_CONFIG"); filepath.IsAbs(p) {
+		return p
+	} else if p != "" {
+		return filepath.Join(b.home(), p)
 	}
 	if name == DefaultName {
-		return filepath.Join(b.Dir, ".config")
+		return filepath.Join(b.home(), ".config")
 	}
 	return filepath.Join(b.Folder(name), ".config")
 }

@@ -27,8 +27,8 @@ func (b *Builder) targets(c *configuration, s *state) []*target {
 	binary := b.Binary(c.name)
 	list := []*target{{pattern: "./cmd/libos", path: binary, files: []string{binary}, program: s.Libos}}
 	for _, m := range emit.Modules(c.symbols) {
-		path := filepath.Join(b.ModuleDir(c.name), m.Name)
-		list = append(list, &target{module: &m, pattern: "./" + m.Dir(), path: path, files: []string{path, path + ".json"}, program: s.Modules[m.Name]})
+		path := b.modulePath(c.name, m.Name)
+		list = append(list, &target{module: &m, pattern: "./" + m.Dir(), path: path, files: []string{path, filepath.Join(b.ModuleDir(c.name), m.Name+".json")}, program: s.Modules[m.Name]})
 	}
 	return list
 }
@@ -44,7 +44,8 @@ func (b *Builder) generated(c *configuration, t *target) func(path string) bool 
 		}
 	}
 	main, constants := filepath.Join(gen, filepath.FromSlash(t.module.Main())), filepath.Join(gen, filepath.FromSlash(emit.ConstantsPath))
-	return func(path string) bool { return path == main || path == constants }
+	modfile := filepath.Join(gen, "go.mod") // where there are third parties
+	return func(path string) bool { return path == main || path == constants || path == modfile }
 }
 
 // Build brings the programs of a build up to date and tells whether there was
@@ -81,7 +82,7 @@ func (b *Builder) build(c *configuration) (bool, error) {
 		return false, err
 	}
 	if !done && !removed && len(libos)+len(modules) == 0 {
-		b.say("%s is up to date\n", b.rel(b.Binary(c.name)))
+		b.say("%s is up to date\n", b.shown(b.Binary(c.name)))
 		return false, nil
 	}
 	for _, stale := range [][]*target{libos, modules} {
@@ -123,13 +124,13 @@ func (b *Builder) stampPrograms(s *state, targets []*target) map[string]stamp {
 func (b *Builder) compile(c *configuration, s *state, list []*target) error {
 	start := time.Now()
 	overlay := b.overlay(c.name)
-	what, out := b.rel(list[0].path), list[0].path
+	what, out := b.shown(list[0].path), list[0].path
 	if list[0].module != nil {
 		if err := b.canDescribe(list[0].module); err != nil {
 			return err
 		}
 		out = b.ModuleDir(c.name)
-		what = b.rel(out)
+		what = b.shown(out)
 		if err := os.MkdirAll(out, 0o755); err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ func (b *Builder) compile(c *configuration, s *state, list []*target) error {
 	for _, t := range list {
 		patterns = append(patterns, t.pattern)
 	}
-	deps, err := b.list(overlay, "ImportPath,Dir,EmbedFiles,Imports,Module,Stale", patterns...)
+	deps, err := b.list(c, overlay, "ImportPath,Dir,EmbedFiles,Imports,Module,Stale", patterns...)
 	if err != nil {
 		return err
 	}
@@ -150,12 +151,12 @@ func (b *Builder) compile(c *configuration, s *state, list []*target) error {
 		}
 	}
 	for _, t := range list {
-		t.program = b.sources(t, deps)
+		t.program = b.sources(c, t, deps)
 	}
 	// stamped before the compiler reads them: a change meanwhile is seen later
 	now := b.stampPrograms(s, list)
-	args := append([]string{"build", "-v", "-overlay", overlay, "-o", out}, flags()...)
-	if err := b.runGo("compiling "+what, stale, append(args, patterns...)); err != nil {
+	args := append([]string{"build", "-v", "-overlay", overlay, "-o", out}, c.flags()...)
+	if err := b.runGo(c, "compiling "+what, stale, append(args, patterns...)); err != nil {
 		return fmt.Errorf("compiling %s:\n%w", what, err)
 	}
 	for _, t := range list {
@@ -168,12 +169,12 @@ func (b *Builder) compile(c *configuration, s *state, list []*target) error {
 }
 
 // sources are the folders and embedded files that a program is compiled from.
-func (b *Builder) sources(t *target, deps []listed) *program {
-	p := &program{Extra: []string{"go.mod", "go.sum"}}
+func (b *Builder) sources(c *configuration, t *target, deps []listed) *program {
+	p := &program{Extra: c.extra()}
 	in := below(deps, Module+strings.TrimPrefix(t.pattern, "."))
 	for i := range deps {
 		d := &deps[i]
-		if !d.own() || !in[d.ImportPath] {
+		if !d.own(c) || !in[d.ImportPath] {
 			continue
 		}
 		rel := b.rel(d.Dir)
@@ -191,7 +192,7 @@ func (b *Builder) sources(t *target, deps []listed) *program {
 func (b *Builder) finish(c *configuration, s *state, t *target, start time.Time) error {
 	if m := t.module; m != nil {
 		if err := b.Manifest(filepath.Dir(t.path), m.Name, m.Symbol.Name, m.Symbol.Needs); err != nil {
-			return fmt.Errorf("the manifest of %s: %w", b.rel(t.path), err)
+			return fmt.Errorf("the manifest of %s: %w", b.shown(t.path), err)
 		}
 	}
 	t.program.Files = map[string]stamp{}
@@ -212,7 +213,7 @@ func (b *Builder) finish(c *configuration, s *state, t *target, start time.Time)
 		}
 		s.Modules[t.module.Name] = t.program
 	}
-	b.say("  %s  %s (%.1f MB, %.1f s)\n", verb, b.rel(t.path), float64(t.program.Files[b.rel(t.path)].Size)/1e6, time.Since(start).Seconds())
+	b.say("  %s  %s (%.1f MB, %.1f s)\n", verb, b.shown(t.path), float64(t.program.Files[b.rel(t.path)].Size)/1e6, time.Since(start).Seconds())
 	return nil
 }
 
@@ -259,8 +260,7 @@ func (b *Builder) removeModules(c *configuration, s *state) (bool, error) {
 	removed := false
 	for _, name := range names {
 		delete(s.Modules, name)
-		path := filepath.Join(b.ModuleDir(c.name), name)
-		for _, f := range []string{path + ".json", path} {
+		for _, f := range []string{filepath.Join(b.ModuleDir(c.name), name+".json"), b.modulePath(c.name, name)} {
 			err := os.Remove(f)
 			if errors.Is(err, os.ErrNotExist) {
 				continue
@@ -269,7 +269,7 @@ func (b *Builder) removeModules(c *configuration, s *state) (bool, error) {
 				return removed, err
 			}
 			removed = true
-			b.say("  RM      %s\n", b.rel(f))
+			b.say("  RM      %s\n", b.shown(f))
 		}
 		if err := os.RemoveAll(filepath.Join(b.gen(c.name), emit.ModulesPath, name)); err != nil {
 			return removed, err

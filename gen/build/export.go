@@ -38,10 +38,10 @@ func (b *Builder) Export(dir string, names ...string) error {
 	patterns := []string{"."}
 	for _, p := range append(base(), append(chosen, library(b.Dir)...)...) {
 		if !strings.HasPrefix(p, "cmd/") {
-			patterns = append(patterns, "./"+p)
+			patterns = append(patterns, c.importPath(p))
 		}
 	}
-	deps, err := b.list(b.overlay(c.name), "ImportPath,Dir,EmbedFiles,Module", patterns...)
+	deps, err := b.list(c, b.overlay(c.name), "ImportPath,Dir,EmbedFiles,Module", patterns...)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (b *Builder) Export(dir string, names ...string) error {
 	}
 	files := map[string]string{}
 	for i := range deps {
-		if !deps[i].own() {
+		if !deps[i].own(c) || c.party(deps[i].ImportPath) != nil { // third parties' stay where they are
 			continue
 		}
 		rel := b.rel(deps[i].Dir)
@@ -78,6 +78,9 @@ func (b *Builder) Export(dir string, names ...string) error {
 	for _, f := range []string{"go.mod", "go.sum", "LICENSE"} {
 		files[f] = filepath.Join(b.Dir, f)
 	}
+	if c.modfile != "" {
+		files["go.mod"], files["go.sum"] = c.modfile, sumFile(c.modfile)
+	}
 	paths := make([]string, 0, len(files))
 	for to := range files {
 		paths = append(paths, to)
@@ -98,6 +101,11 @@ func (b *Builder) Export(dir string, names ...string) error {
 		}
 	}
 	b.say("  EXPORT  %s (%d files of the configuration %s)\nIn the go.mod of a program: replace %s => %s\n", dir, len(paths), c.name, Module, dir)
+	for _, o := range c.outside {
+		if o.Version == "" { // a replace counts in the program's own go.mod only
+			b.say("replace %s => %s\n", o.Module, o.Dir)
+		}
+	}
 	return nil
 }
 

@@ -27,15 +27,19 @@ type listed struct {
 	Module     *struct{ Path string }
 }
 
-func (l *listed) own() bool { return l.Module != nil && l.Module.Path == Module }
+// own tells whether the package is of our module or of a third party's that takes
+// part: those whose descriptions, sysctls and caches the generator reads.
+func (l *listed) own(c *configuration) bool {
+	return l.Module != nil && (l.Module.Path == Module || c.party(l.Module.Path) != nil)
+}
 
 // list runs go list -deps.
-func (b *Builder) list(overlay string, fields string, patterns ...string) ([]listed, error) {
-	args := append([]string{"list", "-deps", "-json=" + fields}, flags()...)
+func (b *Builder) list(c *configuration, overlay string, fields string, patterns ...string) ([]listed, error) {
+	args := append([]string{"list", "-deps", "-json=" + fields}, c.flags()...)
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	out, err := output(b.goCommand(append(args, patterns...)...))
+	out, err := output(c.command(b, append(args, patterns...)...))
 	if err != nil {
 		return nil, err
 	}
@@ -73,27 +77,27 @@ func (b *Builder) scan(c *configuration, all bool) (linked, every []*scan.Packag
 	var patterns []string
 	chosen = append(base(), chosen...)
 	for _, p := range append(chosen[:len(chosen):len(chosen)], others...) {
-		patterns = append(patterns, "./"+p)
+		patterns = append(patterns, c.importPath(p))
 	}
-	deps, err := b.list("", "ImportPath,Dir,Imports,Module", patterns...)
+	deps, err := b.list(c, "", "ImportPath,Dir,Imports,Module", patterns...)
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, p := range chosen {
-		chosen[i] = Module + "/" + p
+		chosen[i] = c.importPath(p)
 	}
 	in := below(deps, chosen...)
 	if err := c.modulesApart(deps, in); err != nil {
 		return nil, nil, err
 	}
-	var rels []string
+	var paths []string
 	for i := range deps {
-		if deps[i].own() {
-			rels = append(rels, strings.TrimPrefix(deps[i].ImportPath, Module+"/"))
+		if deps[i].own(c) {
+			paths = append(paths, deps[i].ImportPath)
 		}
 	}
-	sort.Strings(rels)
-	every, err = scan.Load(scan.Config{Dir: b.Dir, Module: Module, Overlay: overlay, Env: b.goEnv(), Flags: flags()}, rels)
+	sort.Strings(paths)
+	every, err = scan.Load(scan.Config{Dir: b.Dir, Module: Module, Overlay: overlay, Env: c.environment(b), Flags: c.flags(), Shown: c.shownDirs()}, paths)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,7 +150,7 @@ func (b *Builder) Generate(names ...string) (bool, error) {
 		return done, err
 	}
 	if !done {
-		b.say("%s is up to date\n", b.rel(b.gen(name)))
+		b.say("%s is up to date\n", b.shown(b.gen(name)))
 		return false, nil
 	}
 	return true, b.writeState(name, s)
@@ -163,6 +167,9 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 		return false, nil
 	}
 	var linked, every []*scan.Package
+	if err := b.writeModfile(c); err != nil {
+		return false, err
+	}
 	err = b.during("scanning the chosen packages", func() (err error) {
 		linked, every, err = b.scan(c, false)
 		return err
@@ -181,7 +188,7 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 			return err
 		}
 		if written {
-			b.say("  GEN     %s\n", b.rel(path))
+			b.say("  GEN     %s\n", b.shown(path))
 		}
 		st, ok := take(path, stamp{})
 		if !ok {
@@ -200,9 +207,16 @@ func (b *Builder) generate(c *configuration, s *state) (bool, error) {
 			return false, err
 		}
 	}
-	s.Key, s.ScanDirs, s.Extra = key, nil, []string{"go.mod", "go.sum"}
+	if c.modfile != "" {
+		for _, f := range []string{c.modfile, sumFile(c.modfile)} { // the go command has completed them
+			if st, ok := take(f, stamp{}); ok {
+				s.Outputs[b.rel(f)] = st
+			}
+		}
+	}
+	s.Key, s.ScanDirs, s.Extra = key, nil, c.extra()
 	for _, p := range every {
-		s.ScanDirs = append(s.ScanDirs, filepath.FromSlash(p.Rel))
+		s.ScanDirs = append(s.ScanDirs, b.rel(p.Dir))
 	}
 	s.Files = b.stampAll(s.ScanDirs, s.Extra, now)
 	return true, nil
@@ -255,7 +269,7 @@ func (b *Builder) CheckIn(dry bool) ([]string, error) {
 }
 
 func (b *Builder) checkedIn() ([]emit.File, error) {
-	t, err := b.load()
+	t, err := b.load(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +299,7 @@ func (b *Builder) checkedIn() ([]emit.File, error) {
 // tinyDefconfig is tinyconfig as what differs from the defaults, so that
 // tiny_defconfig can be edited like any other.
 func (b *Builder) tinyDefconfig() (emit.File, error) {
-	t, err := b.load()
+	t, err := b.load(nil)
 	if err != nil {
 		return emit.File{}, err
 	}

@@ -66,7 +66,7 @@ func (b *Builder) target(t *testing.T, name, target string, sets ...string) {
 		return path, true
 	}
 	var said bytes.Buffer
-	s := kconfig.Session{Dir: b.Dir, Env: env, Stdout: &said, Stderr: &said}
+	s := kconfig.Session{Dir: b.Dir, Home: b.Home, Env: env, Stdout: &said, Stderr: &said, Find: b.find(), With: b.With}
 	err := s.Run(target, nil)
 	if err == nil && len(sets) > 0 {
 		err = s.Set(sets)

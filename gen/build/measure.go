@@ -128,8 +128,8 @@ func (b *Builder) totalOf(c *configuration, linked, every []*scan.Package) (int6
 		return 0, err
 	}
 	binary := b.Binary(c.name)
-	args := append([]string{"build", "-ldflags=-w", "-overlay", b.overlay(c.name), "-o", binary}, flags()...)
-	if _, err := output(b.goCommand(append(args, "./cmd/libos")...)); err != nil {
+	args := append([]string{"build", "-ldflags=-w", "-overlay", b.overlay(c.name), "-o", binary}, c.flags()...)
+	if _, err := output(c.command(b, append(args, "./cmd/libos")...)); err != nil {
 		return 0, err
 	}
 	table, err := b.symbolsOf(binary)
@@ -148,7 +148,7 @@ func (b *Builder) totalOf(c *configuration, linked, every []*scan.Package) (int6
 // without is the configuration with one symbol set to n; nil if that symbol
 // cannot be n.
 func (b *Builder) without(c *configuration, symbol string) (*configuration, error) {
-	t, err := b.load()
+	t, err := b.load(c.asked)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,7 @@ func (b *Builder) without(c *configuration, symbol string) (*configuration, erro
 	if err != nil {
 		return nil, err
 	}
+	less.asked, less.modfile = c.asked, c.modfile
 	for i := range less.symbols {
 		if s := &less.symbols[i]; s.Name == symbol && s.On() {
 			return nil, nil
@@ -176,9 +177,9 @@ func (b *Builder) reached(c *configuration, all []*scan.Package) ([]*scan.Packag
 	}
 	var patterns []string
 	for _, p := range append(base(), chosen...) {
-		patterns = append(patterns, "./"+p)
+		patterns = append(patterns, c.importPath(p))
 	}
-	deps, err := b.list("", "ImportPath,Module", patterns...)
+	deps, err := b.list(c, "", "ImportPath,Module", patterns...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ func (c *configuration) modulesApart(deps []listed, in map[string]bool) error {
 	for i := range c.symbols {
 		switch s := &c.symbols[i]; {
 		case s.Package == "":
-		case s.Linked() && linked[Module+"/"+s.Package] == nil:
-			linked[Module+"/"+s.Package] = s
+		case s.Linked() && linked[c.importPath(s.Package)] == nil:
+			linked[c.importPath(s.Package)] = s
 		case s.On():
 			modules = append(modules, s)
 		}
@@ -26,13 +26,13 @@ func (c *configuration) modulesApart(deps []listed, in map[string]bool) error {
 		imports[deps[i].ImportPath] = deps[i].Imports
 	}
 	for _, m := range modules {
-		path := Module + "/" + m.Package
+		path := c.importPath(m.Package)
 		if !in[path] || linked[path] != nil {
 			continue
 		}
 		for i := range c.symbols { // in the order of Kconfig.toml
 			s := &c.symbols[i]
-			if s.Package != "" && s.Linked() && reaches(imports, Module+"/"+s.Package, path) {
+			if s.Package != "" && s.Linked() && reaches(imports, c.importPath(s.Package), path) {
 				return fmt.Errorf("%s: CONFIG_%s is y and its package %s imports %s, but CONFIG_%s is m (%s): let %s depend on %s=y, or make both y",
 					s.Where, s.Name, s.Package, m.Package, m.Name, m.Where, s.Name, m.Name)
 			}

@@ -56,8 +56,8 @@ func (p *progress) end() {
 // runGo runs a go command with -v, which prints the import path of each
 // package that it compiles: stale ones, as far as they are known, and then
 // links. What it prints else is the error if it fails.
-func (b *Builder) runGo(what string, stale []string, args []string) error {
-	c := b.goCommand(args...)
+func (b *Builder) runGo(conf *configuration, what string, stale []string, args []string) error {
+	c := conf.command(b, args...)
 	r, w := io.Pipe()
 	c.Stdout, c.Stderr = w, w
 	expected := map[string]bool{}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -109,13 +108,13 @@ func (b *Builder) sizeOf(c *configuration) (*Size, error) {
 		}
 		z.Packages[p] += s.Size
 	}
-	deps, err := b.list(b.overlay(c.name), "ImportPath,Imports,Module", "./cmd/libos")
+	deps, err := b.list(c, b.overlay(c.name), "ImportPath,Imports,Module", "./cmd/libos")
 	if err != nil {
 		return nil, err
 	}
 	z.attribute(c, deps)
 	for _, m := range emit.Modules(c.symbols) {
-		st, err := os.Stat(filepath.Join(b.ModuleDir(c.name), m.Name))
+		st, err := os.Stat(b.modulePath(c.name, m.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -133,8 +132,8 @@ func (z *Size) attribute(c *configuration, deps []listed) {
 	}
 	chosen := map[string]bool{}
 	for i := range c.symbols {
-		if s := &c.symbols[i]; s.Package != "" && s.Linked() && !chosen[Module+"/"+s.Package] {
-			chosen[Module+"/"+s.Package] = true
+		if s := &c.symbols[i]; s.Package != "" && s.Linked() && !chosen[c.importPath(s.Package)] {
+			chosen[c.importPath(s.Package)] = true
 			z.Symbols = append(z.Symbols, SymbolSize{Symbol: s.Name, Package: s.Package})
 		}
 	}
@@ -161,7 +160,7 @@ func (z *Size) attribute(c *configuration, deps []listed) {
 	always := reach(Module+"/cmd/libos", func(from, to string) bool { return !(names[from] && chosen[to]) })
 	owner := map[string]int{} // 1-based; -1 for several
 	for i := range z.Symbols {
-		for p := range reach(Module+"/"+z.Symbols[i].Package, func(string, string) bool { return true }) {
+		for p := range reach(c.importPath(z.Symbols[i].Package), func(string, string) bool { return true }) {
 			switch {
 			case always[p]:
 			case owner[p] == 0:
@@ -173,7 +172,7 @@ func (z *Size) attribute(c *configuration, deps []listed) {
 	}
 	// a package that a symbol names is its own even where others need it
 	for i := range z.Symbols {
-		owner[Module+"/"+z.Symbols[i].Package] = i + 1
+		owner[c.importPath(z.Symbols[i].Package)] = i + 1
 	}
 	paths := make([]string, 0, len(z.Packages))
 	for p := range z.Packages {

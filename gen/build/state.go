@@ -144,12 +144,12 @@ func (b *Builder) stampAll(dirs, extra []string, old map[string]stamp) map[strin
 		if _, have := out[rel]; have {
 			return
 		}
-		if s, ok := take(filepath.Join(b.Dir, rel), old[rel]); ok {
+		if s, ok := take(b.abs(rel), old[rel]); ok {
 			out[rel] = s
 		}
 	}
 	for _, d := range dirs {
-		entries, err := os.ReadDir(filepath.Join(b.Dir, d))
+		entries, err := os.ReadDir(b.abs(d))
 		if err != nil {
 			continue
 		}
@@ -220,6 +220,9 @@ func (b *Builder) key(c *configuration) (string, error) {
 	sort.Slice(sources, func(i, j int) bool { return sources[i].Path < sources[j].Path })
 	for _, s := range sources {
 		put(s.Path, s.Hash)
+	}
+	for _, o := range c.outside {
+		put(o.Spec, o.Dir)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -8,17 +8,29 @@ import (
 	"strings"
 
 	"github.com/libos-go/libos/gen/emit"
+	"github.com/libos-go/libos/gen/kconfig"
 )
 
 // configuration is that of one name, or the union of those of several.
 func (b *Builder) configuration(names []string) (*configuration, error) {
-	switch len(names) {
-	case 0:
-		return b.configure(DefaultName)
-	case 1:
-		return b.configure(names[0])
+	if len(names) == 0 {
+		names = []string{DefaultName}
 	}
-	return b.union(names)
+	if len(b.With) > 0 {
+		for _, n := range names {
+			if err := b.remember(n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	asked, err := b.asked(names...)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 1 {
+		return b.configure(names[0], asked)
+	}
+	return b.union(names, asked)
 }
 
 // UnionName is the name of the build that holds several configurations.
@@ -26,8 +38,9 @@ func UnionName(names []string) string { return strings.Join(names, "+") }
 
 // union chooses whatever one of the configurations chooses. Numbers and texts
 // are those of the first: each instance has its own from its .config. A symbol
-// that is marked static must be the same in all.
-func (b *Builder) union(names []string) (*configuration, error) {
+// that is marked static must be the same in all. The third parties' trees are those
+// of all.
+func (b *Builder) union(names []string, asked []kconfig.Asked) (*configuration, error) {
 	if b.Env.Value("KCONFIG_CONFIG") != "" {
 		return nil, fmt.Errorf("a union of %s has several configuration files: unset KCONFIG_CONFIG", strings.Join(names, " and "))
 	}
@@ -38,13 +51,13 @@ func (b *Builder) union(names []string) (*configuration, error) {
 			return nil, fmt.Errorf("build %s is named twice", n)
 		}
 		seen[n] = true
-		c, err := b.configure(n)
+		c, err := b.configure(n, asked)
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, c)
 	}
-	t, err := b.load()
+	t, err := b.load(asked)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +90,7 @@ func (b *Builder) union(names []string) (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.asked = asked
 	for i := range c.symbols {
 		for _, p := range parts {
 			if s := &p.symbols[i]; s.On() && !c.symbols[i].On() && t.Lookup(s.Name).Choice() == nil {
@@ -97,12 +111,12 @@ func (b *Builder) line(name, symbol string) string {
 	path := b.ConfigPath(name)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return b.rel(path)
+		return b.shown(path)
 	}
 	for n, line := range strings.Split(string(data), "\n") {
 		if strings.HasPrefix(line, "CONFIG_"+symbol+"=") || line == "# CONFIG_"+symbol+" is not set" {
-			return fmt.Sprintf("%s:%d", b.rel(path), n+1)
+			return fmt.Sprintf("%s:%d", b.shown(path), n+1)
 		}
 	}
-	return b.rel(path)
+	return b.shown(path)
 }

@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "rewrite the expected files of the cases
 // A case is a folder of testdata/cases: a Kconfig.toml, whatever other files
 // the commands read, and
 //
-//	cmd               the commands, a line each: [VARIABLE=value...] TARGET [ARG...]
+//	cmd               the commands, a line each: [VARIABLE=value...] TARGET [ARG...],
+//	                  where WITH=SPEC is a third party's tree that is asked for
 //	stdin             what is typed, if anything
 //	expected_stdout   what the commands print (absent: nothing)
 //	expected_stderr   the messages (absent: none)
@@ -58,7 +59,10 @@ func runCase(t *testing.T, dir string) {
 	in := bytes.NewReader(stdin)
 	for _, line := range strings.Split(strings.TrimSpace(string(script)), "\n") {
 		env, args := splitCommand(line)
-		s := &Session{Dir: work, Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }, Stdin: in, Stdout: &stdout, Stderr: &stderr}
+		s := &Session{Dir: work, Env: func(n string) (string, bool) { v, ok := env[n]; return v, ok }, Stdin: in, Stdout: &stdout, Stderr: &stderr, Find: findInCase}
+		if w := env["WITH"]; w != "" {
+			s.With = strings.Split(w, ",")
+		}
 		if err := s.command(args); err != nil {
 			if !errors.Is(err, ErrFailed) {
 				fmt.Fprintf(&stderr, "%v\n", err)
@@ -114,6 +118,31 @@ func runCase(t *testing.T, dir string) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
+}
+
+// findInCase finds PATH, MODULE=PATH and, in the folder named by the module's last
+// word, MODULE@VERSION.
+func findInCase(dir, spec string) (*Outside, error) {
+	o := &Outside{Spec: spec}
+	at := spec
+	if m, p, ok := strings.Cut(spec, "="); ok {
+		o.Module, at = m, p
+	} else if m, v, ok := strings.Cut(spec, "@"); ok {
+		o.Module, o.Version, at = m, v, m[strings.LastIndexByte(m, '/')+1:]
+	}
+	o.Dir, o.Shown = filepath.Join(dir, at), at
+	if o.Version != "" {
+		o.Shown = spec
+	}
+	data, err := os.ReadFile(filepath.Join(o.Dir, "go.mod"))
+	if err != nil {
+		return nil, errors.New("there is no such folder")
+	}
+	o.Module = strings.TrimSpace(strings.TrimPrefix(string(data), "module "))
+	if o.Version == "" {
+		o.Spec = o.Module + "=" + at
+	}
+	return o, nil
 }
 
 func splitCommand(line string) (env map[string]string, args []string) {

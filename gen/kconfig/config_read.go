@@ -9,8 +9,10 @@ import (
 )
 
 // ConfigPath is the configuration file in use: $KCONFIG_CONFIG, or .config.
-func (t *Tree) ConfigPath() string {
-	if p := t.env.Value("KCONFIG_CONFIG"); p != "" {
+func (t *Tree) ConfigPath() string { return configPath(t.env) }
+
+func configPath(env Env) string {
+	if p := env.Value("KCONFIG_CONFIG"); p != "" {
 		return p
 	}
 	return ".config"

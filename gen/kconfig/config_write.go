@@ -35,6 +35,7 @@ func (s *Symbol) line() string {
 func (t *Tree) Config() []byte {
 	var b bytes.Buffer
 	comment(&b, generated+"\n"+t.Title())
+	b.WriteString(t.record())
 	w := configWriter{b: &b, done: map[*Symbol]bool{}}
 	for _, c := range t.Root.List {
 		w.entry(c)
@@ -77,6 +78,7 @@ func (w *configWriter) entry(m *Menu) {
 // writes it.
 func (t *Tree) MinimalConfig() []byte {
 	var b bytes.Buffer
+	b.WriteString(t.record())
 	t.invalidate()
 	done := map[*Symbol]bool{}
 	t.Root.Walk(func(m *Menu) bool {

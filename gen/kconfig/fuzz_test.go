@@ -84,7 +84,7 @@ func FuzzExpr(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		tree := newTree("", nil)
+		tree := newTree(nil)
 		e, err := tree.parseExpr(text, Pos{})
 		if err != nil {
 			return

@@ -32,11 +32,33 @@ func Load(root string, env Env) (*Tree, Messages) {
 
 // LoadFS is Load from a file system. dir is put before file names in messages.
 func LoadFS(fsys fs.FS, name, dir string, env Env) (*Tree, Messages) {
-	t := newTree(dir, env)
-	l := &loader{tree: t, fsys: fsys}
+	return Menus{FS: fsys, File: name, Shown: dir, Env: env}.Load()
+}
+
+// Menus say what a tree is read from.
+type Menus struct {
+	FS    fs.FS
+	File  string // the root
+	Shown string // put before file names in messages
+	Env   Env
+	// Dir is where FS is, for source lines that name a third party's tree by its
+	// path; Find finds these, and nil has none. With are those that are asked for,
+	// relative to Home.
+	Dir, Home string
+	Find      Finder
+	With      []Asked
+}
+
+// Load reads the menu file, all it sources, and the third parties' trees.
+func (m Menus) Load() (*Tree, Messages) {
+	t := newTree(m.Env)
+	l := &loader{tree: t, base: &base{fsys: m.FS, dir: m.Dir, shown: m.Shown}, find: m.Find}
+	name := m.File
 	t.Root = &Menu{Kind: KindRoot, tree: t, isMenu: true, Pos: l.pos(name, 0)}
 	t.Root.prompt = &Property{kind: propMenu, text: "Main menu", menu: t.Root}
 	l.file(name, Pos{}, t.Root)
+	l.name = name
+	l.thirdParties(m.Home, m.With)
 	if !l.msgs.Errors() {
 		t.finish()
 		l.msgs = append(l.msgs, t.check()...)
@@ -49,8 +71,9 @@ func LoadFS(fsys fs.FS, name, dir string, env Env) (*Tree, Messages) {
 
 type loader struct {
 	tree   *Tree
-	fsys   fs.FS
-	open   []string // files being read, outermost first
+	base   *base    // of the file being read
+	find   Finder   // of third parties' trees; nil: none
+	open   []string // files being read, outermost first, as they are shown
 	places []Pos    // where each of them is sourced
 	msgs   Messages
 	name   string
@@ -58,7 +81,7 @@ type loader struct {
 }
 
 func (l *loader) pos(name string, line int) Pos {
-	return Pos{File: filepath.Join(l.tree.dir, filepath.FromSlash(name)), Line: line}
+	return l.base.pos(name, line)
 }
 
 func (l *loader) errorf(pos Pos, format string, args ...any) {
@@ -70,9 +93,10 @@ func (l *loader) warnf(pos Pos, format string, args ...any) {
 }
 
 func (l *loader) file(name string, from Pos, parent *Menu) {
+	shown := l.pos(name, 0).File
 	for i, o := range l.open {
-		if o == name {
-			m := Message{Severity: Error, Pos: from, Text: fmt.Sprintf("%s sources itself: remove one source of the loop", name)}
+		if o == shown {
+			m := Message{Severity: Error, Pos: from, Text: fmt.Sprintf("%s sources itself: remove one source of the loop", shown)}
 			for j := i + 1; j < len(l.open); j++ {
 				m.Notes = append(m.Notes, Note{l.places[j], l.open[j] + " is sourced here"})
 			}
@@ -84,7 +108,7 @@ func (l *loader) file(name string, from Pos, parent *Menu) {
 		l.errorf(from, "more than %d files sourced", maxSources)
 		return
 	}
-	data, err := fs.ReadFile(l.fsys, name)
+	data, err := fs.ReadFile(l.base.fsys, name)
 	if err != nil {
 		if from.File == "" {
 			from = l.pos(name, 0)
@@ -105,11 +129,11 @@ func (l *loader) file(name string, from Pos, parent *Menu) {
 		}
 		return
 	}
-	l.open, l.places = append(l.open, name), append(l.places, from)
+	l.open, l.places = append(l.open, shown), append(l.places, from)
 	outer := l.name
 	l.name = name
 	it := &item{l: l, vals: doc, lines: scanTOML(string(data))}
-	if root := len(l.open) == 1; root {
+	if root := len(l.open) == 1 && l.base.outside == nil; root {
 		if text, ok := it.str("mainmenu"); ok {
 			l.tree.Root.prompt.text = text
 			l.tree.Root.prompt.pos = it.at("mainmenu")
@@ -281,8 +305,10 @@ func (l *loader) item(it *item, parent *Menu) {
 		return
 	case "source":
 		it.allow("a source", "source")
-		if clean := path.Clean(text); !fs.ValidPath(clean) {
-			l.errorf(it.at("source"), "source %q must be a path below %s, with forward slashes", text, l.tree.dir)
+		if l.find != nil && sourcesOutside(text) {
+			l.outside(l.base.dir, text, it.at("source"), parent)
+		} else if clean := path.Clean(text); !fs.ValidPath(clean) {
+			l.errorf(it.at("source"), "source %q must be a path below %s, with forward slashes", text, l.base.shown)
 		} else {
 			l.file(clean, it.at("source"), parent)
 		}

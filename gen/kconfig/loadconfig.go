@@ -14,6 +14,9 @@ func (l *loader) config(it *item, m *Menu, kind, name string) {
 	it.allow("config "+name, kind, "type", "prompt", "prompt_if", "def_bool", "def_tristate", "default", "depends",
 		"select", "imply", "range", "help", "modules", "package", "static")
 	s := l.tree.reference(name, m.Pos)
+	if !l.ownSymbol(it, kind, s) {
+		return
+	}
 	m.Sym = s
 	if len(s.Menus) == 0 {
 		s.Pos, s.order = m.Pos, len(l.tree.ordered)
@@ -61,6 +64,7 @@ func (l *loader) config(it *item, m *Menu, kind, name string) {
 		if s.Package != "" && s.Package != pkg {
 			l.errorf(it.at("package"), "%s already names the package %q: give it one", name, s.Package)
 		}
+		l.ownPackage(it, pkg)
 		s.Package = pkg
 	}
 	s.Static = s.Static || it.flag("static")

@@ -73,8 +73,10 @@ func (m *merged) text() []byte {
 // was requested and did not come true.
 func (s *Session) Merge(files []string, opt MergeOptions) error {
 	m := &merged{lines: map[string]configLine{}, from: map[string]Pos{}, option: opt}
+	var paths []string
 	for i, f := range files {
 		path := s.fragmentPath(f)
+		paths = append(paths, path)
 		data, err := os.ReadFile(s.path(path))
 		if err != nil {
 			return fmt.Errorf("cannot read the fragment %s: %w", f, err)
@@ -92,14 +94,14 @@ func (s *Session) Merge(files []string, opt MergeOptions) error {
 	if opt.Strict && m.clash {
 		return fmt.Errorf("fragments disagree and -s is given: nothing written")
 	}
-	t, err := s.Load()
+	t, err := s.Load(paths...)
 	if err != nil {
 		return err
 	}
 	if opt.NoSolve {
 		name := t.ConfigPath()
 		s.say("#\n# merged configuration written to %s (needs olddefconfig)\n#\n", name)
-		return replaceFile(s.path(name), m.text())
+		return replaceFile(s.path(name), append([]byte(t.record()), m.text()...))
 	}
 	ms := t.ParseConfig("merged fragments", m.text())
 	// Point at the fragment instead of the merged text.

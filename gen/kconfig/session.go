@@ -17,8 +17,15 @@ import (
 // Session runs the configuration targets on one source tree, as the
 // libosbuild command does.
 type Session struct {
-	Dir    string // directory relative paths count from; "" is the current one
-	Root   string // menu file or its directory, relative to Dir; "" is Kconfig.toml
+	Dir  string // directory relative paths count from; "" is the current one
+	Root string // menu file or its directory, relative to Dir; "" is Kconfig.toml
+	// Home is where .config and what users name are, where that is not Dir: a
+	// third party configures from its own folder.
+	Home string
+	// Find finds third parties' trees; nil: there are none. With are those to be
+	// taken into the menus beside those that .config records, relative to Home.
+	Find   Finder
+	With   []string
 	Env    Env
 	Stdin  io.Reader
 	Stdout io.Writer
@@ -31,35 +38,73 @@ type Session struct {
 // ErrFailed is returned by targets that have told everything in messages.
 var ErrFailed = errors.New("failed")
 
+// path is where a file is: configs is with the tree unless Home has it, anything
+// else is at home.
 func (s *Session) path(p string) string {
-	if s.Dir == "" || filepath.IsAbs(p) {
+	dir := s.Dir
+	if s.Home != "" {
+		dir = s.Home
+		if strings.HasPrefix(filepath.ToSlash(p), "configs/") {
+			if _, err := os.Stat(filepath.Join(dir, p)); err != nil {
+				dir = s.Dir
+			}
+		}
+	}
+	if dir == "" || filepath.IsAbs(p) {
 		return p
 	}
-	return filepath.Join(s.Dir, p)
+	return filepath.Join(dir, p)
 }
 
-// Load loads the menu files and prints what they get wrong.
-func (s *Session) Load() (*Tree, error) {
+// Load loads the menu files, with the third parties' trees that the .config and
+// other configuration files record, and prints what they get wrong.
+func (s *Session) Load(configs ...string) (*Tree, error) {
+	asked, err := s.asked(configs)
+	if err != nil {
+		return nil, err
+	}
 	root := s.Root
 	if root == "" {
 		root = "."
 	}
-	var t *Tree
-	var ms Messages
-	if s.Dir == "" {
-		t, ms = Load(root, s.Env)
-	} else {
-		dir, name := root, FileName
-		if st, err := os.Stat(s.path(root)); err != nil || !st.IsDir() {
-			dir, name = filepath.Dir(root), filepath.Base(root)
-		}
-		t, ms = LoadFS(os.DirFS(s.path(dir)), name, dir, s.Env)
+	at := root
+	if s.Dir != "" && !filepath.IsAbs(root) {
+		at = filepath.Join(s.Dir, root)
 	}
+	dir, name := filepath.Dir(root), filepath.Base(root)
+	if st, err := os.Stat(at); err == nil && st.IsDir() {
+		dir, name = root, FileName
+	} else {
+		at = filepath.Dir(at)
+	}
+	home := s.Home
+	if home == "" {
+		home = s.Dir
+	}
+	t, ms := Menus{FS: os.DirFS(at), File: name, Shown: dir, Env: s.Env, Dir: at, Home: home, Find: s.Find, With: asked}.Load()
 	s.print(ms)
 	if ms.Errors() {
 		return nil, ErrFailed
 	}
 	return t, nil
+}
+
+// asked are the third parties' trees of the user and of configuration files, the
+// .config first.
+func (s *Session) asked(configs []string) ([]Asked, error) {
+	var recorded []Asked
+	for _, name := range append([]string{configPath(s.Env)}, configs...) {
+		data, err := os.ReadFile(s.path(name))
+		if err != nil {
+			continue // whoever needs the file tells
+		}
+		recorded = append(recorded, Recorded(name, data)...)
+	}
+	home := s.Home
+	if home == "" {
+		home = s.Dir
+	}
+	return With(s.With, recorded, home, s.Find)
 }
 
 func (s *Session) print(ms Messages) { io.WriteString(s.Stderr, ms.String()) }
@@ -97,6 +142,9 @@ func (s *Session) LoadConfigured() (*Tree, error) {
 		fmt.Fprintf(s.Stderr, "%s does not exist: starting from the defaults\n", t.ConfigPath())
 		t.changed = true // there is something to save
 		return t, nil
+	}
+	if data, err := os.ReadFile(s.path(t.ConfigPath())); err == nil && !t.RecordedIn(data) {
+		t.changed = true
 	}
 	return t, err
 }
@@ -246,7 +294,7 @@ func (s *Session) defconfig(args []string) error {
 }
 
 func (s *Session) defconfigFrom(name string) error {
-	t, err := s.Load()
+	t, err := s.Load(name)
 	if err != nil {
 		return err
 	}

@@ -65,10 +65,11 @@ type value struct {
 type Symbol struct {
 	Name    string
 	Type    Type
-	Pos     Pos    // of the first definition
-	Help    string // of the first definition that has one
-	Package string // Go package the symbol brings in, relative to the module; "" if none
-	Static  bool   // folds as a constant: all instances of a binary share it
+	Pos     Pos      // of the first definition
+	Help    string   // of the first definition that has one
+	Package string   // Go package the symbol brings in, relative to the module, a third party's by import path; "" if none
+	Outside *Outside // third party that defines it; nil for the tree itself
+	Static  bool     // folds as a constant: all instances of a binary share it
 	Menus   []*Menu
 
 	tree     *Tree

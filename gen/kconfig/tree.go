@@ -44,8 +44,9 @@ type Tree struct {
 	Root *Menu
 
 	env       Env
-	dir       string // directory of the root file, for messages
 	sources   []Source
+	outside   []*Outside // third parties' trees that were read
+	asked     []*Outside // those of them that .config records
 	symbols   map[string]*Symbol
 	constants map[string]*Symbol
 	ordered   []*Symbol // defined symbols, in definition order
@@ -121,8 +122,8 @@ func (t *Tree) reference(name string, pos Pos) *Symbol {
 	return s
 }
 
-func newTree(dir string, env Env) *Tree {
-	t := &Tree{env: env, dir: dir, symbols: map[string]*Symbol{}, constants: map[string]*Symbol{},
+func newTree(env Env) *Tree {
+	t := &Tree{env: env, symbols: map[string]*Symbol{}, constants: map[string]*Symbol{},
 		firstUse: map[*Symbol]Pos{}}
 	t.modules = t.constant("n")
 	return t

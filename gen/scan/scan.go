@@ -75,7 +75,7 @@ type Use struct {
 // Package is one scanned package.
 type Package struct {
 	Path    string // import path
-	Rel     string // relative to the module, "" for its root
+	Rel     string // relative to the module, "" for its root; a third party's is Path
 	Name    string
 	Dir     string
 	Funcs   []Func
@@ -91,16 +91,16 @@ type Config struct {
 	Overlay map[string][]byte // absolute file names to content
 	Env     []string
 	Flags   []string // build flags
+	Shown   []Shown
 }
 
-// Load type-checks the packages (paths relative to the module) and scans them.
+// Shown is a folder outside of Dir with what messages show in its place.
+type Shown struct{ Dir, As string }
+
+// Load type-checks the packages (import paths) and scans them.
 // Packages come back in the order of their import paths. The error lists what
 // the compiler or the rules of the wiring have against them, a line each.
-func Load(c Config, rels []string) ([]*Package, error) {
-	var patterns []string
-	for _, r := range rels {
-		patterns = append(patterns, c.Module+"/"+r)
-	}
+func Load(c Config, patterns []string) ([]*Package, error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
@@ -118,7 +118,7 @@ func Load(c Config, rels []string) ([]*Package, error) {
 	var problems []string
 	for _, p := range pkgs {
 		for _, e := range p.Errors {
-			problems = append(problems, relativeText(c.Dir, e.Error()))
+			problems = append(problems, c.relativeText(e.Error()))
 		}
 		if len(p.Errors) > 0 {
 			continue
@@ -137,8 +137,24 @@ func Load(c Config, rels []string) ([]*Package, error) {
 	return out, nil
 }
 
-func relativeText(dir, text string) string {
-	return strings.ReplaceAll(text, dir+string(filepath.Separator), "")
+func (c *Config) relativeText(text string) string {
+	for _, x := range c.Shown {
+		text = strings.ReplaceAll(text, x.Dir+string(filepath.Separator), x.As+string(filepath.Separator))
+	}
+	return strings.ReplaceAll(text, c.Dir+string(filepath.Separator), "")
+}
+
+// relative is a file name for messages.
+func (c *Config) relative(name string) string {
+	for _, x := range c.Shown {
+		if rel, err := filepath.Rel(x.Dir, name); err == nil && !strings.HasPrefix(rel, "..") {
+			return filepath.ToSlash(filepath.Join(x.As, rel))
+		}
+	}
+	if rel, err := filepath.Rel(c.Dir, name); err == nil {
+		return filepath.ToSlash(rel)
+	}
+	return name
 }
 
 type scanner struct {
@@ -150,9 +166,7 @@ type scanner struct {
 
 func (s *scanner) position(p token.Pos) token.Position {
 	pos := s.pkg.Fset.Position(p)
-	if rel, err := filepath.Rel(s.config.Dir, pos.Filename); err == nil {
-		pos.Filename = filepath.ToSlash(rel)
-	}
+	pos.Filename = s.config.relative(pos.Filename)
 	pos.Column, pos.Offset = 0, 0
 	return pos
 }
