@@ -58,7 +58,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 		}
 	}
 	r, err := e.routeTo(dst, m)
-	if err != nil {
+	if err != nil && !e.oriented() {
 		return 0, err
 	}
 	p := e.packet(m, n)
@@ -66,9 +66,11 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 		e.sep.handler.Event(&Event{Kind: EventSendDropped, Socket: e.socket.id, Count: 1, Addr: dst.Addr})
 		return 0, syscall.ENOBUFS
 	}
-	p.Src, p.SrcPort, p.Dst, p.DstPort = r.Src, e.local.Port, dst.Addr, dst.Port
-	p.Route, p.Interface = r, r.Interface
-	e.socket.options.stamp(p, r, n)
+	p.Src, p.SrcPort, p.Dst, p.DstPort = e.local.Addr, e.local.Port, dst.Addr, dst.Port
+	if err == nil {
+		p.Src, p.Route, p.Interface = r.Src, r, r.Interface
+		e.socket.options.stamp(p, r, n)
+	} // otherwise the connection may have another way: its protocol sends when it finds one
 	if m.HasTOS {
 		p.TOS = m.TOS
 	}
@@ -80,7 +82,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	err = e.sep.handler.Send(e.socket.id, batch)
 	batch[0] = nil
 	if err != nil {
-		if err == syscall.EMSGSIZE {
+		if err == syscall.EMSGSIZE && r != nil {
 			e.localError(syscall.EMSGSIZE, dst, r.MTU)
 		}
 		return 0, err

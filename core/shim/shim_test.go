@@ -10,6 +10,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/coretest/talk"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/core/shim"
@@ -37,9 +38,9 @@ func eachWay(t *testing.T, cfg pipe.Config, test func(t *testing.T, p *pair)) {
 		t.Run(way, func(t *testing.T) {
 			entry := func() core.ProtocolEntry {
 				if way == "linked in" {
-					return talkEntry()
+					return talk.Entry()
 				}
-				return shim.Wrap(talkEntry(), shim.Options{Later: strings.HasSuffix(way, "later"), Failed: func(err error) { t.Error(err) }})
+				return shim.Wrap(talk.Entry(), shim.Options{Later: strings.HasSuffix(way, "later"), Failed: func(err error) { t.Error(err) }})
 			}
 			wiring := func() *core.Wiring {
 				return &core.Wiring{Name: "talk", Protocols: []core.ProtocolEntry{entry()},
@@ -70,7 +71,7 @@ func must[T any](v T, err error) func(t *testing.T) T {
 }
 
 func (p *pair) socket(t *testing.T, in *core.Instance) *core.Socket {
-	return must(in.Socket(core.AFInet, core.SockStream, talkNumber))(t)
+	return must(in.Socket(core.AFInet, core.SockStream, talk.Number))(t)
 }
 
 // listener is a socket of b that listens at port 7.
@@ -144,7 +145,7 @@ func TestAMessageIsReadInPartsAndTheProtocolHearsOfIt(t *testing.T) {
 			if got, flags := receive(t, server, 40); got != "456789" || flags != core.MsgEOR {
 				t.Errorf("%q, flags %x", got, flags)
 			}
-			if n := must(server.Int(solTalk, talkRead))(t); n != 10 {
+			if n := must(server.Int(talk.Level, talk.Read))(t); n != 10 {
 				t.Errorf("the protocol heard of %d bytes", n)
 			}
 		})
@@ -166,7 +167,7 @@ func TestLostMessagesAreSentAgain(t *testing.T) {
 					t.Fatalf("message %d is %q", i, got)
 				}
 			}
-			if n := must(client.Int(solTalk, talkRetries))(t); n == 0 {
+			if n := must(client.Int(talk.Level, talk.Retries))(t); n == 0 {
 				t.Error("nothing was sent again on a link that loses")
 			}
 		})
@@ -177,7 +178,7 @@ func TestTheEndIsSeenAfterTheLastMessage(t *testing.T) {
 	eachWay(t, pipe.Config{}, func(t *testing.T, p *pair) {
 		p.Do(func() {
 			client, server := p.connected(t)
-			if err := server.SetInt(solTalk, talkNotify, 1); err != nil {
+			if err := server.SetInt(talk.Level, talk.Notify, 1); err != nil {
 				t.Fatal(err)
 			}
 			send(t, client, "last")
@@ -235,7 +236,7 @@ func TestErrorsOfConnecting(t *testing.T) {
 			if err := s.Connect(at(theirs, 7)); err != syscall.EISCONN {
 				t.Errorf("connected already: %v", err)
 			}
-			if err := s.SetInt(solTalk, 99, 1); err != syscall.ENOPROTOOPT {
+			if err := s.SetInt(talk.Level, 99, 1); err != syscall.ENOPROTOOPT {
 				t.Errorf("an option that there is not: %v", err)
 			}
 		})
@@ -271,7 +272,7 @@ func TestSettingsAndAddressesReachTheProtocol(t *testing.T) {
 		}
 		p.Do(func() {
 			s := p.socket(t, p.a)
-			if n := must(s.Int(solTalk, talkAddrs))(t); n == 0 {
+			if n := must(s.Int(talk.Level, talk.Addrs))(t); n == 0 {
 				t.Error("it heard of no address")
 			}
 			before := p.Host.Now()
@@ -280,6 +281,45 @@ func TestSettingsAndAddressesReachTheProtocol(t *testing.T) {
 			}
 			if took := p.Host.Now().Sub(before); took > time.Second {
 				t.Errorf("after %v", took)
+			}
+		})
+	})
+}
+
+// A peer with two addresses is reached by the second when the link of the first
+// carries nothing any more.
+func TestAConnectionGoesOnOverAnotherAddressOfThePeer(t *testing.T) {
+	eachWay(t, pipe.Config{}, func(t *testing.T, p *pair) {
+		left, right := pipe.New(pipe.Config{Wire: pipe.Wire{Delay: time.Millisecond}})
+		p.Attach(p.a, left, "eth1", "10.0.1.1/24")
+		p.Attach(p.b, right, "eth1", "10.0.1.2/24")
+		p.Do(func() {
+			client, server := p.connected(t)
+			if err := client.SetInt(talk.Level, talk.Notify, 1); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range []*core.Socket{client, server} {
+				if n := must(s.Int(talk.Level, talk.Paths))(t); n != 2 {
+					t.Errorf("%d addresses of the peer are known", n)
+				}
+			}
+			send(t, client, "over the first")
+			if got, _ := receive(t, server, 20); got != "over the first" {
+				t.Errorf("%q", got)
+			}
+			if err := p.b.InterfaceByName("eth0").SetUp(false); err != nil {
+				t.Fatal(err)
+			}
+			send(t, client, "over the second")
+			if got, _ := receive(t, server, 20); got != "over the second" {
+				t.Errorf("%q", got)
+			}
+			if got, flags := receive(t, client, 20); got != "path change" || flags&core.MsgNotification == 0 {
+				t.Errorf("%q, flags %x: want a notification", got, flags)
+			}
+			send(t, server, "back")
+			if got, _ := receive(t, client, 20); got != "back" {
+				t.Errorf("%q", got)
 			}
 		})
 	})
@@ -295,7 +335,7 @@ func TestConcurrentCallsKeepTheirResults(t *testing.T) {
 			}
 			done := 0
 			p.Go("option", func() {
-				if err := s.SetInt(solTalk, 99, 1); err != syscall.ENOPROTOOPT {
+				if err := s.SetInt(talk.Level, 99, 1); err != syscall.ENOPROTOOPT {
 					t.Errorf("an option that there is not, while another call waits: %v", err)
 				}
 				if done++; done == 1 {
@@ -315,7 +355,7 @@ func TestConcurrentCallsKeepTheirResults(t *testing.T) {
 
 // breaks is a protocol that breaks the contract in one way.
 type breaks struct {
-	talk
+	core.Handler
 	send func(batch []*core.Packet) error
 }
 
@@ -333,10 +373,10 @@ func TestBreachesComeToLight(t *testing.T) {
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			var failed []string
-			e := talkEntry()
-			e.Protocol.Sockets = []core.SocketKind{{Family: core.AFInet, Type: core.SockDgram, Protocol: talkNumber}}
+			e := talk.Entry()
+			e.Protocol.Sockets = []core.SocketKind{{Family: core.AFInet, Type: core.SockDgram, Protocol: talk.Number}}
 			e.Protocol.NewHandler = func(env core.Env) core.Handler {
-				return &breaks{talk: talk{env: env, addrs: map[wire.Addr]bool{}}, send: x.send}
+				return &breaks{talk.New(env), x.send}
 			}
 			e = shim.Wrap(e, shim.Options{Failed: func(err error) { failed = append(failed, err.Error()) }})
 			t.Run("run", func(t *testing.T) {
@@ -344,7 +384,7 @@ func TestBreachesComeToLight(t *testing.T) {
 				in := r.Instance("a", &core.Wiring{Protocols: []core.ProtocolEntry{e},
 					Networks: []core.NetworkEntry{{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()}}})
 				r.Wire(in, "w0", core.LinkRaw, ours+"/24")
-				s := must(in.Socket(core.AFInet, core.SockDgram, talkNumber))(t)
+				s := must(in.Socket(core.AFInet, core.SockDgram, talk.Number))(t)
 				_, _ = s.Send(&core.Message{Data: []byte("x"), HasAddr: true, Addr: at(theirs, 7)})
 			})
 			if all := strings.Join(failed, "\n"); !strings.Contains(all, x.want) {

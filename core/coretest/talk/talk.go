@@ -1,6 +1,12 @@
-package shim_test
+// Package talk is the least protocol that asks the narrow contract for all it has:
+// connections with a handshake, acknowledged messages in order, retransmission, a
+// window, several addresses of a peer, an end, notifications, options and settings
+// of its own, and a state that goes over to another process. Tests run it linked in,
+// through core/shim and in a module. save.go is what goes over.
+package talk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"syscall"
@@ -11,20 +17,25 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// Talk is the least protocol that asks the narrow contract for all it has:
-// connections with a handshake, acknowledged messages in order, retransmission,
-// a window, an end, notifications, options and settings of its own.
+// Number is the protocol number (RFC 3692, for experiments).
+const Number = 253
 
 const (
-	talkNumber = 253 // RFC 3692, for experiments
-	talkHeader = 10  // ports, kind, a zero, sequence number, acknowledgement
-	talkWindow = 4   // messages on their way
+	header = 10 // ports, kind, a zero, sequence number, acknowledgement
+	window = 4  // messages on their way
+	tries  = 8  // retransmissions of a message before the connection fails
+)
 
-	solTalk     = 300
-	talkNotify  = 1 // notifications wanted: an int
-	talkRetries = 2 // retransmissions so far: an int, read only
-	talkRead    = 3 // bytes that the user was said to have read: an int, read only
-	talkAddrs   = 4 // addresses heard of: an int, read only
+// Level is that of the options.
+const Level = 300
+
+// Options, each an int. All but Notify can only be read.
+const (
+	Notify  = 1 // notifications wanted
+	Retries = 2 // retransmissions so far
+	Read    = 3 // bytes that the user was said to have read
+	Addrs   = 4 // addresses heard of
+	Paths   = 5 // addresses of the peer
 )
 
 const (
@@ -36,18 +47,25 @@ const (
 	reset
 )
 
-type talkSysctls struct {
+// Sysctls are the settings.
+type Sysctls struct {
 	Wait time.Duration `sysctl:"net.talk.wait" default:"200" unit:"ms" range:"1..60000" help:"Time before a message is sent again."`
 }
 
-func talkEntry() core.ProtocolEntry {
-	return core.ProtocolEntry{Sysctls: sysctl.Of[talkSysctls](), Protocol: core.Protocol{
-		Name: "talk", Numbers: []uint8{talkNumber},
-		Sockets: []core.SocketKind{{Family: core.AFInet, Type: core.SockStream, Protocol: talkNumber}},
-		NewHandler: func(env core.Env) core.Handler {
-			return &talk{env: env, conns: map[core.SocketID]*conn{}, addrs: map[wire.Addr]bool{}, port: 40000}
-		},
-	}}
+// Protocol describes the protocol to a wiring.
+func Protocol() core.Protocol {
+	return core.Protocol{Name: "talk", Numbers: []uint8{Number}, NewHandler: New,
+		Sockets: []core.SocketKind{{Family: core.AFInet, Type: core.SockStream, Protocol: Number}}}
+}
+
+// Entry is the protocol with its settings.
+func Entry() core.ProtocolEntry {
+	return core.ProtocolEntry{Protocol: Protocol(), Sysctls: sysctl.Of[Sysctls]()}
+}
+
+// New makes the protocol's part of an instance. It is a core.Saver.
+func New(env core.Env) core.Handler {
+	return &talk{env: env, conns: map[core.SocketID]*conn{}, addrs: map[wire.Addr]bool{}, port: 40000}
 }
 
 type talk struct {
@@ -61,6 +79,7 @@ type talk struct {
 type conn struct {
 	id          core.SocketID
 	local, peer core.SockAddr
+	paths       []wire.Addr // addresses of the peer beside the one in use, the next to try first
 	listening   bool
 	up          bool
 	closed      bool // by the user
@@ -80,11 +99,46 @@ func (h *talk) find(local, peer core.SockAddr) (c, listener *conn) {
 		}
 		if x.listening {
 			listener = x
-		} else if x.peer == peer {
+		} else if x.peer.Port == peer.Port && (x.peer.Addr == peer.Addr || slices.Contains(x.paths, peer.Addr)) {
 			c = x
 		}
 	}
 	return c, listener
+}
+
+// addresses are ours that a peer can reach, as the first message to it names them.
+func (h *talk) addresses() []byte {
+	var list []wire.Addr
+	for a := range h.addrs {
+		if a.Is4() && !a.IsLoopback() {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, func(a, b wire.Addr) int { return cmp.Compare(a.V4(), b.V4()) })
+	var b []byte
+	for _, a := range list {
+		b = binary.BigEndian.AppendUint32(b, a.V4())
+	}
+	return b
+}
+
+// learn takes the peer's addresses.
+func (c *conn) learn(b []byte) {
+	for ; len(b) >= 4; b = b[4:] {
+		if a := wire.FromV4(binary.BigEndian.Uint32(b)); a != c.peer.Addr && !slices.Contains(c.paths, a) {
+			c.paths = append(c.paths, a)
+		}
+	}
+}
+
+// nextPath goes on with another address of the peer, if it has one.
+func (h *talk) nextPath(c *conn) {
+	if len(c.paths) == 0 {
+		return
+	}
+	c.paths = append(c.paths, c.peer.Addr)
+	c.peer.Addr, c.paths = c.paths[0], c.paths[1:]
+	h.notify(c, "path change")
 }
 
 func segment(c *conn, kind byte, seq uint16, body []byte) []byte {
@@ -102,7 +156,10 @@ func (h *talk) output(c *conn, b []byte) {
 	}
 	copy(p.Put(len(b)), b)
 	p.SetTransportHeader()
-	p.Src, p.Dst, p.Protocol = c.local.Addr, c.peer.Addr, talkNumber
+	p.Src, p.Dst, p.Protocol = c.local.Addr, c.peer.Addr, Number
+	if i, err := h.env.Route(core.RouteQuery{Dst: c.peer.Addr}); err == nil { // an address of the way that it goes
+		p.Src = i.Src
+	}
 	_ = h.env.Output([]*core.Packet{p})
 }
 
@@ -117,11 +174,11 @@ func (h *talk) reliably(c *conn, kind byte, body []byte) {
 	}
 }
 
-func (h *talk) wait() time.Duration { return h.env.Sysctls().(*talkSysctls).Wait }
+func (h *talk) wait() time.Duration { return h.env.Sysctls().(*Sysctls).Wait }
 
 func (h *talk) ready(c *conn) core.Ready {
 	var r core.Ready
-	if c.up && len(c.unacked) < talkWindow {
+	if c.up && len(c.unacked) < window {
 		r |= core.ReadyOut
 	}
 	if c.ended {
@@ -140,7 +197,7 @@ func (h *talk) Input(batch []*core.Packet) {
 
 // input takes p only if it returns true.
 func (h *talk) input(p *core.Packet) bool {
-	if !p.Pullup(talkHeader) {
+	if !p.Pullup(header) {
 		return false
 	}
 	b := p.Linear()
@@ -165,7 +222,8 @@ func (h *talk) input(p *core.Packet) bool {
 		}
 		c = &conn{id: id, local: local, peer: peer, up: true, heard: seq, notify: listener.notify}
 		h.conns[id] = c
-		h.reliably(c, opened, nil)
+		c.learn(b[header:])
+		h.reliably(c, opened, h.addresses())
 		return false
 	}
 	before := len(c.unacked)
@@ -194,6 +252,7 @@ func (h *talk) input(p *core.Packet) bool {
 	case opened:
 		if !c.up {
 			c.up, c.heard = true, seq
+			c.learn(b[header:])
 			h.env.Notify(c.id, h.ready(c), 0)
 		}
 	case data, end:
@@ -203,7 +262,7 @@ func (h *talk) input(p *core.Packet) bool {
 				h.peerEnded(c)
 			} else if !c.closed {
 				h.output(c, segment(c, ack, 0, nil))
-				p.Pull(talkHeader)
+				p.Pull(header)
 				p.SrcPort, p.DstPort = peer.Port, local.Port
 				h.env.Deliver(c.id, []*core.Packet{p})
 				return true
@@ -216,14 +275,20 @@ func (h *talk) input(p *core.Packet) bool {
 
 func (h *talk) peerEnded(c *conn) {
 	c.ended = true
-	if c.notify {
-		if p := h.env.NewPacket(0, 16); p != nil {
-			copy(p.Put(8), "peer end")
-			p.Src, p.Dst, p.Flags = c.peer.Addr, c.local.Addr, core.FlagNotification
-			h.env.Deliver(c.id, []*core.Packet{p})
-		}
-	}
+	h.notify(c, "peer end")
 	h.env.Notify(c.id, h.ready(c), 0)
+}
+
+// notify tells the user what came to pass, if it asked for that.
+func (h *talk) notify(c *conn, what string) {
+	if !c.notify {
+		return
+	}
+	if p := h.env.NewPacket(0, 16); p != nil {
+		copy(p.Put(len(what)), what)
+		p.Src, p.Dst, p.Flags = c.peer.Addr, c.local.Addr, core.FlagNotification
+		h.env.Deliver(c.id, []*core.Packet{p})
+	}
 }
 
 func (h *talk) fail(c *conn, err syscall.Errno) {
@@ -250,18 +315,22 @@ const listenTimer = 1 << 40
 
 func (h *talk) Timer(token uint64) {
 	if token == listenTimer {
-		op := h.listen
-		h.listen = nil
-		h.env.Complete(op)
+		if op := h.listen; op != nil {
+			h.listen = nil
+			h.env.Complete(op)
+		}
 		return
 	}
 	c := h.conns[core.SocketID(token)]
 	if c == nil || len(c.unacked) == 0 {
 		return
 	}
-	if c.retries++; c.retries > 8 {
+	if c.retries++; c.retries > tries {
 		h.fail(c, syscall.ETIMEDOUT)
 		return
+	}
+	if c.retries%2 == 0 {
+		h.nextPath(c)
 	}
 	c.total += len(c.unacked)
 	for _, b := range c.unacked {
@@ -313,7 +382,7 @@ func (h *talk) Control(op *core.Op) {
 			op.Err = syscall.EHOSTUNREACH
 			return
 		}
-		h.reliably(c, open, nil)
+		h.reliably(c, open, h.addresses())
 		op.Err = syscall.EINPROGRESS
 	case core.OpShutdown:
 		if op.Value != core.ShutRead {
@@ -326,14 +395,14 @@ func (h *talk) Control(op *core.Op) {
 			delete(h.conns, c.id)
 		}
 	case core.OpSetOption:
-		if op.Level != solTalk || op.Name != talkNotify || len(op.Data) != 4 {
+		if op.Level != Level || op.Name != Notify || len(op.Data) != 4 {
 			op.Err = syscall.ENOPROTOOPT
 			return
 		}
 		c.notify = binary.NativeEndian.Uint32(op.Data) != 0
 	case core.OpGetOption:
-		v, ok := map[int]int{talkRetries: c.total, talkRead: c.read, talkAddrs: len(h.addrs)}[op.Name]
-		if op.Level != solTalk || !ok {
+		v, ok := map[int]int{Retries: c.total, Read: c.read, Addrs: len(h.addrs), Paths: len(c.paths) + 1}[op.Name]
+		if op.Level != Level || !ok {
 			op.Err = syscall.ENOPROTOOPT
 			return
 		}
@@ -350,7 +419,7 @@ func (h *talk) Send(id core.SocketID, batch []*core.Packet) error {
 		switch {
 		case c == nil || !c.up:
 			err = syscall.EPIPE
-		case len(c.unacked) >= talkWindow:
+		case len(c.unacked) >= window:
 			err = syscall.EAGAIN
 		default:
 			body := make([]byte, p.Len())
