@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 		rogueModule()
 	}
 	if os.Getenv("LIBOS_MODULE_SOCKET") != "" || len(os.Args) == 2 && os.Args[1] == "--describe" {
+		if name := filepath.Base(os.Args[0]); name != "udp" {
+			otherModule(name)
+		}
 		plugin.Main(plugin.Module{Name: "udp", Version: "1.0.0", Description: "The User Datagram Protocol", License: "Apache-2.0",
 			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to log", Default: ""}},
 			Configure: func(v map[string]string) error {
@@ -54,7 +57,10 @@ func networks() *core.Wiring {
 }
 
 // build puts the module into a directory of its own.
-func build(t testing.TB) string {
+func build(t testing.TB) string { return buildAs(t, "udp") }
+
+// buildAs does so under the name of another module that the binary can be.
+func buildAs(t testing.TB, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	self, err := os.Executable()
@@ -66,7 +72,7 @@ func build(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(dir, "udp"), os.O_CREATE|os.O_WRONLY, 0o755)
+	to, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +82,7 @@ func build(t testing.TB) string {
 	if err := to.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := modules.WriteManifest(dir, "udp", "UDP", []string{"IPV4"}); err != nil {
+	if _, err := modules.WriteManifest(dir, name, strings.ToUpper(name), []string{"IPV4"}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
