@@ -11,6 +11,7 @@ func configText() string {
 # libos Configuration
 #
 # CONFIG_MODULES is not set
+CONFIG_MODULE_SANDBOX=y
 
 #
 # Networking
@@ -72,6 +73,7 @@ CONFIG_CMD_DEMO=y
 func symbols() []feature.Symbol {
 	return []feature.Symbol{
 		{Name: "MODULES", Value: "n", Bool: true},
+		{Name: "MODULE_SANDBOX", Value: "y", Bool: true, Static: true, Where: "Kconfig.toml:19"},
 		{Name: "IPV4", Value: "y", Bool: true},
 		{Name: "IPV6", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},

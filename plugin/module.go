@@ -12,6 +12,7 @@ import (
 	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/plugin/control"
+	"github.com/libos-go/libos/plugin/sandbox"
 )
 
 // Module is what a program serves.
@@ -30,7 +31,15 @@ type Module struct {
 	// refuses to load.
 	Parameters []Parameter
 	Configure  func(values map[string]string) error
+
+	// Needs is what the module needs beside memory and the way to its stack. It is
+	// in the manifest, where an administrator may refuse it. What Configure opens
+	// needs nothing: the sandbox closes after it.
+	Needs Privileges
 }
+
+// Privileges are what a module needs of the host that a protocol does not.
+type Privileges = sandbox.Privileges
 
 // Protocol is a transport protocol with its settings.
 type Protocol struct {
@@ -55,6 +64,9 @@ func (m *Module) check() error {
 	if len(m.Protocols)+len(m.Devices)+len(m.Controls) == 0 {
 		return fmt.Errorf("plugin: module %s serves nothing: name a protocol, a device or a congestion control", m.Name)
 	}
+	if _, err := sandbox.Parse(m.Needs.Names()); err != nil {
+		return fmt.Errorf("plugin: module %s: Needs: %w", m.Name, err)
+	}
 	for _, p := range m.Protocols {
 		if p.NewHandler == nil {
 			return fmt.Errorf("plugin: module %s: protocol %q has no NewHandler: only a protocol behind core.Handler can be a module", m.Name, p.Name)
@@ -72,6 +84,7 @@ func (m *Module) describe() *control.Description {
 	if d.Version == "" {
 		d.Version = "0.0.0"
 	}
+	d.Privileges = m.Needs.Names()
 	for _, p := range m.Protocols {
 		x := &control.Protocol{Name: p.Name, Numbers: slices.Clone(p.Numbers)}
 		for _, k := range p.Sockets {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,8 +17,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/libos-go/libos/core/config"
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/ring"
+	"github.com/libos-go/libos/plugin/sandbox"
 	"github.com/libos-go/libos/plugin/session"
 )
 
@@ -107,7 +110,11 @@ func (s *service) place(id uint64) chan session.Link {
 
 // Describe implements control.ModuleServer.
 func (s *service) Describe(_ context.Context, r *control.DescribeRequest) (*control.Description, error) {
-	s.configured.Do(func() { s.refused = s.configure(r.GetParameters()) })
+	s.configured.Do(func() {
+		if s.refused = s.configure(r.GetParameters()); s.refused == nil {
+			s.refused = s.confine()
+		}
+	})
 	if s.refused != nil {
 		return nil, status.Error(codes.InvalidArgument, s.refused.Error())
 	}
@@ -129,6 +136,19 @@ func (s *service) configure(given map[string]string) error {
 		return nil
 	}
 	return s.module.Configure(values)
+}
+
+// confine closes the sandbox, if the host has one: all that the module needs is
+// open, and nothing that another end can decide has been worked on.
+func (s *service) confine() error {
+	if !config.MODULE_SANDBOX || os.Getenv(control.SandboxVariable) != control.SandboxOn {
+		return nil
+	}
+	err := sandbox.Enter(s.module.Needs)
+	if errors.Is(err, sandbox.ErrUnsupported) {
+		return nil // the host has said so
+	}
+	return err
 }
 
 // Open implements control.ModuleServer.

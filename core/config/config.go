@@ -10,6 +10,7 @@ package config
 // Options in the order of Kconfig.toml.
 const (
 	MODULES           = false
+	MODULE_SANDBOX    = true
 	IPV4              = true
 	IPV6              = true
 	TCP               = true

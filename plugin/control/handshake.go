@@ -24,6 +24,13 @@ func Handshake() plugin.HandshakeConfig {
 // SocketVariable names the descriptor of the socket over which sessions come.
 const SocketVariable = "LIBOS_MODULE_SOCKET"
 
+// SandboxVariable tells a module whether to build its sandbox: SandboxOn, or anything
+// else where the administrator chose to go without.
+const (
+	SandboxVariable = "LIBOS_MODULE_SANDBOX"
+	SandboxOn       = "on"
+)
+
 // Name is what go-plugin dispenses.
 const Name = "module"
 

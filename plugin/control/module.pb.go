@@ -84,6 +84,7 @@ type Description struct {
 	Devices       []*Device              `protobuf:"bytes,7,rep,name=devices,proto3" json:"devices,omitempty"`
 	Controls      []string               `protobuf:"bytes,8,rep,name=controls,proto3" json:"controls,omitempty"` // names of congestion controls
 	Parameters    []*Parameter           `protobuf:"bytes,9,rep,name=parameters,proto3" json:"parameters,omitempty"`
+	Privileges    []string               `protobuf:"bytes,10,rep,name=privileges,proto3" json:"privileges,omitempty"` // beyond those that every module has: "network", "files", "CAP_…"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +178,13 @@ func (x *Description) GetControls() []string {
 func (x *Description) GetParameters() []*Parameter {
 	if x != nil {
 		return x.Parameters
+	}
+	return nil
+}
+
+func (x *Description) GetPrivileges() []string {
+	if x != nil {
+		return x.Privileges
 	}
 	return nil
 }
@@ -762,7 +770,7 @@ const file_module_proto_rawDesc = "" +
 	"parameters\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd7\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x02\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -774,7 +782,11 @@ const file_module_proto_rawDesc = "" +
 	"\bcontrols\x18\b \x03(\tR\bcontrols\x12:\n" +
 	"\n" +
 	"parameters\x18\t \x03(\v2\x1a.libos.module.v1.ParameterR\n" +
-	"parameters\"\xc5\x01\n" +
+	"parameters\x12\x1e\n" +
+	"\n" +
+	"privileges\x18\n" +
+	" \x03(\tR\n" +
+	"privileges\"\xc5\x01\n" +
 	"\bProtocol\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\anumbers\x18\x02 \x01(\fR\anumbers\x125\n" +

@@ -50,13 +50,20 @@ type scene struct {
 	program string
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, o modules.Options) *scene { return newSceneOf(t, "rogue", o) }
+
+// newSceneOf has the module be what the mark beside its program says.
+func newSceneOf(t *testing.T, mark string, o modules.Options) *scene {
 	dir := build(t)
 	s := &scene{program: filepath.Join(dir, "udp")}
-	if err := os.WriteFile(s.program+".rogue", nil, 0o644); err != nil {
+	if err := os.WriteFile(s.program+"."+mark, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.m = modules.New(modules.Options{Dirs: []string{dir}, Patience: 400 * time.Millisecond, Log: logged(t)})
+	o.Dirs, o.Log = []string{dir}, logged(t)
+	if o.Patience == 0 {
+		o.Patience = 400 * time.Millisecond
+	}
+	s.m = modules.New(o)
 	t.Cleanup(s.m.Close)
 	s.Rig = coretest.New(t, host.NewRealTime())
 	w := networks()
@@ -212,7 +219,7 @@ func TestFaultsOfAModuleCostNothingElseSoak(t *testing.T) {
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 		count = 8
 	}
-	s := newScene(t)
+	s := newScene(t, modules.Options{})
 	end := s.transfer(t)
 	r := rand.New(rand.NewPCG(1, 1))
 	var longest time.Duration

@@ -12,6 +12,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/plugin/sandbox"
 	"github.com/libos-go/libos/plugin/session"
 )
 
@@ -29,7 +30,15 @@ type Options struct {
 	// one may show no life while nobody waits, before it is killed and started
 	// again; 0 is session.DefaultPatience, a second.
 	Patience time.Duration
-	Log      *slog.Logger
+	// Privileges are those that modules may ask for beside none (their names are
+	// in package sandbox); nil: whatever they ask for.
+	Privileges []string
+	// Limits of a module's process.
+	Limits sandbox.Limits
+	// NoSandbox has modules run with all rights of this process, as they do in a
+	// build without MODULE_SANDBOX and on systems that have none.
+	NoSandbox bool
+	Log       *slog.Logger
 }
 
 // Manager has the modules of one process. Its methods may be called from any
@@ -39,6 +48,7 @@ type Manager struct {
 	mu     sync.Mutex
 	loaded []*Module
 	closed bool
+	told   sync.Once // that there is no sandbox
 }
 
 // New makes a manager that has loaded nothing.
@@ -118,9 +128,13 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 		return nil, err
 	}
 	sum, err := manifest.check(m.o.Have)
+	if err == nil {
+		err = manifest.grant(m.o.Privileges)
+	}
 	if err != nil {
 		return nil, err
 	}
+	m.unconfined()
 	mod := &Module{manager: m, manifest: manifest, sum: sum, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
 	if mod.process, err = start(manifest, sum, &m.o, parameters, startPatience, mod.gone); err != nil {
 		return nil, err
@@ -280,7 +294,7 @@ func (mod *Module) lost(why error) {
 		mod.mu.Unlock()
 		return
 	}
-	mod.process, mod.reason = nil, why
+	mod.process = nil
 	mod.restarts++
 	if time.Since(p.started) < wellAfter {
 		mod.failures++
@@ -289,6 +303,12 @@ func (mod *Module) lost(why error) {
 	}
 	pause := min(firstPause<<min(mod.failures, 10), longPause)
 	sessions := mod.all()
+	mod.mu.Unlock()
+	if !errors.Is(why, session.ErrLost) { // only that the way to it ended is known
+		why = fmt.Errorf("%w: process %d: %w", session.ErrLost, p.pid(), p.program.obituary(why))
+	}
+	mod.mu.Lock()
+	mod.reason = why
 	mod.mu.Unlock()
 	p.kill()
 	for _, s := range sessions {

@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 				}
 				return nil
 			},
-			Protocols: []plugin.Protocol{{Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}}})
+			Needs:     needs(),
+			Protocols: []plugin.Protocol{{Protocol: attempting(udp.Protocol()), Sysctls: sysctl.Of[udp.Sysctls]()}}})
 	}
 	os.Exit(m.Run())
 }

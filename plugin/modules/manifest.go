@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/libos-go/libos/plugin/control"
+	"github.com/libos-go/libos/plugin/sandbox"
 )
 
 // Manifest is what is known of a module without running it: NAME.json beside the
@@ -31,6 +32,7 @@ type Manifest struct {
 	Description json.RawMessage `json:"description"`
 
 	description *control.Description
+	privileges  sandbox.Privileges // once granted
 	program     string
 	file        string
 }

@@ -2,22 +2,25 @@ package modules
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/ring"
+	"github.com/libos-go/libos/plugin/sandbox"
 	"github.com/libos-go/libos/plugin/session"
 )
 
@@ -26,7 +29,7 @@ type process struct {
 	manifest *Manifest
 	client   *goplugin.Client
 	control  control.ModuleClient
-	cmd      *exec.Cmd
+	program  *running      // nil before it is started
 	conn     *net.UnixConn // sessions go over it; its end is the death of the process
 	started  time.Time
 	numbers  atomic.Uint64 // of sessions
@@ -50,27 +53,27 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 	if err != nil {
 		return nil, fmt.Errorf("modules: %s: %w", m.Name(), err)
 	}
-	cmd := exec.Command(m.program)
-	cmd.Env = []string{control.SocketVariable + "=3"}
-	for _, v := range []string{"PATH", "TMPDIR", "GOTRACEBACK", "GOMAXPROCS", "GOCOVERDIR"} {
-		if x, ok := os.LookupEnv(v); ok {
-			cmd.Env = append(cmd.Env, v+"="+x)
-		}
+	p := &process{manifest: m, conn: ours, started: time.Now()}
+	if got, err := digest(m.program); err != nil || !slices.Equal(got, sum) {
+		ours.Close()
+		theirs.Close()
+		return nil, errors.Join(fmt.Errorf("modules: %s: it was changed while it was loaded: its sha256 is %x, that of its manifest %x", m.program, got, sum), err)
 	}
-	cmd.ExtraFiles = []*os.File{theirs}
-	confine(cmd, o)
-	p := &process{manifest: m, cmd: cmd, conn: ours, started: time.Now()}
+	program := sandbox.Program{Path: m.program, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  control.Handshake(),
 		VersionedPlugins: control.Versions(nil),
-		Cmd:              cmd,
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, dir string) (runner.Runner, error) {
+			program.Env = append(program.Env, spec.Env...)
+			program.Env, program.Dir = append(program.Env, "TMPDIR="+dir), dir
+			p.program = &running{Program: program, socket: theirs, ended: make(chan struct{})}
+			return p.program, nil
+		},
 		SkipHostEnv:      true,
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
-		SecureConfig:     &goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()},
 		StartTimeout:     patience,
 		Logger:           logger(o.Log, m.Name()),
-		SyncStderr:       nil,
 	})
 	rpc, err := p.client.Client()
 	theirs.Close()
@@ -90,6 +93,8 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 		_, err := ours.Read(b[:]) // a module says nothing here
 		if err == nil {
 			err = errors.New("it wrote to its socket")
+		} else {
+			err = p.program.obituary(err)
 		}
 		gone(p, fmt.Errorf("%w: process %d: %w", session.ErrLost, p.pid(), err))
 	}()
@@ -166,22 +171,37 @@ func (l *streamLink) Close() error {
 
 // pid of the process, 0 before it runs.
 func (p *process) pid() int {
-	if p.cmd.Process == nil {
+	if p.program == nil {
 		return 0
 	}
-	return p.cmd.Process.Pid
+	return p.program.pid()
 }
 
 // kill ends the process whatever state it is in. go-plugin asks politely first,
 // which a stopped process never answers.
 func (p *process) kill() {
 	p.killed.Do(func() {
-		if p.cmd.Process != nil {
-			_ = p.cmd.Process.Kill()
+		if p.program != nil {
+			_ = p.program.Kill(context.Background())
 		}
 		p.client.Kill()
 		p.conn.Close()
 	})
+}
+
+// environment is what a module's program finds there, beside what the handshake
+// needs: variables that Go's own runtime reads, which help to debug one.
+func environment(o *Options) []string {
+	env := []string{control.SocketVariable + "=3"}
+	if o.confined() {
+		env = append(env, control.SandboxVariable+"="+control.SandboxOn)
+	}
+	for _, v := range []string{"GOTRACEBACK", "GOMAXPROCS", "GODEBUG", "GOCOVERDIR"} {
+		if x, ok := os.LookupEnv(v); ok {
+			env = append(env, v+"="+x)
+		}
+	}
+	return env
 }
 
 // describeTimeout bounds how long a program may take to describe itself.

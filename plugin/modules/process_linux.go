@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,8 +26,11 @@ func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	return c.(*net.UnixConn), theirs, nil
 }
 
-// confine has the process end with us, and in a process group of its own, so that
-// a Ctrl-C at the terminal reaches the host first.
-func confine(cmd *exec.Cmd, _ *Options) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+// killGroup kills what a process may have started.
+func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+// forbidden tells whether the kernel ended the process for a system call.
+func forbidden(state *os.ProcessState) bool {
+	w, ok := state.Sys().(syscall.WaitStatus)
+	return ok && w.Signaled() && w.Signal() == syscall.SIGSYS
 }

@@ -49,6 +49,9 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 		return 0, err
 	}
 	sum, err := manifest.check(m.o.Have)
+	if err == nil {
+		err = manifest.grant(m.o.Privileges)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -46,7 +45,7 @@ const atStart = "at-start"
 var misdeeds = map[string]func(*bentLink, *rand.Rand){
 	"exit":  func(*bentLink, *rand.Rand) { os.Exit(3) },
 	"panic": func(*bentLink, *rand.Rand) { panic("as told") },
-	"stop":  func(*bentLink, *rand.Rand) { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) },
+	"stop":  func(*bentLink, *rand.Rand) { _ = unix.Tgkill(os.Getpid(), os.Getpid(), unix.SIGSTOP) },
 	"loop": func(*bentLink, *rand.Rand) {
 		for n := 0; n >= 0; n &= 0xffff {
 			n++
@@ -274,7 +273,7 @@ func (r *rogue) Describe(context.Context, *control.DescribeRequest) (*control.De
 func (r *rogue) Open(_ context.Context, q *control.OpenRequest) (*control.OpenReply, error) {
 	l := <-r.place(q.GetSession())
 	go func() {
-		_ = session.Serve(l, []session.Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}, slog.New(slog.DiscardHandler))
+		_ = session.Serve(l, []session.Served{{Name: "udp", Open: attempting(udp.Protocol()).NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}, slog.New(slog.DiscardHandler))
 	}()
 	return &control.OpenReply{}, nil
 }

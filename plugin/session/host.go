@@ -34,6 +34,10 @@ const DefaultPatience = time.Second
 // ErrLost is in every error by which a module is lost.
 var ErrLost = errors.New("session: the module is lost")
 
+// ErrGone is why a module is lost whose end of the link is closed: whoever started
+// its process knows more.
+var ErrGone = errors.New("session: the module's process is gone")
+
 // Stats count what a session carried.
 type Stats struct {
 	Sent          uint64 `json:"sent"` // messages to the module
@@ -383,7 +387,7 @@ func (s *Session) pump(done func() bool) bool {
 			select {
 			case <-s.link.Done():
 				if !s.link.Ready() {
-					s.fail(fmt.Errorf("%w: its process is gone", ErrLost))
+					s.fail(ErrGone)
 					return false
 				}
 			default:
