@@ -334,6 +334,9 @@ func (p devicePeer) Offer(msg []byte) bool {
 	switch {
 	case s.link == nil:
 		return false
+	case s.takeover != nil: // they wait where they are
+		s.starve()
+		return false
 	case s.o.Lockstep:
 		s.tell(msg)
 		return true

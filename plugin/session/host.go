@@ -218,7 +218,7 @@ func (s *Session) drop(l Link, why error) {
 	if l == nil || s.link != l {
 		return
 	}
-	if t := s.takeover; t != nil && l == t.other {
+	if t := s.takeover; t != nil && (l == t.other || t.done) {
 		t.failed, s.link = why, nil
 		return
 	}

@@ -122,13 +122,15 @@ type takeover struct {
 	old, other Link
 	force      bool
 	plans      []plan
-	held       [][]byte // told meanwhile: for whoever goes on
-	deferred   [][]byte // told by the other process: done when it has taken over
-	bytes      int      // in deferred
-	unhandled  int      // of the old
-	pulse      pulse    // of the old
-	moved      bool     // the session is at the other process
-	failed     error    // of the other process
+	held       [][]byte  // told meanwhile: for whoever goes on
+	deferred   [][]byte  // told by the other process: done when it has taken over
+	bytes      int       // in deferred
+	unhandled  int       // of the old
+	pulse      pulse     // of the old
+	moved      bool      // the session is at the other process
+	done       bool      // and stays there: what the old one does now does not matter
+	shut       []*Device // closed by the old process
+	failed     error     // of the other process
 }
 
 // plan is what one handler goes over with.
@@ -192,7 +194,7 @@ func (t *takeover) run() error {
 			return fmt.Errorf("%w: %s: %w", ErrTakeOver, p.st.name, err)
 		}
 	}
-	return nil
+	return t.openDevices()
 }
 
 // drain waits until the old process has worked on all that it was given.
@@ -314,6 +316,7 @@ func (t *takeover) undo() {
 		s.link, s.unhandled, s.pulse = t.old, t.unhandled, t.pulse
 	}
 	t.release()
+	t.reopen()
 }
 
 // release sends what was held on to whoever goes on.
@@ -328,6 +331,8 @@ func (t *takeover) release() {
 // sockets are lost by that.
 func (t *takeover) commit() (lost int) {
 	s := t.s
+	t.done = true
+	t.remains()
 	s.takeover = nil
 	s.life++ // congestion controls begin again
 	s.stats.Replaced++
@@ -345,6 +350,7 @@ func (t *takeover) commit() (lost int) {
 		t.plans[i].resume()
 	}
 	t.release()
+	t.connect()
 	if s.link != nil && !s.o.Lockstep {
 		go s.listen(s.link)
 		go s.watch(s.link)
