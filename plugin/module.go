@@ -22,6 +22,10 @@ type Module struct {
 	Description string // one line
 	License     string // an SPDX identifier
 
+	// Contract is the versions of the contract that the program speaks; zero: all that
+	// this package knows.
+	Contract control.Range
+
 	Protocols []Protocol
 	Devices   []core.DeviceKind
 	Controls  []congestion.Algorithm
@@ -80,7 +84,7 @@ func (m *Module) check() error {
 
 // describe is the module in the words of the contract.
 func (m *Module) describe() *control.Description {
-	d := &control.Description{Name: m.Name, Version: m.Version, Contract: control.Contract, Description: m.Description, License: m.License}
+	d := &control.Description{Name: m.Name, Version: m.Version, Contract: uint32(m.Contract.Known().Newest), OldestContract: uint32(m.Contract.Known().Oldest), Description: m.Description, License: m.License}
 	if d.Version == "" {
 		d.Version = "0.0.0"
 	}

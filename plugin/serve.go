@@ -35,7 +35,7 @@ func serve(m *Module) {
 	go s.listen(conn)
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  control.Handshake(),
-		VersionedPlugins: control.Versions(s),
+		VersionedPlugins: control.Versions(s, m.Contract),
 		GRPCServer:       goplugin.DefaultGRPCServer,
 		Logger:           hclog.New(&hclog.LoggerOptions{Name: m.Name, Output: os.Stderr, JSONFormat: true, Level: hclog.Info}),
 	})
@@ -72,7 +72,11 @@ type service struct {
 	mu      sync.Mutex
 	arrived map[uint64]chan session.Link // sessions whose files came or are waited for
 	open    atomic.Int32
+	version atomic.Int32 // of the contract
 }
+
+// Agreed is told the version of the contract that host and module have agreed on.
+func (s *service) Agreed(version int) { s.version.Store(int32(version)) }
 
 // listen takes the files of sessions off the socket. Its end is that of the
 // host, and no module outlives that.
@@ -92,7 +96,7 @@ func (s *service) listen(conn *net.UnixConn) {
 			s.log.Error("the memory of a session cannot be used", "error", err)
 			os.Exit(1)
 		}
-		s.place(id) <- session.Rings{Link: l}
+		s.place(id) <- session.Rings{Link: l, Version: int(s.version.Load())}
 	}
 }
 
@@ -194,6 +198,7 @@ func (s *service) Exchange(stream control.Module_ExchangeServer) error {
 		return err
 	}
 	l := session.NewStream(stream.Context(), stream.Send, stream.Recv)
+	l.Version = int(s.version.Load())
 	s.open.Add(1)
 	defer s.open.Add(-1)
 	return session.Serve(l, s.served(), s.log)

@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -38,10 +40,15 @@ const Name = "module"
 type Plugin struct {
 	plugin.NetRPCUnsupportedPlugin
 	Service ModuleServer
+	Version int // of the contract
 }
 
-// GRPCServer implements plugin.GRPCPlugin.
+// GRPCServer implements plugin.GRPCPlugin. It is called for the version that was
+// agreed on, and tells the service.
 func (p *Plugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	if a, ok := p.Service.(interface{ Agreed(version int) }); ok {
+		a.Agreed(p.Version)
+	}
 	RegisterModuleServer(s, p.Service)
 	return nil
 }
@@ -51,11 +58,50 @@ func (p *Plugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.Cli
 	return NewModuleClient(c), nil
 }
 
-// Versions are the plugin sets by contract version, as go-plugin negotiates them.
-func Versions(server ModuleServer) map[int]plugin.PluginSet {
+// Range is the versions of the contract that one side speaks. The zero value is
+// those of this tree; others are for what must go on with an older host or module,
+// and for tests of that.
+type Range struct{ Oldest, Newest int }
+
+// Known is the range with its default.
+func (r Range) Known() Range {
+	if r == (Range{}) {
+		return Range{Oldest, Contract}
+	}
+	return r
+}
+
+// Agree is the newest version that both sides speak; false if there is none.
+func (r Range) Agree(o Range) (version int, ok bool) {
+	version = min(r.Newest, o.Newest)
+	return version, version >= max(r.Oldest, o.Oldest)
+}
+
+// String is "2", or "1 to 2".
+func (r Range) String() string {
+	if r.Oldest == r.Newest {
+		return strconv.Itoa(r.Newest)
+	}
+	return fmt.Sprintf("%d to %d", r.Oldest, r.Newest)
+}
+
+// Spoken is the range that a module describes. One that names no oldest version
+// speaks a single one.
+func (x *Description) Spoken() Range {
+	r := Range{int(x.GetOldestContract()), int(x.GetContract())}
+	if r.Oldest == 0 {
+		r.Oldest = r.Newest
+	}
+	return r
+}
+
+// Versions are the plugin sets by contract version, as go-plugin negotiates them:
+// the newest that both sides have.
+func Versions(server ModuleServer, r Range) map[int]plugin.PluginSet {
+	r = r.Known()
 	out := make(map[int]plugin.PluginSet)
-	for v := Oldest; v <= Contract; v++ {
-		out[v] = plugin.PluginSet{Name: &Plugin{Service: server}}
+	for v := r.Oldest; v <= r.Newest; v++ {
+		out[v] = plugin.PluginSet{Name: &Plugin{Service: server, Version: v}}
 	}
 	return out
 }

@@ -74,19 +74,20 @@ func (x *DescribeRequest) GetParameters() map[string]string {
 }
 
 type Description struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`    // of the module
-	Contract      uint32                 `protobuf:"varint,3,opt,name=contract,proto3" json:"contract,omitempty"` // version of the messages in rings and batches
-	Description   string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	License       string                 `protobuf:"bytes,5,opt,name=license,proto3" json:"license,omitempty"`
-	Protocols     []*Protocol            `protobuf:"bytes,6,rep,name=protocols,proto3" json:"protocols,omitempty"`
-	Devices       []*Device              `protobuf:"bytes,7,rep,name=devices,proto3" json:"devices,omitempty"`
-	Controls      []string               `protobuf:"bytes,8,rep,name=controls,proto3" json:"controls,omitempty"` // names of congestion controls
-	Parameters    []*Parameter           `protobuf:"bytes,9,rep,name=parameters,proto3" json:"parameters,omitempty"`
-	Privileges    []string               `protobuf:"bytes,10,rep,name=privileges,proto3" json:"privileges,omitempty"` // beyond those that every module has: "network", "files", "CAP_…"
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Name           string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version        string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`    // of the module
+	Contract       uint32                 `protobuf:"varint,3,opt,name=contract,proto3" json:"contract,omitempty"` // newest version of the messages in rings and batches
+	Description    string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	License        string                 `protobuf:"bytes,5,opt,name=license,proto3" json:"license,omitempty"`
+	Protocols      []*Protocol            `protobuf:"bytes,6,rep,name=protocols,proto3" json:"protocols,omitempty"`
+	Devices        []*Device              `protobuf:"bytes,7,rep,name=devices,proto3" json:"devices,omitempty"`
+	Controls       []string               `protobuf:"bytes,8,rep,name=controls,proto3" json:"controls,omitempty"` // names of congestion controls
+	Parameters     []*Parameter           `protobuf:"bytes,9,rep,name=parameters,proto3" json:"parameters,omitempty"`
+	Privileges     []string               `protobuf:"bytes,10,rep,name=privileges,proto3" json:"privileges,omitempty"`                                // beyond those that every module has: "network", "files", "CAP_…"
+	OldestContract uint32                 `protobuf:"varint,11,opt,name=oldest_contract,json=oldestContract,proto3" json:"oldest_contract,omitempty"` // oldest version of the messages; 0: contract alone
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Description) Reset() {
@@ -187,6 +188,13 @@ func (x *Description) GetPrivileges() []string {
 		return x.Privileges
 	}
 	return nil
+}
+
+func (x *Description) GetOldestContract() uint32 {
+	if x != nil {
+		return x.OldestContract
+	}
+	return 0
 }
 
 type Protocol struct {
@@ -770,7 +778,7 @@ const file_module_proto_rawDesc = "" +
 	"parameters\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa0\x03\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -786,7 +794,8 @@ const file_module_proto_rawDesc = "" +
 	"\n" +
 	"privileges\x18\n" +
 	" \x03(\tR\n" +
-	"privileges\"\xc5\x01\n" +
+	"privileges\x12'\n" +
+	"\x0foldest_contract\x18\v \x01(\rR\x0eoldestContract\"\xc5\x01\n" +
 	"\bProtocol\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\anumbers\x18\x02 \x01(\fR\anumbers\x125\n" +

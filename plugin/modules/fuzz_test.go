@@ -32,7 +32,7 @@ func FuzzManifest(f *testing.F) {
 		if m.Name() != "x" {
 			t.Errorf("the manifest of %q", m.Name())
 		}
-		_, _ = m.check(func(string) bool { return true })
+		_, _ = m.check(&Options{Have: func(string) bool { return true }})
 		described(t, m.description)
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/sandbox"
 	"github.com/libos-go/libos/plugin/session"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	// one may show no life while nobody waits, before it is killed and started
 	// again; 0 is session.DefaultPatience, a second.
 	Patience time.Duration
+	// Contract is the versions of the contract that are served; zero: control.Oldest
+	// to control.Contract.
+	Contract control.Range
 	// Privileges are those that modules may ask for beside none (their names are
 	// in package sandbox); nil: whatever they ask for.
 	Privileges []string
@@ -127,7 +131,7 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 	if err != nil {
 		return nil, err
 	}
-	sum, err := manifest.check(m.o.Have)
+	sum, err := manifest.check(&m.o)
 	if err == nil {
 		err = manifest.grant(m.o.Privileges)
 	}
@@ -433,7 +437,8 @@ type Status struct {
 	Version  string        `json:"version"`
 	State    State         `json:"state"`
 	PID      int           `json:"pid"`
-	Users    int           `json:"users"` // instances
+	Contract int           `json:"contract"` // the version that it and this libos have agreed on
+	Users    int           `json:"users"`    // instances
 	Sockets  int           `json:"sockets"`
 	Restarts int           `json:"restarts"`
 	Replaced int           `json:"replaced"`         // times that another process took over while it was in use
@@ -459,7 +464,7 @@ func (mod *Module) Status() Status {
 	st := Status{Name: mod.manifest.Name(), Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts,
 		Replaced: mod.replaced}
 	if mod.process != nil {
-		st.State, st.PID = Live, mod.process.pid()
+		st.State, st.PID, st.Contract = Live, mod.process.pid(), mod.process.client.NegotiatedVersion()
 	}
 	if mod.reason != nil {
 		st.Reason = mod.reason.Error()

@@ -265,7 +265,7 @@ func TestRefusals(t *testing.T) {
 			}
 			f.Close()
 		}, want: []string{"udp.json", "sha256", "build the module again"}},
-		{name: "another contract", harm: edit(`"contract": 2`, `"contract": 99`), want: []string{"udp.json", "version 99 of the contract", "against this version"}},
+		{name: "another contract", harm: edit(`"oldestContract": 1`, `"oldestContract": 99`), want: []string{"udp.json", "version 99", "of the contract, this libos 1 to 2", "against this version"}},
 		{name: "a manifest that lies", harm: edit(`"version": "1.0.0"`, `"version": "6.6.6"`), want: []string{"udp.json", "something else than its manifest", "build the module again"}},
 		{name: "a missing symbol", o: modules.Options{Have: func(s string) bool { return false }}, want: []string{"udp.json", "CONFIG_IPV4", "libosbuild set IPV4 y"}},
 		{name: "no JSON", harm: edit(`{`, `[`), want: []string{"udp.json", "not a manifest"}},

@@ -79,14 +79,15 @@ func ReadManifest(dir, name string) (*Manifest, error) {
 
 // check holds the manifest against the program and the stack, and returns the
 // digest of the program.
-func (m *Manifest) check(have func(symbol string) bool) ([]byte, error) {
-	if c := m.description.GetContract(); c < control.Oldest || c > control.Contract {
-		return nil, fmt.Errorf("%s: module %s speaks version %d of the contract, this libos %d to %d: build the module against this version of libos",
-			m.file, m.Name(), c, control.Oldest, control.Contract)
+func (m *Manifest) check(o *Options) ([]byte, error) {
+	ours, theirs := o.Contract.Known(), m.description.Spoken()
+	if _, ok := ours.Agree(theirs); !ok {
+		return nil, fmt.Errorf("%s: module %s speaks version %v of the contract, this libos %v: build the module against this version of libos",
+			m.file, m.Name(), theirs, ours)
 	}
 	var missing []string
 	for _, s := range m.Needs {
-		if !have(s) {
+		if !o.Have(s) {
 			missing = append(missing, "CONFIG_"+s)
 		}
 	}

@@ -62,7 +62,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 	program := sandbox.Program{Path: m.program, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  control.Handshake(),
-		VersionedPlugins: control.Versions(nil),
+		VersionedPlugins: control.Versions(nil, o.Contract),
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, dir string) (runner.Runner, error) {
 			program.Env = append(program.Env, spec.Env...)
 			program.Env, program.Dir = append(program.Env, "TMPDIR="+dir), dir
@@ -152,17 +152,15 @@ func (p *process) stream() (session.Link, error) {
 		cancel()
 		return nil, fmt.Errorf("modules: %s does not open a stream: %w", p.manifest.Name(), err)
 	}
-	return &streamLink{session.NewStream(ctx, s.Send, s.Recv), cancel, p.client.NegotiatedVersion()}, nil
+	l := session.NewStream(ctx, s.Send, s.Recv)
+	l.Version = p.client.NegotiatedVersion()
+	return &streamLink{l, cancel}, nil
 }
 
 type streamLink struct {
 	*session.Stream
-	cancel  context.CancelFunc
-	version int
+	cancel context.CancelFunc
 }
-
-// Contract is the version of the contract that was agreed on.
-func (l *streamLink) Contract() int { return l.version }
 
 func (l *streamLink) Close() error {
 	l.cancel()

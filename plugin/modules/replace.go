@@ -48,7 +48,7 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sum, err := manifest.check(m.o.Have)
+	sum, err := manifest.check(&m.o)
 	if err == nil {
 		err = manifest.grant(m.o.Privileges)
 	}

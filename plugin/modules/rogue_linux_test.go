@@ -247,7 +247,7 @@ func rogueModule() {
 			r.place(n) <- l
 		}
 	}()
-	goplugin.Serve(&goplugin.ServeConfig{HandshakeConfig: control.Handshake(), VersionedPlugins: control.Versions(r), GRPCServer: goplugin.DefaultGRPCServer})
+	goplugin.Serve(&goplugin.ServeConfig{HandshakeConfig: control.Handshake(), VersionedPlugins: control.Versions(r, control.Range{}), GRPCServer: goplugin.DefaultGRPCServer})
 	os.Exit(0)
 }
 

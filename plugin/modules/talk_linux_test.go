@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,19 +18,23 @@ import (
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin"
+	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/modules"
 )
 
 // otherModule serves what the program's name says.
 func otherModule(name string) {
-	switch name {
-	case "talk":
-		plugin.Main(plugin.Module{Name: name, Version: "1.0.0", Description: "Connections with several paths", License: "Apache-2.0",
+	if speaks, ok := talks[name]; ok {
+		plugin.Main(plugin.Module{Name: name, Version: "1.0.0", Description: "Connections with several paths", License: "Apache-2.0", Contract: speaks,
 			Protocols: []plugin.Protocol{{Protocol: talk.Protocol(), Sysctls: sysctl.Of[talk.Sysctls]()}}})
 	}
 	slog.Error("no such module", "name", name)
 	os.Exit(1)
 }
+
+// talks are modules of the protocol by name, with the versions of the contract that
+// they speak.
+var talks = map[string]control.Range{"talk": {}, "talk-1": {Oldest: 1, Newest: 1}, "talk-2-3": {Oldest: 2, Newest: 3}, "talk-3-4": {Oldest: 3, Newest: 4}}
 
 func stream(t *testing.T, in *core.Instance) *core.Socket {
 	t.Helper()
@@ -133,5 +138,66 @@ func TestAProtocolWithConnectionsIsAModuleAndIsReplaced(t *testing.T) {
 	})
 	if st := m.List()[0]; st.PID == os.Getpid() || st.Replaced != 4 || st.Restarts != 0 || st.Sockets != 7 || st.Traffic.Packets < 30 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// Host and module speak the newest version of the contract that both know, over
+// rings and streams; what is newer is not asked of the other.
+func TestHostAndModuleAgreeOnAVersionOfTheContract(t *testing.T) {
+	both, only1, only2 := control.Range{Oldest: 1, Newest: 2}, control.Range{Oldest: 1, Newest: 1}, control.Range{Oldest: 2, Newest: 2}
+	for _, x := range []struct {
+		name   string
+		host   control.Range
+		stream bool
+		agreed int    // 0: none
+		why    string // when there is none
+	}{
+		{name: "talk", host: both, agreed: 2},
+		{name: "talk", host: only1, agreed: 1},
+		{name: "talk", host: control.Range{Oldest: 2, Newest: 3}, agreed: 2},
+		{name: "talk-1", host: both, agreed: 1},
+		{name: "talk-1", host: both, stream: true, agreed: 1},
+		{name: "talk-2-3", host: both, agreed: 2},
+		{name: "talk-2-3", host: both, stream: true, agreed: 2},
+		{name: "talk-1", host: only2, why: "talk-1 speaks version 1 of the contract, this libos 2: build the module against this version"},
+		{name: "talk-3-4", host: both, why: "talk-3-4 speaks version 3 to 4 of the contract, this libos 1 to 2: build the module against this version"},
+	} {
+		t.Run(fmt.Sprintf("%s of a host of %v, stream %v", x.name, x.host, x.stream), func(t *testing.T) {
+			m := manager(t, modules.Options{Dirs: []string{buildAs(t, x.name)}, Contract: x.host, Stream: x.stream})
+			if _, err := m.Load(x.name, nil); x.agreed == 0 {
+				if err == nil || !strings.Contains(err.Error(), x.why) {
+					t.Errorf("%v: want %q", err, x.why)
+				}
+				return
+			}
+			rig := coretest.New(t, host.NewVirtual(1))
+			in := rig.Instance("a", networks())
+			rig.Do(func() {
+				if err := m.Attach(in, x.name); err != nil {
+					t.Fatal(err)
+				}
+				l, c := stream(t, in), stream(t, in)
+				at := core.SockAddr{Addr: wire.MustAddr("127.0.0.1"), Port: 7}
+				if err := errors.Join(l.Bind(at), l.Listen(4), c.Connect(at)); err != nil {
+					t.Fatal(err)
+				}
+				s, _, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				tell(t, c, "hello")
+				told(t, s, "hello")
+				// Only since version 2 can connections go over.
+				lost, err := m.Replace(x.name, modules.ReplaceOptions{})
+				if x.agreed == 1 && (!errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "2 connections of talk")) || x.agreed == 2 && err != nil || lost != 0 {
+					t.Errorf("version %d: %d sockets lost, %v", x.agreed, lost, err)
+				}
+				tell(t, c, "still here")
+				told(t, s, "still here")
+			})
+			if st := m.List()[0]; st.Contract != x.agreed || st.Restarts != 0 || st.Traffic.Faults != 0 {
+				t.Errorf("%+v", st)
+			}
+		})
 	}
 }

@@ -44,11 +44,13 @@ type Rings struct {
 }
 
 // Contract is the version of the contract that both ends speak.
-func (l Rings) Contract() int {
-	if l.Version == 0 {
+func (l Rings) Contract() int { return agreed(l.Version) }
+
+func agreed(version int) int {
+	if version == 0 {
 		return control.Contract
 	}
-	return l.Version
+	return version
 }
 
 // Send implements Link.

@@ -178,6 +178,9 @@ func (s *Server) open(number int, name string) error {
 // pass has a handler work on a message.
 func (s *Server) pass(k remote.Kind, msg []byte) error {
 	f := s.handlers[remote.Number(msg)]
+	if (k == remote.KindSave || k == remote.KindRestore) && contract(s.link) < savesSince {
+		return fmt.Errorf("session: message %d, of version %d of the contract: version %d was agreed on", k, savesSince, contract(s.link))
+	}
 	if f == nil {
 		return fmt.Errorf("session: message %d for handler %d, which is not open", k, remote.Number(msg))
 	}

@@ -14,6 +14,10 @@ import (
 // Stream is the Link of a stream of batches, for systems without shared memory.
 // A goroutine sends what has gathered since the last batch, another receives.
 type Stream struct {
+	// Version of the contract, as it was agreed on; 0: the newest. To be set before
+	// a Session or Serve has the link.
+	Version int
+
 	send func(*control.Batch) error
 	recv func() (*control.Batch, error)
 
@@ -50,6 +54,9 @@ func NewStream(ctx context.Context, send func(*control.Batch) error, recv func()
 	go l.receiver()
 	return l
 }
+
+// Contract is the version of the contract that both ends speak.
+func (l *Stream) Contract() int { return agreed(l.Version) }
 
 func poke(c chan struct{}) {
 	select {
