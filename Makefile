@@ -125,6 +125,8 @@ proto: ## plugin/control/*.pb.go from module.proto (needs protoc)
 ##@ Testing
 .PHONY: test race vet lint fuzz matrix
 TESTFLAGS ?=
+# Go modules of their own inside the tree.
+NESTED = $(patsubst %/go.mod,%,$(wildcard bench/go.mod examples/modules/*/go.mod))
 REPORT = build/testreport
 .PHONY: $(REPORT)
 $(REPORT):
@@ -132,14 +134,14 @@ $(REPORT):
 	@$(GO) build -o $@ ./gen/contracts/cmd/testreport
 test: $(REPORT) ## everything; needs only Go, skips are listed with their reasons
 	@rc=0; $(REPORT) -name="make test" $(TESTFLAGS) ./... || rc=$$?; \
-	if [ -f bench/go.mod ]; then (cd bench && ../$(REPORT) -name="make test, bench" $(TESTFLAGS) ./...) || rc=$$?; fi; exit $$rc
+	for d in $(NESTED); do (cd $$d && $(CURDIR)/$(REPORT) -name="make test, $$d" $(TESTFLAGS) ./...) || rc=$$?; done; exit $$rc
 # What runs on several goroutines at once; everything else is one state machine.
 CONCURRENT = $(wildcard allocator core host device protocols netlink plugin posix sim)
 race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)
 	@CGO_ENABLED=1 $(REPORT) -name="make race" $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
 vet: ## go vet, bench/ included
 	$(GO) vet ./...
-	@if [ -f bench/go.mod ]; then echo "cd bench && $(GO) vet ./..."; cd bench && $(GO) vet ./...; fi
+	@for d in $(NESTED); do echo "cd $$d && $(GO) vet ./..."; (cd $$d && $(GO) vet ./...) || exit; done
 lint: ## gofmt and the analyzers of the contracts
 	@bad=$$(git ls-files -co --exclude-standard '*.go' | grep -v /testdata/ | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done | xargs "$$($(GO) env GOROOT)/bin/gofmt" -l) || exit 1; \
 	if [ -n "$$bad" ]; then echo "not formatted (gofmt -w):"; echo "$$bad"; exit 1; fi

@@ -27,6 +27,16 @@ type InterfaceWatcher interface {
 	Changed()
 }
 
+// Sieve is a Device that chooses what the stack gets of the frames that were
+// received: a filter stacked on another Device, which it embeds.
+type Sieve interface {
+	Device
+	// Admits tells whether the stack gets a frame, which begins with its link
+	// header. It runs inside an entry, and neither keeps nor changes p. What it
+	// refuses is counted in RxDropped; taps do not see it.
+	Admits(p *Packet) bool
+}
+
 // Link is the kind of link layer.
 type Link uint8
 

@@ -196,6 +196,9 @@ func (in *Instance) AddDevice(dev Device, name string) (*Interface, error) {
 		ifc.name = name
 		ifc.index = len(in.interfaces) + 1
 		in.interfaces = append(in.interfaces, ifc)
+		if s, ok := dev.(Sieve); ok {
+			ifc.own().sieve = s
+		}
 		dev.Attach(ifc)
 		in.notify(Event{Kind: EventInterface, Interface: ifc})
 	})

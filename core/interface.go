@@ -48,6 +48,7 @@ type Interface struct {
 
 // seldom is what few interfaces have.
 type seldom struct {
+	sieve   Sieve // the device, if it is one
 	taps    []Tap
 	sysctls []any // blocks of its own, by table
 }
@@ -231,8 +232,13 @@ func (ifc *Interface) receive(list PacketList) {
 			p.Free()
 			continue
 		}
-		if ifc.seldom != nil {
-			for _, t := range ifc.seldom.taps {
+		if s := ifc.seldom; s != nil {
+			if s.sieve != nil && !s.sieve.Admits(p) {
+				stats.RxDropped++
+				p.Free()
+				continue
+			}
+			for _, t := range s.taps {
 				t.Tap(ifc, p, false)
 			}
 		}

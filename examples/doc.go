@@ -4,5 +4,6 @@
 // links in virtual time, the same bytes every run), tailored (an instance that
 // has only what its own .config chooses). Each is run by
 // `go run ./examples/NAME`, says in its doc comment what to expect, and has a
-// test that compares it. Start at http.
+// test that compares it. Start at http. In modules are protocols, devices and a
+// congestion control as third parties write them.
 package examples

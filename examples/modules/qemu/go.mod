@@ -1,4 +1,4 @@
-module example.org/libos/qemu
+module github.com/libos-go/libos/examples/modules/qemu
 
 go 1.26.0
 

@@ -5,7 +5,7 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/plugin"
 
-	"example.org/libos/qemu"
+	"github.com/libos-go/libos/examples/modules/qemu"
 )
 
 func main() {
