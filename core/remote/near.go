@@ -35,6 +35,7 @@ type Near struct {
 	answer  []byte   // the same for answers
 	current *core.Op // being carried out by Control
 	ended   core.Op  // for Complete
+	lines   logLimit
 	batch   []*core.Packet
 }
 
@@ -291,12 +292,25 @@ func (n *Near) told(k Kind, r *Reader) (err error) {
 	case KindLog:
 		level, text := slog.Level(r.Int()), string(r.Block(maxText))
 		if err = r.End(); err == nil {
-			n.env.Log().Log(context.Background(), level, text)
+			n.logLine(level, text)
 		}
 	default:
 		err = ErrMessage
 	}
 	return err
+}
+
+// logLine logs for the far end, unless it logs too much, which is told with the
+// next line.
+func (n *Near) logLine(level slog.Level, text string) {
+	ok, missed := n.lines.allow(n.env.Now())
+	if !ok {
+		return
+	}
+	if missed > 0 {
+		n.env.Log().Warn("lines of the log were suppressed: there were too many", "lines", missed)
+	}
+	n.env.Log().Log(context.Background(), level, text)
 }
 
 // packets takes the packets of a message into the Near's own slice. What found
