@@ -163,12 +163,17 @@ func (l *Stream) Room(deadline time.Time) error {
 }
 
 // Answer implements Link.
-func (l *Stream) Answer(msg []byte, _ time.Time) error {
-	l.mu.Lock()
-	l.out.Answers = appendMessage(l.out.Answers, msg)
-	err := l.err
-	l.mu.Unlock()
-	poke(l.work)
+func (l *Stream) Answer(msg []byte, deadline time.Time) error {
+	err := l.wait(l.room, deadline, func() bool {
+		if l.err != nil || len(l.out.Messages)+len(l.out.Answers) >= maxPending {
+			return false
+		}
+		l.out.Answers = appendMessage(l.out.Answers, msg)
+		return true
+	})
+	if err == nil {
+		poke(l.work)
+	}
 	return err
 }
 
