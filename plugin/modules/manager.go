@@ -410,14 +410,13 @@ func (mod *Module) end() {
 	mod.process = nil
 	mod.mu.Unlock()
 	for _, s := range sessions {
-		s.Disconnect(errUnloaded)
+		s.Disconnect(session.ErrUnloaded)
 	}
 	if p != nil {
 		p.kill()
 	}
+	mod.manager.o.Log.Info("module unloaded", "module", mod.manifest.Name())
 }
-
-var errUnloaded = errors.New("modules: it was unloaded")
 
 // Close ends all modules. Sockets of theirs that are still open fail from then
 // on; close the instances first.

@@ -34,6 +34,10 @@ const DefaultPatience = time.Second
 // ErrLost is in every error by which a module is lost.
 var ErrLost = errors.New("session: the module is lost")
 
+// ErrUnloaded ends a session that is not needed any more: nobody is told of it as of
+// a loss.
+var ErrUnloaded = errors.New("session: the module was unloaded")
+
 // ErrGone is why a module is lost whose end of the link is closed: whoever started
 // its process knows more.
 var ErrGone = errors.New("session: the module's process is gone")
@@ -223,7 +227,6 @@ func (s *Session) drop(l Link, why error) {
 		return
 	}
 	s.link, s.unhandled, s.spare, s.held = nil, 0, nil, 0
-	s.stats.Lost++
 	s.life++
 	_ = l.Close()
 	sockets := 0
@@ -238,8 +241,12 @@ func (s *Session) drop(l Link, why error) {
 		}
 	}
 	s.stats.SocketsLost += uint64(sockets)
+	if errors.Is(why, ErrUnloaded) && sockets == 0 {
+		return
+	}
+	s.stats.Lost++
 	s.o.Log.Warn("module lost", "module", s.o.Name, "error", why, "sockets", sockets)
-	if s.o.Lost != nil {
+	if s.o.Lost != nil && !errors.Is(why, ErrUnloaded) {
 		go s.o.Lost(why)
 	}
 }
