@@ -31,6 +31,7 @@ type Instance struct {
 	loaded     *loaded // protocols that came later, nil if none did
 	autoload   Autoload
 	closed     bool
+	closers    []*closer
 }
 
 // Options are the choices made when an instance is created.
@@ -334,6 +335,7 @@ func (in *Instance) Close() error {
 			errs = append(errs, fmt.Errorf("core: %s moved %d packets but its slabs were never used", in.name, in.packets))
 		}
 	})
+	in.tellClosed()
 	return errors.Join(errs...)
 }
 

@@ -87,6 +87,7 @@ type Module struct {
 	process  *process // nil while it is started again
 	sessions map[*core.Domain]*session.Session
 	users    []user
+	retired  session.Stats // of sessions that ended
 	restarts int
 	failures int // in a row, of processes that lasted less than wellAfter
 	missed   int // starts that failed in a row
@@ -103,6 +104,7 @@ type user struct {
 	in        *core.Instance
 	protocols []string
 	controls  []string
+	cancel    func() // the wait for its end
 }
 
 // wellAfter is how long a process must last to have started well; pauses between
@@ -182,11 +184,23 @@ func (mod *Module) Attach(in *core.Instance) error {
 	}
 	u := user{in: in}
 	if err := mod.give(s, &u); err != nil {
-		return errors.Join(fmt.Errorf("modules: %s: %w", mod.manifest.file, err), u.release())
+		err = errors.Join(fmt.Errorf("modules: %s: %w", mod.manifest.file, err), u.release())
+		mod.retire(in.Domain())
+		return err
 	}
+	var open bool
+	u.cancel, open = in.OnClose(func() {
+		mod.attaching.Lock()
+		defer mod.attaching.Unlock()
+		mod.forget(in)
+	})
 	mod.mu.Lock()
 	mod.users = append(mod.users, u)
 	mod.mu.Unlock()
+	if !open {
+		mod.forget(in)
+		return fmt.Errorf("modules: %s is closed: %w", in.Name(), syscall.ENETDOWN)
+	}
 	return nil
 }
 
@@ -235,17 +249,48 @@ func (u *user) release() error {
 // Detach takes from an instance what Attach gave. EBUSY while it has sockets of
 // it.
 func (mod *Module) Detach(in *core.Instance) error {
+	mod.attaching.Lock()
+	defer mod.attaching.Unlock()
 	mod.mu.Lock()
-	defer mod.mu.Unlock()
 	at := slices.IndexFunc(mod.users, func(u user) bool { return u.in == in })
 	if at < 0 {
+		mod.mu.Unlock()
 		return fmt.Errorf("modules: %s does not serve %s: %w", mod.manifest.Name(), in.Name(), syscall.ENOENT)
 	}
-	if err := mod.users[at].release(); err != nil {
+	u := &mod.users[at]
+	err := u.release()
+	mod.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	mod.users = slices.Delete(mod.users, at, at+1)
+	u.cancel()
+	mod.forget(in)
 	return nil
+}
+
+// forget drops what is kept of an instance that has nothing of the module any more,
+// with attaching held.
+func (mod *Module) forget(in *core.Instance) {
+	mod.mu.Lock()
+	mod.users = slices.DeleteFunc(mod.users, func(u user) bool { return u.in == in })
+	mod.mu.Unlock()
+	mod.retire(in.Domain())
+}
+
+// retire ends the session of a Domain in which nothing is left of the module, with
+// attaching held.
+func (mod *Module) retire(d *core.Domain) {
+	mod.mu.Lock()
+	s := mod.sessions[d]
+	used := s == nil || slices.ContainsFunc(mod.users, func(u user) bool { return u.in.Domain() == d }) || !s.Idle()
+	if !used {
+		delete(mod.sessions, d)
+		mod.retired.Add(s.Stats())
+	}
+	mod.mu.Unlock()
+	if !used {
+		s.Disconnect(session.ErrUnloaded)
+	}
 }
 
 // session is the module's session with a Domain, made at first use.
@@ -469,6 +514,7 @@ func (mod *Module) Status() Status {
 		st.Reason = mod.reason.Error()
 	}
 	users, sessions := slices.Clone(mod.users), mod.all()
+	st.Traffic = mod.retired
 	mod.mu.Unlock()
 	for _, u := range users {
 		for _, p := range u.protocols {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/libos-go/libos/core"
@@ -201,6 +202,18 @@ func (s *Session) Stats() Stats {
 	var st Stats
 	s.domain.Do(func() { st = s.stats })
 	return st
+}
+
+// Idle tells whether nothing in the Domain has anything of the module.
+func (s *Session) Idle() bool {
+	idle := true
+	s.domain.Do(func() {
+		idle = len(s.controls) == 0 && !slices.ContainsFunc(s.stubs, func(st *Stub) bool { return st != nil })
+		for _, d := range s.devices {
+			idle = idle && d == nil
+		}
+	})
+	return idle
 }
 
 // Connected tells whether a module is there.
