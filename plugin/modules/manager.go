@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -539,7 +540,7 @@ func (m *Manager) Autoload() core.Autoload {
 			m.o.Log.Warn("a module cannot be read", "error", err)
 		}
 		for _, x := range manifests {
-			if slices.Contains(m.o.Blacklist, x.Name()) || !x.serves(k) {
+			if slices.Contains(m.o.Blacklist, x.Name()) || !x.serves(k) || x.unwanted(in) {
 				continue
 			}
 			if err := m.Attach(in, x.Name()); err != nil {
@@ -549,6 +550,12 @@ func (m *Manager) Autoload() core.Autoload {
 			return
 		}
 	}
+}
+
+// unwanted tells whether the instance's own configuration says n to the module:
+// that it has the module by hand only.
+func (x *Manifest) unwanted(in *core.Instance) bool {
+	return x.Symbol != "" && strings.Contains("\n"+in.Wiring().Config, "\n# CONFIG_"+x.Symbol+" is not set\n")
 }
 
 // serves tells whether one of the module's protocols has sockets of a kind.

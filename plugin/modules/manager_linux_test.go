@@ -203,6 +203,31 @@ func TestTheBlacklistHoldsAgainstLoadingByItself(t *testing.T) {
 	})
 }
 
+// An instance whose own .config says n to what the module is the m of does without;
+// by hand it gets it.
+func TestAnInstanceThatSaysNoToASymbolLoadsNoModuleOfItByItself(t *testing.T) {
+	m := manager(t, modules.Options{Dirs: []string{build(t)}})
+	rig := coretest.New(t, host.NewVirtual(1))
+	narrow := networks()
+	narrow.Config = "CONFIG_IPV4=y\n# CONFIG_UDP is not set\n"
+	a := rig.Adopt(core.New(core.Options{Name: "a", Domain: rig.Domain, Wiring: narrow, Autoload: m.Autoload()}))
+	wide := networks()
+	wide.Config = "CONFIG_IPV4=y\nCONFIG_UDP=m\n"
+	b := rig.Adopt(core.New(core.Options{Name: "b", Domain: rig.Domain, Wiring: wide, Autoload: m.Autoload()}))
+	rig.Do(func() {
+		for range 2 {
+			if _, err := a.ListenPacket("udp4", "127.0.0.1:0"); !errors.Is(err, syscall.ESOCKTNOSUPPORT) {
+				t.Errorf("%v", err)
+			}
+			echo(t, b)
+		}
+		if err := m.Attach(a, "udp"); err != nil {
+			t.Fatal(err)
+		}
+		echo(t, a)
+	})
+}
+
 func TestAKilledModuleCostsItsSocketsAndIsBackWithinTwoSeconds(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		m := manager(t, modules.Options{Dirs: []string{build(t)}, Stream: stream})
