@@ -26,6 +26,8 @@ type HostFile struct {
 	Blacklist []string
 	// ModuleDir has the modules, "" is DefaultModuleDir.
 	ModuleDir string
+	// ModulePrivileges are those that modules may ask for; nil: whatever they do.
+	ModulePrivileges []string
 	// Log is told of modules that start and end; nil is the standard error.
 	Log   *slog.Logger
 	links []*link
@@ -45,11 +47,12 @@ type end struct{ instance, device int }
 
 // fileText is the file as TOML has it.
 type fileText struct {
-	Modules   []string         `toml:"modules"`
-	Blacklist []string         `toml:"blacklist"`
-	ModuleDir string           `toml:"module_dir"`
-	Instance  []instanceText   `toml:"instance"`
-	Link      []map[string]any `toml:"link"`
+	Modules          []string         `toml:"modules"`
+	Blacklist        []string         `toml:"blacklist"`
+	ModuleDir        string           `toml:"module_dir"`
+	ModulePrivileges *[]string        `toml:"module_privileges"`
+	Instance         []instanceText   `toml:"instance"`
+	Link             []map[string]any `toml:"link"`
 }
 
 type instanceText struct {
@@ -86,7 +89,7 @@ func (e *Env) ParseHostFile(path, text string) (*HostFile, error) {
 	lines := locate(text)
 	at := func(key string) string { return fmt.Sprintf("%s:%d", name, lines.of(key)) }
 	for _, k := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key %s: the tables are [[instance]], [[instance.device]], [instance.sysctl] and [[link]], before them stand modules, blacklist and module_dir, an instance has name, config, memory and routes",
+		return nil, fmt.Errorf("%s: unknown key %s: the tables are [[instance]], [[instance.device]], [instance.sysctl] and [[link]], before them stand modules, blacklist, module_dir and module_privileges, an instance has name, config, memory and routes",
 			name+lines.anywhere(k[len(k)-1]), k)
 	}
 	if len(t.Instance) == 0 {

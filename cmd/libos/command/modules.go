@@ -52,9 +52,10 @@ type ModuleInfo struct {
 
 // ModuleOptions say where modules are found and which ones wait to be asked for.
 type ModuleOptions struct {
-	Dir       string
-	Blacklist []string
-	Log       *slog.Logger
+	Dir        string
+	Blacklist  []string
+	Privileges []string // that modules may ask for; nil: whatever they do
+	Log        *slog.Logger
 }
 
 // ModuleSpec is a module to be loaded.
@@ -112,7 +113,7 @@ func (f *HostFile) modules(e *Env, path string, t *fileText, at func(string) str
 	for _, x := range []struct {
 		key   string
 		given bool
-	}{{"modules", len(t.Modules) > 0}, {"blacklist", len(t.Blacklist) > 0}, {"module_dir", t.ModuleDir != ""}} {
+	}{{"modules", len(t.Modules) > 0}, {"blacklist", len(t.Blacklist) > 0}, {"module_dir", t.ModuleDir != ""}, {"module_privileges", t.ModulePrivileges != nil}} {
 		if !x.given {
 			continue
 		}
@@ -130,6 +131,9 @@ func (f *HostFile) modules(e *Env, path string, t *fileText, at func(string) str
 		f.Load = append(f.Load, m)
 	}
 	f.Blacklist = t.Blacklist
+	if t.ModulePrivileges != nil {
+		f.ModulePrivileges = append([]string{}, *t.ModulePrivileges...)
+	}
 	if f.ModuleDir = t.ModuleDir; f.ModuleDir != "" && !filepath.IsAbs(f.ModuleDir) {
 		f.ModuleDir = filepath.Join(filepath.Dir(path), f.ModuleDir)
 	}
@@ -141,7 +145,7 @@ func (f *HostFile) open(e *Env) Modules {
 	if e.open == nil {
 		return nil
 	}
-	o := ModuleOptions{Dir: f.ModuleDir, Blacklist: f.Blacklist, Log: f.Log}
+	o := ModuleOptions{Dir: f.ModuleDir, Blacklist: f.Blacklist, Privileges: f.ModulePrivileges, Log: f.Log}
 	if o.Dir == "" {
 		o.Dir = DefaultModuleDir()
 	}

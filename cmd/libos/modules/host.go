@@ -13,10 +13,11 @@ func bring(e *command.Env) {
 	e.BringModules(func(o command.ModuleOptions) command.Modules {
 		config := "\n" + e.Built().Config
 		return &host{modules.New(modules.Options{
-			Dirs:      []string{o.Dir},
-			Have:      func(symbol string) bool { return strings.Contains(config, "\nCONFIG_"+symbol+"=y\n") },
-			Blacklist: o.Blacklist,
-			Log:       o.Log,
+			Dirs:       []string{o.Dir},
+			Privileges: o.Privileges,
+			Have:       func(symbol string) bool { return strings.Contains(config, "\nCONFIG_"+symbol+"=y\n") },
+			Blacklist:  o.Blacklist,
+			Log:        o.Log,
 		})}
 	})
 }

@@ -27,6 +27,7 @@ type Info struct {
 	Contract    uint32      `json:"contract"`
 	Symbol      string      `json:"symbol,omitempty"`
 	Needs       []string    `json:"needs"`
+	Privileges  []string    `json:"privileges"`
 	Protocols   []Protocol  `json:"protocols"`
 	Devices     []Device    `json:"devices"`
 	Controls    []string    `json:"congestion_controls"`
@@ -113,7 +114,7 @@ need run.`,
 func describe(m *modules.Manifest) Info {
 	d := m.Described()
 	x := Info{Name: m.Name(), Version: d.GetVersion(), Description: d.GetDescription(), License: d.GetLicense(), File: m.Program(),
-		Manifest: m.Program() + ".json", SHA256: m.SHA256, Contract: d.GetContract(), Symbol: m.Symbol, Needs: append([]string{}, m.Needs...),
+		Manifest: m.Program() + ".json", SHA256: m.SHA256, Contract: d.GetContract(), Symbol: m.Symbol, Needs: append([]string{}, m.Needs...), Privileges: append([]string{}, d.GetPrivileges()...),
 		Protocols: []Protocol{}, Devices: []Device{}, Controls: append([]string{}, d.GetControls()...), Parameters: []Parameter{}}
 	for _, p := range d.GetProtocols() {
 		x.Protocols = append(x.Protocols, describeProtocol(p))
@@ -158,6 +159,9 @@ func (x *Info) show(e *command.Env) {
 	}
 	if len(x.Needs) > 0 {
 		say("depends", "CONFIG_%s", strings.Join(x.Needs, ", CONFIG_"))
+	}
+	if len(x.Privileges) > 0 {
+		say("privileges", "%s", strings.Join(x.Privileges, ", "))
 	}
 	for _, p := range x.Protocols {
 		say("protocol", "%s, IP protocol %s", p.Name, strings.Trim(fmt.Sprint(p.Numbers), "[]"))

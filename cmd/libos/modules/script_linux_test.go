@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("LIBOS_MODULE_SOCKET") != "" || len(os.Args) == 2 && os.Args[1] == "--describe" {
 		plugin.Main(plugin.Module{Name: "udp", Version: "1.0.0", Description: "The User Datagram Protocol", License: "Apache-2.0",
 			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to say", Default: "hello"}},
+			Needs:      plugin.Privileges{Network: filepath.Base(filepath.Dir(os.Args[0])) == "greedy"},
 			Protocols:  []plugin.Protocol{{Protocol: udp.Protocol(), Sysctls: tables.Of[udp.Sysctls]()}}})
 	}
 	testscript.Main(m, map[string]func(){"libos": libosMain})
@@ -51,6 +52,7 @@ func libosMain() {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
+			w.Config = strings.Replace(w.Config, "# CONFIG_UDP is not set\n", "CONFIG_UDP=m\n", 1)
 			return w
 		},
 		Narrow: libos.Narrow,
@@ -60,8 +62,11 @@ func libosMain() {
 }
 
 // modulesBeside puts the module and its manifest into a new folder.
-func modulesBeside(t *testing.T) string {
-	dir := t.TempDir()
+func modulesBeside(t *testing.T, name string) string {
+	dir := filepath.Join(t.TempDir(), name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +95,7 @@ func TestScripts(t *testing.T) {
 	if !config.IPV4 || !config.LOOPBACK || !config.PIPE {
 		t.Skip("this configuration lacks IPV4, LOOPBACK or PIPE, over which the scripts talk")
 	}
-	dir := modulesBeside(t)
+	dir, greedy := modulesBeside(t, "modules"), modulesBeside(t, "greedy")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -107,12 +112,14 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("LIBOS", self)
 			e.Setenv("MODULES", dir)
+			e.Setenv("GREEDY", greedy) // its module asks for more
 			e.Setenv("XDG_RUNTIME_DIR", run)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"answers": answers,
 			"crash":   crash,
+			"sockets": sockets,
 		},
 	})
 }
@@ -138,6 +145,14 @@ func crash(ts *testscript.TestScript, _ bool, args []string) {
 	patiently(ts, "a new process", func(context.Context) bool {
 		f := list()
 		return f[2] == "live" && f[3] != strconv.Itoa(pid)
+	})
+}
+
+// sockets waits until a module has so many.
+func sockets(ts *testscript.TestScript, _ bool, args []string) {
+	patiently(ts, "sockets", func(context.Context) bool {
+		ts.Check(ts.Exec("libos", "lsmod"))
+		return strings.Fields(row(ts.ReadFile("stdout"), args[0]))[4] == args[1]
 	})
 }
 

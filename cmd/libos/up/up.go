@@ -58,7 +58,8 @@ its kind; a wrong one is answered by the list of those that there are.
 Where modules are built in, keys before the first table say which ones there are
 (docs/modules.md): module_dir = "DIR", beside the file; modules = ["udp", "x size=5"],
 with parameters, for all instances from their start; blacklist = ["y"], not to be
-loaded when a socket wants it, only by name.`,
+loaded when a socket wants it, only by name; module_privileges = ["network"], what
+modules may ask for at most, [] for nothing.`,
 		Example: `  libos up host.toml
   libos up --control lab host.toml      # then: libos ping --control lab …
   libos up --check host.toml`,
