@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -32,6 +33,7 @@ type process struct {
 	program  *running      // nil before it is started
 	conn     *net.UnixConn // sessions go over it; its end is the death of the process
 	started  time.Time
+	took     time.Duration // from started until it had described itself
 	numbers  atomic.Uint64 // of sessions
 	killed   sync.Once
 }
@@ -39,8 +41,10 @@ type process struct {
 // Deadlines of what a module is asked.
 const (
 	startPatience = 10 * time.Second // from the first start to the handshake
-	againPatience = time.Second      // the same for a program that has done it before; doubled each time that it fails
-	callPatience  = time.Second      // a call of the control, at least
+	againPatience = time.Second      // the same, at most, for a program that has done it before; doubled each time that it fails
+	leastPatience = 300 * time.Millisecond
+	startTimes    = 4           // times what it took before
+	callPatience  = time.Second // a call of the control, at least
 )
 
 // call is how long a call of the control may take.
@@ -49,6 +53,10 @@ func (o *Options) call() time.Duration { return max(o.Patience, callPatience) }
 // start runs a module's program, whose manifest was checked, and holds what it
 // says of itself against that. It has patience to get ready. gone is called, once, when it has ended.
 func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, patience time.Duration, gone func(*process, error)) (*process, error) {
+	path, err := filepath.Abs(m.program) // it is started in a folder of its own
+	if err != nil {
+		return nil, fmt.Errorf("modules: %s: %w", m.Name(), err)
+	}
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("modules: %s: %w", m.Name(), err)
@@ -59,7 +67,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 		theirs.Close()
 		return nil, errors.Join(fmt.Errorf("modules: %s: it was changed while it was loaded: its sha256 is %x, that of its manifest %x", m.program, got, sum), err)
 	}
-	program := sandbox.Program{Path: m.program, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits}
+	program := sandbox.Program{Path: path, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  control.Handshake(),
 		VersionedPlugins: control.Versions(nil, o.Contract),
@@ -88,6 +96,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 		p.kill()
 		return nil, fmt.Errorf("modules: %s (%s): %w", m.Name(), m.program, err)
 	}
+	p.took = time.Since(p.started)
 	go func() {
 		var b [1]byte
 		_, err := ours.Read(b[:]) // a module says nothing here
