@@ -51,11 +51,15 @@ func TestASessionLastsAsLongAsAnInstanceOfItsDomain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	a.Close()
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
 	if len(mod.users) != 1 || len(mod.sessions) != 1 {
 		t.Errorf("%d users, %d sessions", len(mod.users), len(mod.sessions))
 	}
-	b.Close()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
 	if len(mod.users) != 0 || len(mod.sessions) != 0 {
 		t.Errorf("%d users, %d sessions", len(mod.users), len(mod.sessions))
 	}

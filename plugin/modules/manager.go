@@ -90,8 +90,10 @@ type Module struct {
 	users    []user
 	retired  session.Stats // of sessions that ended
 	restarts int
-	failures int // in a row, of processes that lasted less than wellAfter
-	missed   int // starts that failed in a row
+	failures int           // in a row, of processes that lasted less than wellAfter
+	missed   int           // starts that failed in a row
+	well     bool          // a process lasted
+	took     time.Duration // the last start
 	ended    bool
 	reason   error // why it was lost last
 
@@ -109,12 +111,31 @@ type user struct {
 }
 
 // wellAfter is how long a process must last to have started well; pauses between
-// starts double from firstPause while it does not.
+// starts double from firstPause while it does not, to longPause at most, or to
+// shortPause once one has: then the module is back within two seconds of the worst
+// fault, which takes a second to be noticed.
 const (
 	wellAfter  = 250 * time.Millisecond
 	firstPause = 10 * time.Millisecond
+	shortPause = 500 * time.Millisecond
 	longPause  = time.Second
 )
+
+// pause before the next start, with mu held.
+func (mod *Module) pause() time.Duration {
+	most := longPause
+	if mod.well {
+		most = shortPause
+	}
+	return min(firstPause<<min(mod.failures, 10), most)
+}
+
+// patience is how long the next start may take, with mu held: that of the last one
+// several times, and twice as long each time that this was not enough.
+func (mod *Module) patience() time.Duration {
+	p := min(max(startTimes*mod.took, leastPatience), againPatience)
+	return min(max(p, mod.manager.o.Patience)<<min(mod.missed, 10), startPatience)
+}
 
 // Load starts a module (modprobe). A module that is loaded is left as it is:
 // EEXIST if other parameters are wanted.
@@ -146,6 +167,7 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 	if mod.process, err = start(manifest, sum, &m.o, parameters, startPatience, mod.gone); err != nil {
 		return nil, err
 	}
+	mod.took = mod.process.took
 	m.loaded = append(m.loaded, mod)
 	m.o.Log.Info("module loaded", "module", name, "pid", mod.process.pid())
 	return mod, nil
@@ -349,9 +371,9 @@ func (mod *Module) lost(why error) {
 	if time.Since(p.started) < wellAfter {
 		mod.failures++
 	} else {
-		mod.failures = 0
+		mod.failures, mod.well = 0, true
 	}
-	pause := min(firstPause<<min(mod.failures, 10), longPause)
+	pause := mod.pause()
 	sessions := mod.all()
 	mod.mu.Unlock()
 	if !errors.Is(why, session.ErrLost) { // only that the way to it ended is known
@@ -380,7 +402,7 @@ func (mod *Module) all() []*session.Session {
 func (mod *Module) again() {
 	mod.mu.Lock()
 	ended := mod.ended
-	patience := min(max(againPatience, mod.manager.o.Patience)<<min(mod.missed, 10), startPatience)
+	patience := mod.patience()
 	mod.mu.Unlock()
 	if ended {
 		return
@@ -391,7 +413,7 @@ func (mod *Module) again() {
 		mod.failures++
 		mod.missed++
 		mod.reason = err
-		pause := min(firstPause<<min(mod.failures, 10), longPause)
+		pause := mod.pause()
 		mod.mu.Unlock()
 		mod.manager.o.Log.Error("module does not start", "error", err, "pause", pause)
 		time.AfterFunc(pause, mod.again)
@@ -403,7 +425,7 @@ func (mod *Module) again() {
 		p.kill()
 		return
 	}
-	mod.process, mod.missed = p, 0
+	mod.process, mod.missed, mod.took = p, 0, max(p.took, mod.took/2)
 	sessions := mod.all()
 	mod.mu.Unlock()
 	for _, s := range sessions {

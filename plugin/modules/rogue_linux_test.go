@@ -75,7 +75,7 @@ var misdeeds = map[string]func(*bentLink, *rand.Rand){
 			for i := range b {
 				b[i] = byte(r.Uint32())
 			}
-			l.Rings.Send(b)
+			l.Link.Send(b)
 		}
 	},
 	"messages": func(l *bentLink, r *rand.Rand) {
@@ -85,24 +85,24 @@ var misdeeds = map[string]func(*bentLink, *rand.Rand){
 			for range r.IntN(200) {
 				b = append(b, byte(r.Uint32()>>r.IntN(32)))
 			}
-			l.Rings.Send(remote.Finish(b))
+			l.Link.Send(remote.Finish(b))
 		}
 	},
 	"answers": func(l *bentLink, _ *rand.Rand) { // to questions that nobody asked
-		l.Rings.Send(remote.Finish(remote.Begin(nil, remote.KindAnswer, 0)))
+		l.Link.Send(remote.Finish(remote.Begin(nil, remote.KindAnswer, 0)))
 	},
 	"wrong answers": func(l *bentLink, _ *rand.Rand) { l.wrong = true },
 	"flood": func(l *bentLink, _ *rand.Rand) {
 		msg := remote.Begin(nil, remote.KindNotify, 0)
 		msg = remote.Finish(append(msg, make([]byte, 10)...))
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-			l.Rings.Send(msg)
+			l.Link.Send(msg)
 		}
 	},
 	"questions": func(l *bentLink, _ *rand.Rand) { // whose answers it does not take
 		msg := remote.Finish(append(remote.Begin(nil, remote.KindSpawn, 0), make([]byte, 4+2*22)...))
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-			l.Rings.Send(msg)
+			l.Link.Send(msg)
 		}
 	},
 	"memory": func(*bentLink, *rand.Rand) {
@@ -124,7 +124,7 @@ var misdeeds = map[string]func(*bentLink, *rand.Rand){
 		}
 		os.Exit(3)
 	},
-	"close": func(l *bentLink, _ *rand.Rand) { l.Rings.Close() },
+	"close": func(l *bentLink, _ *rand.Rand) { l.Link.Close() },
 }
 
 // starts are how a start goes wrong.
@@ -147,7 +147,7 @@ var starts = map[string]func(){
 
 // bentLink is the rogue's end of a session.
 type bentLink struct {
-	session.Rings
+	session.Link
 	kept        []*os.File // the memories
 	deaf, wrong bool
 }
@@ -155,7 +155,7 @@ type bentLink struct {
 // Next implements session.Link: commands are carried out here.
 func (l *bentLink) Next() ([]byte, error) {
 	for {
-		msg, err := l.Rings.Next()
+		msg, err := l.Link.Next()
 		if at := bytes.Index(msg, []byte(command)); at >= 0 {
 			l.obey(string(msg[at+len(command):]))
 		}
@@ -175,7 +175,7 @@ func (l *bentLink) Send(msg []byte) bool {
 	if l.wrong && remote.Kind(msg[4]) == remote.KindAnswer {
 		msg = append(append([]byte(nil), msg...), 1, 2, 3)
 	}
-	return l.Rings.Send(msg)
+	return l.Link.Send(msg)
 }
 
 func (l *bentLink) obey(text string) {
@@ -242,7 +242,7 @@ func rogueModule() {
 			if err != nil {
 				os.Exit(1)
 			}
-			l.Rings.Link = link
+			l.Link = session.Rings{Link: link}
 			n, _ := strconv.ParseUint(string(id), 10, 64)
 			r.place(n) <- l
 		}
@@ -272,8 +272,18 @@ func (r *rogue) Describe(context.Context, *control.DescribeRequest) (*control.De
 // Open implements control.ModuleServer.
 func (r *rogue) Open(_ context.Context, q *control.OpenRequest) (*control.OpenReply, error) {
 	l := <-r.place(q.GetSession())
-	go func() {
-		_ = session.Serve(l, []session.Served{{Name: "udp", Open: attempting(udp.Protocol()).NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}, slog.New(slog.DiscardHandler))
-	}()
+	go func() { _ = l.serve() }()
 	return &control.OpenReply{}, nil
+}
+
+// Exchange implements control.ModuleServer.
+func (r *rogue) Exchange(stream control.Module_ExchangeServer) error {
+	if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	return (&bentLink{Link: session.NewStream(stream.Context(), stream.Send, stream.Recv)}).serve()
+}
+
+func (l *bentLink) serve() error {
+	return session.Serve(l, []session.Served{{Name: "udp", Open: attempting(udp.Protocol()).NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}, slog.New(slog.DiscardHandler))
 }
