@@ -88,6 +88,7 @@ func (l *Stream) sender(ctx context.Context) {
 		l.out.Messages, l.out.Answers = nil, nil
 		l.pending = len(b.Messages) + len(b.Answers)
 		l.mu.Unlock()
+		poke(l.room)
 		if err := l.send(&b); err != nil {
 			l.finish(err)
 			return
