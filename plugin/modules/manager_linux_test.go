@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 		if name := filepath.Base(os.Args[0]); name != "udp" {
 			otherModule(name)
 		}
+		served := udp.Protocol()
+		served.NewHandler = udpHandler()
 		plugin.Main(plugin.Module{Name: "udp", Version: "1.0.0", Description: "The User Datagram Protocol", License: "Apache-2.0",
 			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to log", Default: ""}},
 			Configure: func(v map[string]string) error {
@@ -45,7 +47,7 @@ func TestMain(m *testing.M) {
 				return nil
 			},
 			Needs:     needs(),
-			Protocols: []plugin.Protocol{{Protocol: attempting(udp.Protocol()), Sysctls: sysctl.Of[udp.Sysctls]()}}})
+			Protocols: []plugin.Protocol{{Protocol: attempting(served), Sysctls: sysctl.Of[udp.Sysctls]()}}})
 	}
 	os.Exit(m.Run())
 }
