@@ -55,7 +55,7 @@ func (l *hostile) Send(msg []byte) bool {
 // call tells whether the stack waits for an answer to a message.
 func call(msg []byte) bool {
 	switch kind(msg) {
-	case remote.KindHello, remote.KindSend, remote.KindCounters, remote.KindClose, kindDeviceOpen, kindDeviceClose, kindDeviceSync:
+	case remote.KindHello, remote.KindSend, remote.KindCounters, remote.KindClose, remote.KindSave, remote.KindRestore, kindDeviceOpen, kindDeviceClose, kindDeviceSync:
 		return true
 	}
 	return false
