@@ -155,6 +155,29 @@ func TestACongestionControlInAModuleDecidesAsOneLinkedIn(t *testing.T) {
 	}
 }
 
+// A connection goes on with a new state of its congestion control, which is told
+// the window in force, and no event is left to the fallback.
+func TestACongestionControlGoesOverToAnotherProcess(t *testing.T) {
+	var of *session.Session
+	linked, _ := transfer(t, nil, nil, 4<<20)
+	took, st := transfer(t, func(d *core.Domain) *session.Session {
+		of = session.New(d, session.Options{Name: "cc", Lockstep: true, Patience: 20 * time.Second})
+		judge(t, of, cubic.Algorithm())
+		return of
+	}, func() {
+		l := another(t, []session.Served{{Name: "cubic", Control: cubic.Algorithm().New}}, nil)
+		if _, err := session.Replace([]session.Move{{Session: of, Link: l}}, session.ReplaceOptions{}); err != nil {
+			t.Error(err)
+		}
+	}, 4<<20)
+	if st.Replaced != 1 || st.Decisions < 100 || st.Fallbacks != 0 || st.Faults != 0 || st.Lost != 0 {
+		t.Errorf("%+v", st)
+	}
+	if took > linked*5/4 {
+		t.Errorf("a transfer took %v, %v without another process", took, linked)
+	}
+}
+
 func TestWithoutItsModuleTheFallbackDecides(t *testing.T) {
 	var end func()
 	_, st := transfer(t, func(d *core.Domain) *session.Session {

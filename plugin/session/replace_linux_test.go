@@ -406,3 +406,83 @@ func TestAProcessThatHangsWhileItTakesOverCostsNothing(t *testing.T) {
 	}
 	s.Disconnect(nil)
 }
+
+// Sessions of several Domains move together or not at all: what has moved goes back
+// when another cannot.
+func TestSessionsOfSeveralDomainsMoveTogetherOrNotAtAll(t *testing.T) {
+	n, other := twoUDP(t), twoUDP(t)
+	move := func(last session.Link) error {
+		_, err := session.Replace([]session.Move{{Session: n.s, Link: another(t, n.what, nil)}, {Session: other.s, Link: last}}, session.ReplaceOptions{})
+		return err
+	}
+	n.Do(func() {
+		other.Do(func() {
+			sockets := map[*two][2]*core.Socket{}
+			for _, x := range []*two{n, other} {
+				sockets[x] = [2]*core.Socket{x.socket(x.a, addr("10.0.0.1", 7)), x.socket(x.b, addr("10.0.0.2", 9))}
+			}
+			if err := move(another(t, n.what, func(l session.Link) session.Link { return &faulty{l, 5, func(l session.Link) { l.Close() }} })); !errors.Is(err, session.ErrTakeOver) {
+				t.Errorf("%v", err)
+			}
+			if err := move(another(t, n.what, nil)); err != nil {
+				t.Error(err)
+			}
+			for _, x := range []*two{n, other} {
+				if st := x.s.Stats(); st.Replaced != 1 || st.Lost != 0 || st.SocketsLost != 0 {
+					t.Errorf("%+v", st)
+				}
+				say(t, sockets[x][1], "hello", addr("10.0.0.1", 7))
+			}
+		})
+	})
+	for _, x := range []*two{n, other} {
+		x.Advance(10 * time.Millisecond)
+		if got := x.Counter(x.a, "Udp", "InDatagrams"); got != 1 {
+			t.Errorf("InDatagrams %d, want 1", got)
+		}
+	}
+}
+
+// A thousand sockets go over within a fraction of a second, in which their Domain
+// stands still.
+func TestAThousandSocketsGoOverAtOnce(t *testing.T) {
+	rig := coretest.New(t, host.NewRealTime())
+	in := rig.Instance("a", networks())
+	s := session.New(rig.Domain, session.Options{Name: "udp", Patience: 20 * time.Second, Log: slog.New(slog.DiscardHandler)})
+	if err := s.Connect(another(t, served(), nil)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Disconnect(nil) })
+	if err := in.AddProtocol(s.Protocol(udp.Protocol(), sysctl.Of[udp.Sysctls]())); err != nil {
+		t.Fatal(err)
+	}
+	var all []*core.PacketConn
+	for range 1000 {
+		c, err := in.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	l := another(t, served(), nil)
+	start := time.Now()
+	if lost, err := session.Replace([]session.Move{{Session: s, Link: l}}, session.ReplaceOptions{}); lost != 0 || err != nil {
+		t.Fatalf("%d sockets lost, %v", lost, err)
+	}
+	t.Logf("it took %v", time.Since(start))
+	for i, c := range all {
+		to := all[len(all)-1-i]
+		if _, err := c.WriteTo([]byte{byte(i)}, to.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		var b [2]byte
+		if n, from, err := to.ReadFrom(b[:]); n != 1 || err != nil || b[0] != byte(i) || from.String() != c.LocalAddr().String() {
+			t.Fatalf("socket %d: %d bytes from %v, %v", i, n, from, err)
+		}
+	}
+	for _, c := range all {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
