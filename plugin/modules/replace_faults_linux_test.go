@@ -75,8 +75,8 @@ func TestASecondProcessThatFailsCostsNoCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stop atomic.Bool
-	var work sync.WaitGroup
-	work.Go(func() {
+	var echoing, calling sync.WaitGroup
+	echoing.Go(func() {
 		var b [64]byte
 		for {
 			n, from, err := server.ReadFrom(b[:])
@@ -90,7 +90,7 @@ func TestASecondProcessThatFailsCostsNoCall(t *testing.T) {
 	})
 	var calls atomic.Int64
 	for range 3 {
-		work.Go(func() {
+		calling.Go(func() {
 			c, err := in.Dial("udp4", "127.0.0.1:7")
 			if err != nil {
 				t.Error(err)
@@ -144,10 +144,11 @@ func TestASecondProcessThatFailsCostsNoCall(t *testing.T) {
 		t.Errorf("one that is well: %d sockets lost, %v", lost, err)
 	}
 	stop.Store(true)
+	calling.Wait()
 	if err := server.Close(); err != nil {
 		t.Error(err)
 	}
-	work.Wait()
+	echoing.Wait()
 }
 
 // The process that runs may end in the middle of its replacement: that costs what

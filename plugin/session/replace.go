@@ -207,7 +207,7 @@ func (t *takeover) drain() bool {
 		return s.pump(func() bool { return s.unhandled == 0 })
 	}
 	// The answer to a question that is under way says nothing of what came after it.
-	return s.pump(func() bool { return s.pulse.asked == 0 }) && t.barrier()
+	return s.pump(func() bool { return s.flush() && s.pulse.asked == 0 }) && t.barrier()
 }
 
 // barrier waits until the process has worked on all that it was given, in real time.
@@ -218,7 +218,7 @@ func (t *takeover) barrier() bool {
 	}
 	s.pulse.asked = 1
 	s.post(begin(s.buffer, kindPing, 0, s.domain.Now()))
-	return s.pump(func() bool { return s.pulse.asked == 0 })
+	return s.pump(func() bool { return s.flush() && s.pulse.asked == 0 })
 }
 
 // plan has the old process tell what the other needs to go on.
