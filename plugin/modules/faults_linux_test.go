@@ -55,12 +55,14 @@ func newScene(t *testing.T, o modules.Options) *scene { return newSceneOf(t, "ro
 
 // newSceneOf has the module be what the mark beside its program says.
 func newSceneOf(t *testing.T, mark string, o modules.Options) *scene {
-	dir := build(t)
-	s := &scene{program: filepath.Join(dir, "udp")}
+	if o.Dirs == nil {
+		o.Dirs = []string{build(t)}
+	}
+	s := &scene{program: filepath.Join(o.Dirs[0], "udp")}
 	if err := os.WriteFile(s.program+"."+mark, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	o.Dirs, o.Log = []string{dir}, logged(t)
+	o.Log = logged(t)
 	if o.Patience == 0 {
 		o.Patience = 400 * time.Millisecond
 	}
@@ -300,6 +302,7 @@ func TestFaultsOfAModuleCostNothingElseSoak(t *testing.T) {
 	t.Run("lanes", func(t *testing.T) {
 		for l := range lanes {
 			t.Run(strconv.Itoa(l), func(t *testing.T) {
+				dir := build(t) // while no other lane starts a process, which would hold the file open
 				t.Parallel()
 				r := rand.New(rand.NewPCG(2, uint64(l)))
 				mine := make([]fault, 0, count)
@@ -308,7 +311,7 @@ func TestFaultsOfAModuleCostNothingElseSoak(t *testing.T) {
 					r.Shuffle(len(next), func(i, k int) { next[i], next[k] = next[k], next[i] })
 					mine = append(mine, next...)
 				}
-				away := lane(t, modules.Options{}, mine[:count/lanes], uint64(l), machine)
+				away := lane(t, modules.Options{Dirs: []string{dir}}, mine[:count/lanes], uint64(l), machine)
 				mu.Lock()
 				took = append(took, away...)
 				mu.Unlock()

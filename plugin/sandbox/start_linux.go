@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
@@ -33,7 +34,13 @@ func (p *Program) Start() (*os.Process, error) {
 			}
 		}
 		var err error
-		if pid, err = syscall.ForkExec(p.Path, []string{p.Path}, attr); err != nil {
+		for range busyTries {
+			if pid, err = syscall.ForkExec(p.Path, []string{p.Path}, attr); !errors.Is(err, unix.ETXTBSY) {
+				break
+			}
+			time.Sleep(busyPause)
+		}
+		if err != nil {
 			return &os.PathError{Op: "start", Path: p.Path, Err: err}
 		}
 		return nil
@@ -55,6 +62,13 @@ func (p *Program) Start() (*os.Process, error) {
 	}
 	return process, nil
 }
+
+// A program that this process has just written may still be open for writing in
+// a copy of its descriptors that another start holds for a moment.
+const (
+	busyTries = 20
+	busyPause = 5 * time.Millisecond
+)
 
 // onThread runs f on a thread that ends with it. The process's first thread cannot
 // end, and is not taken.
