@@ -130,6 +130,7 @@ type takeover struct {
 	moved      bool      // the session is at the other process
 	done       bool      // and stays there: what the old one does now does not matter
 	shut       []*Device // closed by the old process
+	opened     []*Device // by the other
 	failed     error     // of the other process
 }
 
@@ -307,6 +308,9 @@ func (t *takeover) undo() {
 	s := t.s
 	if s.takeover != t {
 		return
+	}
+	if t.moved {
+		t.giveBack()
 	}
 	s.takeover = nil
 	for i := range t.plans {

@@ -21,6 +21,9 @@ func (t *takeover) openDevices() error {
 			}
 			p, err = d.ask()
 		}
+		if err == nil {
+			t.opened = append(t.opened, d)
+		}
 		if err == nil && (p.Link != d.props.Link || p.HWAddr != d.props.HWAddr) {
 			err = errOtherDevice
 		}
@@ -28,21 +31,17 @@ func (t *takeover) openDevices() error {
 			err = t.failed
 		}
 		if err != nil {
-			t.giveBack(d.number)
 			return fmt.Errorf("%w: device %s: %w", ErrTakeOver, d.kind, err)
 		}
 	}
 	return nil
 }
 
-// giveBack has the other process close the devices that it opened, up to the one
-// with the number last, so that the old one can have them.
-func (t *takeover) giveBack(last int) {
-	for _, d := range t.s.devices[:last+1] {
-		if d == nil || !d.open {
-			continue
-		}
-		if t.failed == nil {
+// giveBack has the other process close the devices that it opened, if the old one
+// closed some: it can have them again.
+func (t *takeover) giveBack() {
+	for _, d := range t.opened {
+		if t.failed == nil && len(t.shut) > 0 {
 			_ = d.shut() // it is given up, whatever it says
 		}
 		d.open = true // at the old one
