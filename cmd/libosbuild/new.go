@@ -54,7 +54,7 @@ func authorCommands(a *app) []*cobra.Command {
 		Example: "  libosbuild manifest modules/hail --needs IPV4",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			m, err := modules.WriteManifest(filepath.Dir(args[0]), filepath.Base(args[0]), symbol, needs)
+			m, err := modules.WriteManifest(filepath.Dir(args[0]), strings.TrimSuffix(filepath.Base(args[0]), ".exe"), symbol, needs)
 			if err != nil {
 				return err
 			}

@@ -194,6 +194,12 @@ func (b *Builder) solve(name string, t *kconfig.Tree) (*configuration, error) {
 	}
 	for _, s := range t.Symbols() {
 		e := emit.Symbol{Name: s.Name, Type: s.Type.String(), Value: s.String(), Static: s.Static, Package: strings.Trim(s.Package, "/"), Where: filepath.ToSlash(s.Pos.String()), Prompt: s.Prompt()}
+		if o := s.Outside; o != nil {
+			e.Version = strings.TrimPrefix(o.Version, "v")
+			if e.Version == "" {
+				e.Version = "devel"
+			}
+		}
 		for _, n := range s.Needs() {
 			e.Needs = append(e.Needs, n.Name)
 		}

@@ -127,7 +127,8 @@ func TestAThirdPartysModuleIsBuiltIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Symbol != "HAIL" || strings.Join(m.Needs, " ") != "IPV4" || m.Described().GetProtocols()[0].GetName() != "hail" {
+	if m.Symbol != "HAIL" || strings.Join(m.Needs, " ") != "IPV4" || m.Described().GetProtocols()[0].GetName() != "hail" ||
+		m.Described().GetVersion() != "devel" || m.Described().GetLicense() != "" {
 		t.Errorf("the manifest: %s, needs %v, %v", m.Symbol, m.Needs, m.Described())
 	}
 	table, err = b.symbolsOf(b.Binary("x"))

@@ -20,9 +20,10 @@ type Symbol struct {
 	Type    string // bool, tristate, int, hex, string
 	Value   string // without quotes
 	Static  bool
-	Package string // relative to the module, "" for none
+	Package string // relative to the module, a third party's by import path, "" for none
+	Version string // of the third party whose symbol it is, "" for ours
 	Prompt  string
-	Needs   []string // symbols that are y and make its dependencies hold
+	Needs   []string // symbols that make its dependencies hold, or that it selects: y or m
 	Where   string   // file:line, relative to the module
 }
 

@@ -68,11 +68,15 @@ func (b *Build) moduleFile(m Module) (*jen.File, error) {
 		protocols = append(protocols, jen.Values(fields...))
 	}
 	sdk := b.Module + "/plugin"
+	version, license := jen.Qual(b.Module+"/core/version", "Number"), jen.Qual(b.Module+"/core/version", "License")
+	if v := m.Symbol.Version; v != "" { // who made it says under which licence
+		version, license = jen.Lit(v), jen.Lit("")
+	}
 	out.Func().Id("main").Params().Block(jen.Qual(sdk, "Main").Call(jen.Qual(sdk, "Module").Add(lines([]jen.Code{
 		field("Name", jen.Lit(m.Name)),
-		field("Version", jen.Qual(b.Module+"/core/version", "Number")),
+		field("Version", version),
 		field("Description", jen.Lit(m.description())),
-		field("License", jen.Qual(b.Module+"/core/version", "License")),
+		field("License", license),
 		field("Protocols", jen.Index().Qual(sdk, "Protocol").Add(lines(protocols))),
 	}))))
 	for _, st := range f.allStructs() {

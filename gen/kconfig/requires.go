@@ -23,12 +23,17 @@ func (s *Symbol) Requires() []*Symbol {
 	return out
 }
 
-// Needs returns the symbols that make the direct dependencies of s hold in this
-// configuration, as far as they are y: of A && B what makes both hold, of A || B
-// what makes each side hold that does. Negations and comparisons need none: what
-// they ask for is not that something be there.
+// Needs returns the symbols that must be there for s in this configuration, y or m:
+// those that make its direct dependencies hold (of A && B what makes both hold, of
+// A || B what makes each side hold that does), and those that it selects. Negations
+// and comparisons need none: what they ask for is not that something be there.
 func (s *Symbol) Needs() []*Symbol {
 	var out []*Symbol
+	add := func(x *Symbol) {
+		if !x.constant && x != s && x.Tristate() != No && !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
 	var walk func(e *Expr)
 	walk = func(e *Expr) {
 		switch {
@@ -36,10 +41,15 @@ func (s *Symbol) Needs() []*Symbol {
 		case e.op == opAnd || e.op == opOr:
 			walk(e.l)
 			walk(e.r)
-		case e.op == opSymbol && !e.s.constant && s.tree.eval(e) == Yes && !slices.Contains(out, e.s):
-			out = append(out, e.s)
+		case e.op == opSymbol:
+			add(e.s)
 		}
 	}
 	walk(s.dir)
+	for _, p := range s.props {
+		if p.kind == propSelect && (p.cond == nil || s.tree.eval(p.cond) != No) {
+			add(p.sym)
+		}
+	}
 	return out
 }

@@ -67,15 +67,24 @@ prompt = "C"
 config = "D"
 type = "tristate"
 depends = "MODULES && (A || A && B || C) && !B && (C || A)"
+select = ["E", "F if C"]
+prompt = "D"
+default = "m"
+[[item]]
+config = "E"
+type = "tristate"
+[[item]]
+config = "F"
+type = "tristate"
 `)}}, FileName, ".", nil)
 	if ms.Errors() {
 		t.Fatal(ms)
 	}
 	for _, x := range []struct{ config, want string }{
-		{"CONFIG_A=y\n", "MODULES A"},
-		{"CONFIG_C=y\n", "MODULES C"},
-		{"CONFIG_A=y\nCONFIG_C=y\n", "MODULES A C"},
-		{"CONFIG_C=m\n", "MODULES"}, // a module of its own: nothing that the stack must have
+		{"CONFIG_A=y\n", "MODULES A E"},
+		{"CONFIG_C=y\n", "MODULES C E F"},
+		{"CONFIG_A=y\nCONFIG_C=y\n", "MODULES A C E F"},
+		{"CONFIG_C=m\n", "MODULES C E F"}, // a module, too, may be what another needs
 		{"CONFIG_A=y\nCONFIG_B=y\n", ""},
 	} {
 		tree.Reset()

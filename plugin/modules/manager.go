@@ -82,6 +82,7 @@ type Module struct {
 	manifest   *Manifest
 	sum        []byte
 	parameters map[string]string
+	needs      []*Module  // loaded before it, and not unloaded before
 	attaching  sync.Mutex // two sockets at once may want it for one instance
 
 	mu       sync.Mutex
@@ -138,10 +139,15 @@ func (mod *Module) patience() time.Duration {
 }
 
 // Load starts a module (modprobe). A module that is loaded is left as it is:
-// EEXIST if other parameters are wanted.
+// EEXIST if other parameters are wanted. Modules that it needs are loaded before it.
 func (m *Manager) Load(name string, parameters map[string]string) (*Module, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.load(name, parameters, nil)
+}
+
+// load is Load with the lock held, for modules above that need this one.
+func (m *Manager) load(name string, parameters map[string]string, above []string) (*Module, error) {
 	if m.closed {
 		return nil, fmt.Errorf("modules: closed: %w", syscall.ESHUTDOWN)
 	}
@@ -155,15 +161,12 @@ func (m *Manager) Load(name string, parameters map[string]string) (*Module, erro
 	if err != nil {
 		return nil, err
 	}
-	sum, err := manifest.check(&m.o)
-	if err == nil {
-		err = manifest.grant(m.o.Privileges)
-	}
+	sum, needs, err := m.check(manifest, append(above, name))
 	if err != nil {
 		return nil, err
 	}
 	m.unconfined()
-	mod := &Module{manager: m, manifest: manifest, sum: sum, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
+	mod := &Module{manager: m, manifest: manifest, sum: sum, needs: needs, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
 	if mod.process, err = start(manifest, sum, &m.o, parameters, startPatience, mod.gone); err != nil {
 		return nil, err
 	}
@@ -200,6 +203,11 @@ func (mod *Module) Attach(in *core.Instance) error {
 	mod.mu.Unlock()
 	if has {
 		return nil
+	}
+	for _, n := range mod.needs {
+		if err := n.Attach(in); err != nil {
+			return err
+		}
 	}
 	s, err := mod.session(in.Domain())
 	if err != nil {
@@ -441,14 +449,17 @@ func (mod *Module) again() {
 	mod.manager.o.Log.Info("module is back", "module", mod.manifest.Name(), "pid", p.pid())
 }
 
-// Unload ends a module (rmmod). EBUSY while sockets of it are open, ENOENT if it
-// is not loaded.
+// Unload ends a module (rmmod). EBUSY while sockets of it are open or another module
+// needs it, ENOENT if it is not loaded.
 func (m *Manager) Unload(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mod := m.find(name)
 	if mod == nil {
 		return fmt.Errorf("modules: %s is not loaded: %w", name, syscall.ENOENT)
+	}
+	if by := m.needing(mod); len(by) > 0 {
+		return fmt.Errorf("modules: %s is in use: %s needs it: unload that first (rmmod %s): %w", name, by[0], by[0], syscall.EBUSY)
 	}
 	mod.mu.Lock()
 	users := slices.Clone(mod.users)

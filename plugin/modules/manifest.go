@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ import (
 type Manifest struct {
 	// Symbol of Kconfig whose m the module is, "" for none.
 	Symbol string `json:"symbol,omitempty"`
-	// Needs are symbols that the stack must have.
+	// Needs are symbols that the stack must have, or other modules.
 	Needs []string `json:"needs,omitempty"`
 	// SHA256 of the program, in hexadecimal digits.
 	SHA256 string `json:"sha256"`
@@ -46,6 +47,14 @@ func (m *Manifest) Described() *control.Description { return m.description }
 // Program is the path of the executable.
 func (m *Manifest) Program() string { return m.program }
 
+// program is the file of a module's program.
+func program(dir, name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(dir, name)
+}
+
 // maxManifest bounds the size of a manifest file.
 const maxManifest = 1 << 20
 
@@ -64,7 +73,7 @@ func ReadManifest(dir, name string) (*Manifest, error) {
 	if len(b) > maxManifest {
 		return nil, fmt.Errorf("%s: a manifest has at most %d bytes: build the module again", file, maxManifest)
 	}
-	m := &Manifest{program: filepath.Join(dir, name), file: file, description: new(control.Description)}
+	m := &Manifest{program: program(dir, name), file: file, description: new(control.Description)}
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("%s: not a manifest: %w: build the module again (libosbuild build)", file, err)
 	}
@@ -92,7 +101,7 @@ func (m *Manifest) check(o *Options) ([]byte, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("%s: module %s needs %s, which this libos was built without: set it and build again (libosbuild set %s y)",
+		return nil, fmt.Errorf("%s: module %s needs %s, which this libos was built without and no module here is: set it and build again (libosbuild set %s y)",
 			m.file, m.Name(), strings.Join(missing, ", "), strings.TrimPrefix(missing[0], "CONFIG_"))
 	}
 	want, err := hex.DecodeString(m.SHA256)
@@ -168,7 +177,7 @@ func all(dirs []string) ([]*Manifest, error) {
 // WriteManifest describes the program dir/name by running it with --describe, and
 // writes NAME.json beside it.
 func WriteManifest(dir, name, symbol string, needs []string) (*Manifest, error) {
-	program := filepath.Join(dir, name)
+	program := program(dir, name)
 	text, err := describe(program)
 	if err != nil {
 		return nil, err

@@ -48,10 +48,7 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sum, err := manifest.check(&m.o)
-	if err == nil {
-		err = manifest.grant(m.o.Privileges)
-	}
+	sum, needs, err := m.check(manifest, []string{name})
 	if err != nil {
 		return 0, err
 	}
@@ -71,6 +68,7 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 		next.kill()
 		return 0, fmt.Errorf("modules: %s is not replaced: process %d: %w", name, next.pid(), err)
 	}
+	mod.needs = needs
 	m.o.Log.Info("module replaced", "module", name, "version", manifest.description.GetVersion(), "pid", next.pid(), "sockets lost", lost)
 	return lost, nil
 }
