@@ -3,6 +3,7 @@ package kconfig
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -65,7 +66,9 @@ func TestRepositoryConfigs(t *testing.T) {
 		}
 		tree.SetAll(AllNo, nil, Probability{})
 		for _, c := range tree.Overruled() {
-			t.Errorf("%s: %s", f, c)
+			if strings.Contains(string(data), prefix+c.Symbol) { // the others were answered n by AllNo
+				t.Errorf("%s: %s", f, c)
+			}
 		}
 	}
 }
