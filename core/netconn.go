@@ -43,10 +43,13 @@ func (c *Conn) Socket() *Socket { return c.s }
 
 func (c *Conn) network() string {
 	if c.s.typ == SockDgram {
-		if c.s.protocol == uint16(wire.ProtoUDPLite) {
+		switch c.s.protocol {
+		case uint16(wire.ProtoUDP):
+			return "udp"
+		case uint16(wire.ProtoUDPLite):
 			return "udplite"
 		}
-		return "udp"
+		return fmt.Sprint("datagram:", c.s.protocol)
 	}
 	return "tcp"
 }

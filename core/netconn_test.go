@@ -68,7 +68,8 @@ func TestDialErrors(t *testing.T) {
 		opError(t, err, "listen", syscall.EADDRNOTAVAIL)
 		_, err = h.a.ListenPacket("udp", addrB+":9")
 		opError(t, err, "listen", syscall.EADDRNOTAVAIL)
-		for _, x := range [][2]string{{"tcp5", addrB + ":9"}, {"tcp46", addrB + ":9"}, {"unix", "x"}, {"ip", addrB}, {"", addrB + ":1"}} {
+		for _, x := range [][2]string{{"tcp5", addrB + ":9"}, {"tcp46", addrB + ":9"}, {"unix", "x"}, {"ip", addrB}, {"", addrB + ":1"},
+			{"udp:17", addrB + ":9"}, {"datagram", addrB + ":9"}, {"datagram:", addrB + ":9"}, {"datagram:0", addrB + ":9"}, {"datagram:256", addrB + ":9"}, {"datagram5:17", addrB + ":9"}} {
 			var unknown net.UnknownNetworkError
 			if _, err := h.a.Dial(x[0], x[1]); !errors.As(err, &unknown) {
 				t.Errorf("network %q: %v", x[0], err)
@@ -125,6 +126,34 @@ func TestNetworksChooseTheFamily(t *testing.T) {
 			ok(t, c.Close())
 			ok(t, l.Close())
 		}
+	})
+}
+
+func TestADatagramNetworkIsTheProtocolOfItsNumber(t *testing.T) {
+	h := newHosts(t)
+	h.Do(func() {
+		for network, remote := range map[string]string{"datagram:17": addrB, "datagram4:17": addrB, "datagram6:17": addrB6} {
+			p, err := h.b.ListenPacket(network, net.JoinHostPort(remote, "7"))
+			ok(t, err)
+			c, err := h.a.Dial(network, net.JoinHostPort(remote, "7"))
+			ok(t, err)
+			_, err = c.Write([]byte("hello"))
+			ok(t, err)
+			var b [9]byte
+			n, from, err := p.ReadFrom(b[:])
+			ok(t, err)
+			if string(b[:n]) != "hello" || from.String() != c.LocalAddr().String() {
+				t.Errorf("%s: %q from %s, sent from %s", network, b[:n], from, c.LocalAddr())
+			}
+			ok(t, c.Close())
+			ok(t, p.Close())
+		}
+		_, err := h.a.Dial("datagram4:17", "["+addrB6+"]:7")
+		if err == nil {
+			t.Error("an IPv6 address on a network of IPv4")
+		}
+		_, err = h.a.Dial("datagram:136", addrB+":7") // ends in 6, is not of IPv6 alone
+		opError(t, err, "dial", syscall.EPROTONOSUPPORT)
 	})
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // Dial connects to address ("10.0.0.1:80", "[fe80::1%eth0]:80") on network
-// "tcp", "udp" or "udplite", each also with 4 or 6 behind it for one family alone.
+// "tcp", "udp" or "udplite", each also with 4 or 6 behind it for one family alone,
+// or "datagram:253" ("datagram4:253", "datagram6:253"), datagrams of that IP protocol.
 // Names are not looked up: an instance has no resolver of its own.
 func (in *Instance) Dial(network, address string) (net.Conn, error) {
 	return in.DialContext(context.Background(), network, address)
@@ -46,7 +47,7 @@ func (in *Instance) Listen(network, address string) (net.Listener, error) {
 }
 
 // ListenPacket opens a datagram socket on a local address on network "udp",
-// "udp4", "udp6", "udplite", "udplite4" or "udplite6".
+// "udp4", "udp6", "udplite", "udplite4" or "udplite6", or "datagram:253" and its like.
 func (in *Instance) ListenPacket(network, address string) (*PacketConn, error) {
 	s, local, err := in.bind(network, address)
 	if err != nil {
@@ -67,7 +68,7 @@ func (in *Instance) bind(network, address string) (*Socket, SockAddr, error) {
 	if kind.Type == SockStream {
 		err = s.SetInt(SolSocket, SoReuseAddr, 1)
 	}
-	if err == nil && strings.HasSuffix(network, "6") {
+	if _, only6 := families(network); err == nil && only6 {
 		err = s.SetInt(SolIPv6, IPv6V6Only, 1)
 	}
 	if err == nil {
@@ -85,7 +86,18 @@ func (in *Instance) bind(network, address string) (*Socket, SockAddr, error) {
 func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error) {
 	k := SocketKind{Family: afInet}
 	var a SockAddr
-	switch network {
+	name, number, numbered := strings.Cut(network, ":")
+	if n, err := strconv.ParseUint(number, 10, 8); numbered && (err != nil || n == 0 || !strings.HasPrefix(name, "datagram")) {
+		return k, a, net.UnknownNetworkError(network)
+	} else if numbered {
+		k.Protocol = int(n)
+	}
+	switch name {
+	case "datagram", "datagram4", "datagram6":
+		k.Type = SockDgram
+		if !numbered {
+			return k, a, net.UnknownNetworkError(network)
+		}
 	case "tcp", "tcp4", "tcp6":
 		k.Type, k.Protocol = SockStream, int(wire.ProtoTCP)
 	case "udp", "udp4", "udp6":
@@ -104,7 +116,7 @@ func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error)
 		return k, a, fmt.Errorf("port %q is not a number from 0 to 65535", port)
 	}
 	a.Port = uint16(n)
-	want4, want6 := strings.HasSuffix(network, "4"), strings.HasSuffix(network, "6")
+	want4, want6 := families(network)
 	switch host {
 	case "":
 		if !want4 && (want6 || in.networkFamily(afInet6) >= 0) {
@@ -138,6 +150,12 @@ func (in *Instance) parse(network, address string) (SocketKind, SockAddr, error)
 		return k, a, &net.AddrError{Err: "the address is of another family than network " + network, Addr: host}
 	}
 	return k, a, nil
+}
+
+// families tells which family alone a network has.
+func families(network string) (only4, only6 bool) {
+	name, _, _ := strings.Cut(network, ":")
+	return strings.HasSuffix(name, "4"), strings.HasSuffix(name, "6")
 }
 
 // interfaceName is the name of an interface by its index, "" if there is none.

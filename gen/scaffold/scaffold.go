@@ -83,7 +83,7 @@ func New(o Options) ([]string, error) {
 	files := map[string]string{
 		"go.mod.tmpl": "go.mod", "Kconfig.toml.tmpl": "Kconfig.toml", "README.md.tmpl": "README.md",
 		"protocol.go.tmpl": o.Name + ".go", "protocol_test.go.tmpl": o.Name + "_test.go", "main.go.tmpl": "module/main.go",
-		"try.go.tmpl": "try/main.go", "cc.go.tmpl": o.Name + ".go", "cc_test.go.tmpl": o.Name + "_test.go",
+		"try.go.tmpl": "try/main.go", "host.toml.tmpl": "host.toml", "gitignore.tmpl": ".gitignore", "cc.go.tmpl": o.Name + ".go", "cc_test.go.tmpl": o.Name + "_test.go",
 	}
 	var written []string
 	entries, err := fs.ReadDir(templates, root)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/libos-go/libos/gen/kconfig"
+	"github.com/libos-go/libos/gen/outside"
 	"github.com/libos-go/libos/gen/scaffold"
 )
 
@@ -23,6 +25,7 @@ func begun(t *testing.T, o scaffold.Options) string {
 	if !slices.Contains(files, o.Name+".go") || !slices.Contains(files, "module/main.go") || slices.Contains(files, "") {
 		t.Errorf("written: %v", files)
 	}
+	inMenus(t, o)
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command(args[0], args[1:]...)
@@ -41,6 +44,35 @@ func begun(t *testing.T, o scaffold.Options) string {
 	run("go", "test", "./...")
 	run("go", "build", "-o", "modules/"+o.Name, "./module")
 	return run("modules/"+o.Name, "--describe")
+}
+
+// inMenus holds that the menus of libos take the new module in, as its README says.
+func inMenus(t *testing.T, o scaffold.Options) {
+	t.Helper()
+	menus := kconfig.Menus{FS: os.DirFS("../.."), File: kconfig.FileName, Shown: ".", Home: o.Dir,
+		Find: outside.Finder("../..", ""), With: []kconfig.Asked{{Spec: "."}}}
+	tree, messages := menus.Load()
+	if messages.Errors() {
+		t.Fatal(messages)
+	}
+	found := false
+	for _, s := range tree.Symbols() {
+		if s.Outside != nil {
+			found = s.Package == "example.org/"+o.Name && s.Type == kconfig.TristateType && s.String() == "y" // without MODULES
+		}
+	}
+	if !found {
+		t.Errorf("the menus have no tristate of package example.org/%s that is on by default", o.Name)
+	}
+	readme, err := os.ReadFile(filepath.Join(o.Dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nlibosbuild menuconfig --with . ", "\nlibosbuild build --with . "} {
+		if !strings.Contains(string(readme), want) {
+			t.Errorf("README.md lacks %q", want)
+		}
+	}
 }
 
 func TestWhatIsWrittenBuildsAndItsTestsPass(t *testing.T) {

@@ -3,6 +3,7 @@ package nc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -17,9 +18,17 @@ const afterInput = time.Second
 // maxDatagram is the largest UDP payload in bytes.
 const maxDatagram = 65507
 
+// network of the datagrams.
+func (n *session) network() string {
+	if n.protocol != 0 {
+		return fmt.Sprint("datagram:", n.protocol)
+	}
+	return "udp"
+}
+
 // toDatagrams sends the input to an address and prints what comes back.
 func (n *session) toDatagrams(ctx context.Context, s command.Stack, address string) error {
-	c, err := s.DialContext(ctx, "udp", address)
+	c, err := s.DialContext(ctx, n.network(), address)
 	if err != nil {
 		return err
 	}
@@ -61,7 +70,7 @@ func (n *session) patience() time.Duration {
 
 // datagrams prints what arrives and sends the input to whoever sent last.
 func (n *session) datagrams(ctx context.Context, s command.Stack, address string) error {
-	c, err := s.ListenPacket(ctx, "udp", address)
+	c, err := s.ListenPacket(ctx, n.network(), address)
 	if err != nil {
 		return err
 	}

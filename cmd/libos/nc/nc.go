@@ -19,7 +19,9 @@ type session struct {
 	keep    bool
 	datagr  bool
 	verbose bool
-	wait    time.Duration
+	// protocol is that of IP whose datagrams these are; 0 is UDP or TCP.
+	protocol uint8
+	wait     time.Duration
 }
 
 // Command is `libos nc`.
@@ -28,8 +30,9 @@ func Command(e *command.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "nc ADDRESS PORT | -l [ADDRESS] PORT",
 		Short: "Join standard input and output to a socket",
-		Long: `Join standard input and output to a TCP or UDP (-u) socket of an instance, that
-connects to ADDRESS and PORT or (-l) waits there for a peer.
+		Long: `Join standard input and output to a TCP or UDP (-u) socket of an instance, or one
+of another protocol of datagrams (--protocol), that connects to ADDRESS and PORT or
+(-l) waits there for a peer.
 
 TCP: the end of the input is passed on as the end of the stream, and the command
 ends when the peer has ended too. UDP: each read of the input is a datagram; the
@@ -37,7 +40,8 @@ command ends -w after the end of the input, or -w after the last datagram.`,
 		Example: `  echo hello | libos nc 10.1.0.1 7
   libos nc -l 7
   echo hello | libos nc -u -w 1s fd02::2 5353
-  libos nc -u -l 5353`,
+  libos nc -u -l 5353
+  libos nc --protocol 253 10.1.0.1 7`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if len(args) == 1 {
@@ -46,6 +50,7 @@ command ends -w after the end of the input, or -w after the last datagram.`,
 				}
 				args = []string{"", args[0]}
 			}
+			n.datagr = n.datagr || n.protocol != 0
 			if n.keep && (!n.listen || n.datagr) {
 				return errors.New("-k is for -l with TCP")
 			}
@@ -77,6 +82,7 @@ command ends -w after the end of the input, or -w after the last datagram.`,
 	}
 	f := c.Flags()
 	f.BoolVarP(&n.datagr, "udp", "u", false, "UDP instead of TCP")
+	f.Uint8Var(&n.protocol, "protocol", 0, "datagrams of the IP protocol of this `number`, as of a module")
 	f.BoolVarP(&n.listen, "listen", "l", false, "wait for a peer")
 	f.BoolVarP(&n.keep, "keep", "k", false, "with -l: go on with the next connection")
 	f.BoolVarP(&n.verbose, "verbose", "v", false, "say on standard error who is connected")
