@@ -170,6 +170,25 @@ func mkdir(t *testing.T, dir string) string {
 	return dir
 }
 
+// A congestion control is a module, too.
+func TestAThirdPartysCongestionControlIsAModule(t *testing.T) {
+	t.Parallel()
+	b, dir := repository(t), filepath.Join(t.TempDir(), "calm")
+	if _, err := scaffold.New(scaffold.Options{Kind: "cc", Name: "calm", Dir: dir, Checkout: "../..", Version: "v0.1.0"}); err != nil {
+		t.Fatal(err)
+	}
+	b.With = []string{dir}
+	b.target(t, "x", "tinyconfig", "TCP=y", "MODULES=y", "TCP_CONG_CALM=m")
+	b.mustBuild(t, "x")
+	m, err := modules.ReadManifest(b.ModuleDir("x"), "tcp_cong_calm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := m.Described(); len(d.GetControls()) != 1 || d.GetControls()[0] != "calm" || len(d.GetProtocols()) != 0 || strings.Join(m.Needs, " ") != "TCP" {
+		t.Errorf("the manifest: needs %v, %v", m.Needs, d)
+	}
+}
+
 // What is built with --with is recorded by the build, too, and in a union in each of
 // its configurations.
 func TestTheBuildRecordsThirdParties(t *testing.T) {

@@ -124,7 +124,7 @@ func (b *Build) file(rel, name string) *jen.File {
 	f.ImportName("math", "math")
 	f.ImportName("time", "time")
 	f.ImportName(b.Module+"/cmd/libos/command", "command")
-	for _, p := range []string{"core", "core/feature", "core/sysctl", "core/version", "core/wire", "plugin"} {
+	for _, p := range []string{"core", "core/congestion", "core/feature", "core/sysctl", "core/version", "core/wire", "plugin"} {
 		f.ImportName(b.Module+"/"+p, p[strings.LastIndexByte(p, '/')+1:])
 	}
 	for _, p := range append(b.Packages[:len(b.Packages):len(b.Packages)], b.Scanned...) {

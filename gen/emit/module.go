@@ -67,18 +67,28 @@ func (b *Build) moduleFile(m Module) (*jen.File, error) {
 		}
 		protocols = append(protocols, jen.Values(fields...))
 	}
+	var controls []jen.Code
+	for _, o := range f.providersOf(controlType) {
+		controls = append(controls, f.call(o.fn))
+	}
 	sdk := b.Module + "/plugin"
 	version, license := jen.Qual(b.Module+"/core/version", "Number"), jen.Qual(b.Module+"/core/version", "License")
 	if v := m.Symbol.Version; v != "" { // who made it says under which licence
 		version, license = jen.Lit(v), jen.Lit("")
 	}
-	out.Func().Id("main").Params().Block(jen.Qual(sdk, "Main").Call(jen.Qual(sdk, "Module").Add(lines([]jen.Code{
+	fields := []jen.Code{
 		field("Name", jen.Lit(m.Name)),
 		field("Version", version),
 		field("Description", jen.Lit(m.description())),
 		field("License", license),
-		field("Protocols", jen.Index().Qual(sdk, "Protocol").Add(lines(protocols))),
-	}))))
+	}
+	if len(protocols) > 0 {
+		fields = append(fields, field("Protocols", jen.Index().Qual(sdk, "Protocol").Add(lines(protocols))))
+	}
+	if len(controls) > 0 {
+		fields = append(fields, field("Controls", jen.Index().Qual(b.Module+"/core/congestion", "Algorithm").Add(lines(controls))))
+	}
+	out.Func().Id("main").Params().Block(jen.Qual(sdk, "Main").Call(jen.Qual(sdk, "Module").Add(lines(fields))))
 	for _, st := range f.allStructs() {
 		own, err := b.fixed(st)
 		if err != nil {
@@ -100,8 +110,11 @@ func (m Module) description() string {
 	return m.Symbol.Name
 }
 
-// moduleFeatures is what a module's package describes: one or more protocols
-// behind core.Handler, and nothing that only the stack's own process can have.
+// controlType is that of a congestion control.
+const controlType = "core/congestion.Algorithm"
+
+// moduleFeatures is what a module's package describes: protocols behind
+// core.Handler and congestion controls, one or more, and nothing that only the stack's own process can have.
 func (b *Build) moduleFeatures(m Module) (*features, error) {
 	s := m.Symbol
 	var pkg *scan.Package
@@ -120,11 +133,13 @@ func (b *Build) moduleFeatures(m Module) (*features, error) {
 		switch fn := &pkg.Funcs[i]; {
 		case fn.Role == scan.Protocol && fn.Description.Separable && len(fn.Params) == 0:
 			separable++
+		case fn.Role == scan.Provider && fn.Result == controlType:
+			separable++
 		case fn.Role != scan.Provider:
 			other = fn
 		}
 	}
-	const what = "only a func() core.Protocol whose literal sets NewHandler can run in a process of its own"
+	const what = "only a func() core.Protocol whose literal sets NewHandler, or a func() congestion.Algorithm, can run in a process of its own"
 	if separable == 0 {
 		return nil, fmt.Errorf("%s: CONFIG_%s is m, but package %s has nothing that can be a module: %s: set %s=y, or make the symbol a bool there",
 			s.Where, s.Name, s.Package, what, s.Name)
