@@ -20,7 +20,7 @@ type Device interface {
 }
 
 // InterfaceWatcher is a Device that wants to know when its interface goes up or
-// down or gets another MTU.
+// down or gets another MTU. A device around another one passes it on.
 type InterfaceWatcher interface {
 	// Changed runs inside an entry, after the change. It must not change the
 	// interface.

@@ -61,6 +61,10 @@ type DeviceKind struct {
 	Kind string
 	// Parameters with their meaning, for messages and help.
 	Parameters map[string]string
+	// Needs are what Open and the device use of the host, by the names that a
+	// module's manifest has: "network" (sockets), "files" (paths), capabilities of
+	// Linux ("CAP_NET_ADMIN").
+	Needs []string
 	// Open makes a device. An error names the parameter and the cure.
 	Open func(parameters map[string]string) (Device, error)
 	// OpenPair makes both ends of a link inside this process, for kinds that

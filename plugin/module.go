@@ -36,7 +36,8 @@ type Module struct {
 	Parameters []Parameter
 	Configure  func(values map[string]string) error
 
-	// Needs is what the module needs beside memory and the way to its stack. It is
+	// Needs is what the module needs beside memory and the way to its stack, and
+	// beside what its device kinds say that they need. It is
 	// in the manifest, where an administrator may refuse it. What Configure opens
 	// needs nothing: the sandbox closes after it.
 	Needs Privileges
@@ -68,7 +69,7 @@ func (m *Module) check() error {
 	if len(m.Protocols)+len(m.Devices)+len(m.Controls) == 0 {
 		return fmt.Errorf("plugin: module %s serves nothing: name a protocol, a device or a congestion control", m.Name)
 	}
-	if _, err := sandbox.Parse(m.Needs.Names()); err != nil {
+	if _, err := m.needs(); err != nil {
 		return fmt.Errorf("plugin: module %s: Needs: %w", m.Name, err)
 	}
 	for _, p := range m.Protocols {
@@ -79,7 +80,21 @@ func (m *Module) check() error {
 			return fmt.Errorf("plugin: module %s: protocol %q takes no protocol number and serves no sockets", m.Name, p.Name)
 		}
 	}
+	for _, k := range m.Devices {
+		if k.Open == nil || k.Kind == "" {
+			return fmt.Errorf("plugin: module %s: device kind %q has no Open: only a device with an end of its own outside of the stack can be a module", m.Name, k.Kind)
+		}
+	}
 	return nil
+}
+
+// needs are the privileges of the module and of its devices.
+func (m *Module) needs() (Privileges, error) {
+	names := m.Needs.Names()
+	for _, k := range m.Devices {
+		names = append(names, k.Needs...)
+	}
+	return sandbox.Parse(names)
 }
 
 // describe is the module in the words of the contract.
@@ -88,7 +103,9 @@ func (m *Module) describe() *control.Description {
 	if d.Version == "" {
 		d.Version = "0.0.0"
 	}
-	d.Privileges = m.Needs.Names()
+	if needs, err := m.needs(); err == nil { // check has seen to it
+		d.Privileges = needs.Names()
+	}
 	for _, p := range m.Protocols {
 		x := &control.Protocol{Name: p.Name, Numbers: slices.Clone(p.Numbers)}
 		for _, k := range p.Sockets {

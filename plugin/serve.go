@@ -148,7 +148,11 @@ func (s *service) confine() error {
 	if !config.MODULE_SANDBOX || os.Getenv(control.SandboxVariable) != control.SandboxOn {
 		return nil
 	}
-	err := sandbox.Enter(s.module.Needs)
+	needs, err := s.module.needs()
+	if err != nil {
+		return err
+	}
+	err = sandbox.Enter(needs)
 	if errors.Is(err, sandbox.ErrUnsupported) {
 		return nil // the host has said so
 	}
@@ -182,6 +186,9 @@ func (s *service) served() []session.Served {
 	var out []session.Served
 	for _, p := range s.module.Protocols {
 		out = append(out, session.Served{Name: p.Name, Open: p.NewHandler, Sysctls: p.Sysctls})
+	}
+	for _, k := range s.module.Devices {
+		out = append(out, session.Served{Name: k.Kind, Device: k.Open})
 	}
 	for _, a := range s.module.Controls {
 		out = append(out, session.Served{Name: a.Name, Control: a.New})

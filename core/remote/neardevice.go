@@ -50,8 +50,10 @@ func (n *NearDevice) Attach(ifc *core.Interface) {
 }
 
 // Connect has the end go on over far, with a device that has just been attached.
-// queue is that of its Properties.
+// queue is that of its Properties. What was on its way to a device before counts as
+// lost.
 func (n *NearDevice) Connect(far DevicePeer, queue int) {
+	n.away()
 	n.far = far
 	n.message.serveLender(far)
 	n.limit = SendWindow
@@ -67,12 +69,16 @@ func (n *NearDevice) Connect(far DevicePeer, queue int) {
 // Disconnect says that the device is gone, for good or to come back by Connect:
 // there is no carrier, and what was on its way counts as lost.
 func (n *NearDevice) Disconnect() {
+	n.away()
+	n.ifc.SetCarrier(false)
+	n.Resume()
+}
+
+func (n *NearDevice) away() {
 	if n.far != nil {
 		n.far = nil
 		n.ifc.Stats().TxDropped += uint64(n.limit - n.credits)
 	}
-	n.ifc.SetCarrier(false)
-	n.Resume()
 }
 
 // Close says that nothing is to be told to the device any more.

@@ -84,6 +84,13 @@ func (d *Device) Attach(ifc *core.Interface) {
 	d.Device.Attach(ifc)
 }
 
+// Changed implements core.InterfaceWatcher for a device that does.
+func (d *Device) Changed() {
+	if w, ok := d.Device.(core.InterfaceWatcher); ok {
+		w.Changed()
+	}
+}
+
 func (d *Device) roll(p float64) bool {
 	return p > 0 && float64(d.dice.Uint64()>>11) < p*(1<<53)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/libos-go/libos/device/rawnic"
 	"github.com/libos-go/libos/device/shim"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/plugin/plugintest"
 	"github.com/libos-go/libos/protocols/tcp"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 )
@@ -53,21 +54,60 @@ func open(t *testing.T, o rawnic.Options) *rawnic.Device {
 	return d
 }
 
+// Ways to a device: linked in, behind the wall of messages, in a process of its own.
+const (
+	direct  = "direct"
+	shimmed = "through the shim"
+	module  = "in a module"
+)
+
+func TestMain(m *testing.M) { plugintest.Main(m, rawnic.Kind()) }
+
+// openBy opens a device for the Domain of rig. A module is started where the test
+// is: in its namespace.
+func openBy(t *testing.T, way string, rig *coretest.Rig, o rawnic.Options) core.Device {
+	t.Helper()
+	if way == module {
+		d, err := started(t).Open(rig, "packet", map[string]string{"interface": o.Interface})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	var dev core.Device = open(t, o)
+	if way == shimmed {
+		var err error
+		if dev, err = shim.Wrap(dev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dev
+}
+
+// started starts the module, over which frames must then go, but where the suite
+// sends none.
+func started(t *testing.T) *plugintest.Process {
+	t.Helper()
+	var p *plugintest.Process
+	t.Cleanup(func() { // after the check
+		if to, from := p.Carried(); !t.Skipped() && !strings.HasSuffix(t.Name(), "properties_are_those_of_a_link") && to+from == 0 {
+			t.Error("no frame went to the module or came from it")
+		}
+	})
+	p = plugintest.Start(t)
+	return p
+}
+
 func TestContract(t *testing.T) {
-	for _, remote := range []bool{false, true} {
-		t.Run(map[bool]string{false: "direct", true: "through the shim"}[remote], func(t *testing.T) {
+	for _, way := range []string{direct, shimmed, module} {
+		t.Run(way, func(t *testing.T) {
 			devicetest.Run(t, func(t *testing.T) devicetest.Link {
-				l := devicetest.Link{Host: host.NewRealTime(), Pass: devicetest.RealTime}
+				h := host.NewRealTime()
+				l := devicetest.Link{Host: h, Pass: devicetest.RealTime, RigA: coretest.New(t, h)}
 				kernel.InNamespace(t, func(t *testing.T) {
 					veth(t, "left", "right")
-					l.A, l.B = open(t, rawnic.Options{Interface: "left"}), open(t, rawnic.Options{Interface: "right"})
+					l.A, l.B = openBy(t, way, l.RigA, rawnic.Options{Interface: "left"}), open(t, rawnic.Options{Interface: "right"})
 				})
-				if remote {
-					var err error
-					if l.A, err = shim.Wrap(l.A); err != nil {
-						t.Fatal(err)
-					}
-				}
 				return l
 			})
 		})
@@ -76,21 +116,15 @@ func TestContract(t *testing.T) {
 
 // behind is a stack on the interface "stack", whose other end "kernel" has
 // addresses of the kernel.
-func behind(t *testing.T, remote bool) (*coretest.Rig, *core.Instance, *core.Interface) {
+func behind(t *testing.T, way string) (*coretest.Rig, *core.Instance, *core.Interface) {
 	t.Helper()
 	veth(t, "kernel", "stack")
 	if err := os.WriteFile("/proc/sys/net/ipv6/conf/kernel/disable_ipv6", []byte("0"), 0o644); err != nil {
 		t.Skipf("IPv6 of the kernel cannot be woken: %v", err)
 	}
 	kernel.Configure(t, "kernel", "10.77.0.1/24", "fd77::1/64")
-	var dev core.Device = open(t, rawnic.Options{Interface: "stack"})
-	if remote {
-		var err error
-		if dev, err = shim.Wrap(dev); err != nil {
-			t.Fatal(err)
-		}
-	}
 	rig := coretest.New(t, host.NewRealTime())
+	dev := openBy(t, way, rig, rawnic.Options{Interface: "stack"})
 	w := kernel.Wiring()
 	w.Protocols = append(w.Protocols, core.ProtocolEntry{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()})
 	in := rig.Instance("stack", w)
@@ -100,10 +134,10 @@ func behind(t *testing.T, remote bool) (*coretest.Rig, *core.Instance, *core.Int
 }
 
 func TestTheKernelPingsUs(t *testing.T) {
-	for _, remote := range []bool{false, true} {
-		t.Run(map[bool]string{false: "direct", true: "through the shim"}[remote], func(t *testing.T) {
+	for _, way := range []string{direct, shimmed, module} {
+		t.Run(way, func(t *testing.T) {
 			kernel.InNamespace(t, func(t *testing.T) {
-				rig, _, ifc := behind(t, remote)
+				rig, _, ifc := behind(t, way)
 				if ifc.MTU() != 1500 {
 					t.Errorf("MTU %d, want the host's 1500", ifc.MTU())
 				}
@@ -131,10 +165,10 @@ func TestWeFetchFromTheKernelAndItFromUs(t *testing.T) {
 		content[i] = byte(i ^ i>>8 ^ i>>16)
 	}
 	want := sha256.Sum256(content)
-	for _, remote := range []bool{false, true} {
-		t.Run(map[bool]string{false: "direct", true: "through the shim"}[remote], func(t *testing.T) {
+	for _, way := range []string{direct, shimmed, module} {
+		t.Run(way, func(t *testing.T) {
 			kernel.InNamespace(t, func(t *testing.T) {
-				rig, in, ifc := behind(t, remote)
+				rig, in, ifc := behind(t, way)
 				for _, at := range [][2]string{{"10.77.0.1", "10.77.0.2"}, {"fd77::1", "fd77::2"}} {
 					theirs, err := net.Listen("tcp", net.JoinHostPort(at[0], "0"))
 					if err != nil {

@@ -27,7 +27,7 @@ type Options struct {
 
 // Kind makes devices for host files.
 func Kind() core.DeviceKind {
-	return core.DeviceKind{Kind: "packet", Parameters: parameters(), Open: func(given map[string]string) (core.Device, error) {
+	return core.DeviceKind{Kind: "packet", Parameters: parameters(), Needs: []string{"network", "CAP_NET_RAW"}, Open: func(given map[string]string) (core.Device, error) {
 		o, err := Parse(given)
 		if err != nil {
 			return nil, err

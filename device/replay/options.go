@@ -54,7 +54,7 @@ const (
 
 // Kind makes devices for host files.
 func Kind() core.DeviceKind {
-	return core.DeviceKind{Kind: "replay", Parameters: parameters(), Open: func(given map[string]string) (core.Device, error) {
+	return core.DeviceKind{Kind: "replay", Parameters: parameters(), Needs: []string{"files"}, Open: func(given map[string]string) (core.Device, error) {
 		o, err := Parse(given)
 		if err != nil {
 			return nil, err

@@ -40,7 +40,7 @@ func (d *Device) KernelName() string { return d.name }
 
 // Kind makes TUN and TAP devices for host files.
 func Kind() core.DeviceKind {
-	return core.DeviceKind{Kind: "tun", Parameters: tunio.Parameters(), Open: func(parameters map[string]string) (core.Device, error) {
+	return core.DeviceKind{Kind: "tun", Parameters: tunio.Parameters(), Needs: tunio.Needs(), Open: func(parameters map[string]string) (core.Device, error) {
 		o, err := tunio.Parse(parameters)
 		if err != nil {
 			return nil, err

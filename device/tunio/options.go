@@ -38,6 +38,10 @@ func Parameters() map[string]string {
 	}
 }
 
+// Needs are what drivers use of the host: /dev/net/tun, and a socket for what is
+// set on the interface.
+func Needs() []string { return []string{"files", "network", "CAP_NET_ADMIN"} }
+
 // Parse reads parameters of a host file.
 func Parse(parameters map[string]string) (Options, error) {
 	var o Options

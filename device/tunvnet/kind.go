@@ -9,7 +9,7 @@ import (
 func Kind() core.DeviceKind {
 	parameters := tunio.Parameters()
 	parameters["offload"] = "yes (the default) leaves transport checksums to the kernel, no completes them here"
-	return core.DeviceKind{Kind: "tunvnet", Parameters: parameters, Open: func(given map[string]string) (core.Device, error) {
+	return core.DeviceKind{Kind: "tunvnet", Parameters: parameters, Needs: tunio.Needs(), Open: func(given map[string]string) (core.Device, error) {
 		o, err := parse(given)
 		if err != nil {
 			return nil, err

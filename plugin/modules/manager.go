@@ -449,8 +449,8 @@ func (mod *Module) again() {
 	mod.manager.o.Log.Info("module is back", "module", mod.manifest.Name(), "pid", p.pid())
 }
 
-// Unload ends a module (rmmod). EBUSY while sockets of it are open or another module
-// needs it, ENOENT if it is not loaded.
+// Unload ends a module (rmmod). EBUSY while sockets or devices of it are open or
+// another module needs it, ENOENT if it is not loaded.
 func (m *Manager) Unload(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -460,6 +460,11 @@ func (m *Manager) Unload(name string) error {
 	}
 	if by := m.needing(mod); len(by) > 0 {
 		return fmt.Errorf("modules: %s is in use: %s needs it: unload that first (rmmod %s): %w", name, by[0], by[0], syscall.EBUSY)
+	}
+	mod.attaching.Lock()
+	defer mod.attaching.Unlock()
+	if err := mod.idle(); err != nil {
+		return err
 	}
 	mod.mu.Lock()
 	users := slices.Clone(mod.users)
@@ -518,6 +523,7 @@ type Status struct {
 	Contract int           `json:"contract"` // the version that it and this libos have agreed on
 	Users    int           `json:"users"`    // instances
 	Sockets  int           `json:"sockets"`
+	Devices  int           `json:"devices"`
 	Restarts int           `json:"restarts"`
 	Replaced int           `json:"replaced"`         // times that another process took over while it was in use
 	Reason   string        `json:"reason,omitempty"` // why it was lost last
@@ -557,6 +563,13 @@ func (mod *Module) Status() Status {
 	}
 	for _, s := range sessions {
 		st.Traffic.Add(s.Stats())
+	}
+	kinds, instances := mod.devices()
+	st.Devices = len(kinds)
+	for _, in := range instances {
+		if !slices.ContainsFunc(users, func(u user) bool { return u.in == in }) {
+			st.Users++
+		}
 	}
 	return st
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/device/replay"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin"
 	"github.com/libos-go/libos/plugin/modules"
@@ -47,6 +48,7 @@ func TestMain(m *testing.M) {
 				return nil
 			},
 			Needs:     needs(),
+			Devices:   []core.DeviceKind{replay.Kind()},
 			Protocols: []plugin.Protocol{{Protocol: attempting(served), Sysctls: sysctl.Of[udp.Sysctls]()}}})
 	}
 	os.Exit(m.Run())

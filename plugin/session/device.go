@@ -46,6 +46,7 @@ type Device struct {
 	ifc        *core.Interface // nil before Attach
 	timer      timer.Timer     // of the device, in lockstep
 	open       bool            // the module has it
+	refused    int             // times in a row that it did not open again
 	closed     bool
 }
 
@@ -193,8 +194,13 @@ func (d *Device) sync() {
 	}
 }
 
-// reopenPause is how long a device that does not open again is left alone.
-const reopenPause = time.Second
+// A device that does not open again is tried anew after firstReopen, then after
+// twice as long, up to longReopen: the process before may not have let go of what
+// only one can have.
+const (
+	firstReopen = 5 * time.Millisecond
+	longReopen  = time.Second
+)
 
 // again opens the device at a module that knows nothing yet.
 func (d *Device) again() error {
@@ -207,12 +213,17 @@ func (d *Device) again() error {
 		err = fmt.Errorf("its hardware address was %v and is %v: give it one by its parameters", d.props.HWAddr, p.HWAddr)
 		fallthrough
 	case err != nil:
-		s.o.Log.Error("device does not open again", "module", s.o.Name, "kind", d.kind, "error", err)
+		s.o.Log.Warn("device does not open again", "module", s.o.Name, "kind", d.kind, "error", err)
 		if d.open {
-			d.shut()
+			_ = d.shut()
 		}
-		if l := s.link; !s.o.Lockstep {
-			time.AfterFunc(reopenPause, func() {
+		if d.ifc != nil {
+			d.near.Disconnect()
+		}
+		if l := s.link; l != nil && !s.o.Lockstep {
+			pause := min(firstReopen<<min(d.refused, 10), longReopen)
+			d.refused++
+			time.AfterFunc(pause, func() {
 				s.domain.Do(func() {
 					if s.link == l && !d.closed && !d.open {
 						_ = d.again() // a module that goes away meanwhile is told of elsewhere
@@ -221,6 +232,7 @@ func (d *Device) again() error {
 			})
 		}
 	case d.ifc != nil:
+		d.refused = 0
 		d.begin()
 	}
 	return nil

@@ -17,6 +17,9 @@ import (
 type Modules interface {
 	// Autoload finds the module of a socket that nothing built in serves.
 	Autoload() core.Autoload
+	// DeviceKind finds the module of a device of a kind that is not built in: its
+	// Open loads it. fs.ErrNotExist if there is none.
+	DeviceKind(in *core.Instance, kind string) (core.DeviceKind, error)
 	// Load starts a module unless it runs, and gives the instances what it serves
 	// unless they have it.
 	Load(name string, parameters map[string]string, instances ...*core.Instance) (ModuleInfo, error)
@@ -24,7 +27,7 @@ type Modules interface {
 	// folder now, while its sockets are in use; parameters nil: as they are. With force
 	// it goes on although connections are lost by it. lost is how many sockets were.
 	Replace(name string, parameters map[string]string, force bool) (m ModuleInfo, lost int, err error)
-	// Unload ends a module. EBUSY while a socket of it is open.
+	// Unload ends a module. EBUSY while a socket or a device of it is open.
 	Unload(name string) error
 	// List shows the loaded modules.
 	List() []ModuleInfo
@@ -40,9 +43,11 @@ type ModuleInfo struct {
 	PID       int    `json:"pid"`   // 0 while it is restarting
 	Instances int    `json:"instances"`
 	Sockets   int    `json:"sockets"`
+	Devices   int    `json:"devices"`
 	Restarts  int    `json:"restarts"`
 	Replaced  int    `json:"replaced"` // times that another process took over while it was in use
 	Packets   uint64 `json:"packets"`  // to the module, received ones and sent ones
+	Frames    uint64 `json:"frames"`   // from its devices
 	Dropped   uint64 `json:"dropped"`  // messages with packets for which it had no room
 	Sent      uint64 `json:"sent"`     // messages to the module
 	Received  uint64 `json:"received"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func (s *Spec) configure(in *core.Instance) error {
 		return err
 	}
 	for i := range s.Devices {
-		if err := s.Devices[i].add(in); err != nil {
+		if err := s.Devices[i].add(in, s.Modules); err != nil {
 			return err
 		}
 	}
@@ -141,7 +142,7 @@ func (s *Spec) configure(in *core.Instance) error {
 	return set(false)
 }
 
-func (x *DeviceSpec) add(in *core.Instance) error {
+func (x *DeviceSpec) add(in *core.Instance, modules Modules) error {
 	label := x.Kind
 	if x.Name != "" {
 		label = x.Name
@@ -149,6 +150,13 @@ func (x *DeviceSpec) add(in *core.Instance) error {
 	dev := x.Device
 	if dev == nil {
 		k, err := Kind(in.Wiring(), x.Kind)
+		if err != nil && modules != nil {
+			var module core.DeviceKind
+			if module, err = modules.DeviceKind(in, x.Kind); errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("no device kind %q in this configuration (kinds: %s), and %w", x.Kind, strings.Join(kinds(in.Wiring()), " "), err)
+			}
+			k = &module
+		}
 		if err != nil {
 			return placed(x.Place, "%w", err)
 		}

@@ -173,7 +173,7 @@ func Rmmod(e *command.Env) *cobra.Command {
 		Use:   "rmmod NAME...",
 		Short: "Unload modules from a running stack",
 		Long: `Take what modules serve from all instances of the running stack and end their
-processes. It is refused while a socket of the module is open.`,
+processes. It is refused while a socket or a device of the module is open.`,
 		Example: `  libos rmmod udp`,
 		Args:    cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(c *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -218,9 +218,9 @@ func Lsmod(e *command.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lsmod",
 		Short: "Show the modules of a running stack",
-		Long: `Show the modules that a running stack has loaded: their processes, the sockets and
-instances that they serve, how often they were started again, and the packets that
-they were given. A module is "live", or "restarting" when it was lost and why is
+		Long: `Show the modules that a running stack has loaded: their processes, the sockets,
+devices and instances that they serve, how often they were started again, and the
+packets that they were given or that came from them. A module is "live", or "restarting" when it was lost and why is
 shown below it.`,
 		Example: `  libos lsmod
   libos lsmod --control lab -o json`,
@@ -228,7 +228,7 @@ shown below it.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(e.Stdout, 0, 8, 2, ' ', 0)
 			if !e.JSON() {
-				fmt.Fprintln(w, "MODULE\tVERSION\tSTATE\tPID\tSOCKETS\tINSTANCES\tRESTARTS\tPACKETS")
+				fmt.Fprintln(w, "MODULE\tVERSION\tSTATE\tPID\tSOCKETS\tDEVICES\tINSTANCES\tRESTARTS\tPACKETS")
 			}
 			var why []string
 			err := ask(c.Context(), e, "lsmod", nil, func(x command.ModuleInfo) error {
@@ -238,8 +238,8 @@ shown below it.`,
 				if x.Reason != "" {
 					why = append(why, x.Name+" was lost last: "+x.Reason)
 				}
-				_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", x.Name, x.Version, x.State, x.PID, x.Sockets, x.Instances, x.Restarts,
-					command.Thousands(int64(x.Packets)))
+				_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", x.Name, x.Version, x.State, x.PID, x.Sockets, x.Devices, x.Instances, x.Restarts,
+					command.Thousands(int64(x.Packets+x.Frames)))
 				return err
 			})
 			if err == nil {

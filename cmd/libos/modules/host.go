@@ -68,6 +68,6 @@ func (h *host) List() []command.ModuleInfo {
 
 func info(st modules.Status) command.ModuleInfo {
 	t := &st.Traffic
-	return command.ModuleInfo{Name: st.Name, Version: st.Version, State: string(st.State), PID: st.PID, Instances: st.Users, Sockets: st.Sockets,
-		Restarts: st.Restarts, Replaced: st.Replaced, Packets: t.Packets, Dropped: t.Dropped, Sent: t.Sent, Received: t.Received, Faults: t.Faults, Reason: st.Reason}
+	return command.ModuleInfo{Name: st.Name, Version: st.Version, State: string(st.State), PID: st.PID, Instances: st.Users, Sockets: st.Sockets, Devices: st.Devices,
+		Restarts: st.Restarts, Replaced: st.Replaced, Packets: t.Packets, Frames: t.Frames, Dropped: t.Dropped, Sent: t.Sent, Received: t.Received, Faults: t.Faults, Reason: st.Reason}
 }

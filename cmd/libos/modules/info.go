@@ -55,6 +55,7 @@ type Sysctl struct {
 // Device is a kind of device, with the meaning of its parameters.
 type Device struct {
 	Kind       string            `json:"kind"`
+	Alias      string            `json:"alias"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 }
 
@@ -120,7 +121,7 @@ func describe(m *modules.Manifest) Info {
 		x.Protocols = append(x.Protocols, describeProtocol(p))
 	}
 	for _, v := range d.GetDevices() {
-		x.Devices = append(x.Devices, Device{v.GetKind(), v.GetParameters()})
+		x.Devices = append(x.Devices, Device{v.GetKind(), modules.DeviceAlias(v.GetKind()), v.GetParameters()})
 	}
 	for _, p := range d.GetParameters() {
 		x.Parameters = append(x.Parameters, Parameter{p.GetName(), p.GetDefaultValue(), p.GetHelp()})
@@ -174,6 +175,7 @@ func (x *Info) show(e *command.Env) {
 	}
 	for _, d := range x.Devices {
 		say("device", "%s", d.Kind)
+		say("alias", "%s", d.Alias)
 		for _, k := range slices.Sorted(maps.Keys(d.Parameters)) {
 			say("  parameter", "%s: %s", k, d.Parameters[k])
 		}

@@ -105,12 +105,17 @@ func Wiring() *core.Wiring {
 // Ping has the kernel's own ping reach a stack behind the device that open
 // makes, with small and with fragmented packets of both families.
 func Ping(t *testing.T, h core.Host, tap bool, open func(tunio.Options) (Device, error)) {
+	PingThrough(t, h, tap, func(_ *coretest.Rig, o tunio.Options) (Device, error) { return open(o) })
+}
+
+// PingThrough is Ping for a device that is made for the Domain of rig.
+func PingThrough(t *testing.T, h core.Host, tap bool, open func(rig *coretest.Rig, o tunio.Options) (Device, error)) {
 	InNamespace(t, func(t *testing.T) {
-		dev, err := open(tunio.Options{TAP: tap, MTU: 1400})
+		rig := coretest.New(t, h)
+		dev, err := open(rig, tunio.Options{TAP: tap, MTU: 1400})
 		if err != nil {
 			t.Skip(err)
 		}
-		rig := coretest.New(t, h)
 		ifc := rig.Attach(rig.Instance("stack", Wiring()), dev, "")
 		for _, a := range []string{"10.77.0.2/24", "fd77::2/64"} {
 			if err := ifc.AddAddress(wire.MustPrefix(a)); err != nil {

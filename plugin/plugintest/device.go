@@ -1,0 +1,176 @@
+package plugintest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/plugin"
+	"github.com/libos-go/libos/plugin/control"
+	"github.com/libos-go/libos/plugin/modules"
+)
+
+// name of the module.
+const name = "device"
+
+// Main runs the tests, or, in a process that was started as a module, serves kinds.
+func Main(m *testing.M, kinds ...core.DeviceKind) {
+	if os.Getenv(control.SocketVariable) != "" || len(os.Args) == 2 && os.Args[1] == "--describe" {
+		plugin.Main(plugin.Module{Name: name, Description: "the module of a test", Devices: kinds})
+	}
+	os.Exit(m.Run())
+}
+
+// Process is a loaded module.
+type Process struct {
+	*modules.Module
+	Manager *modules.Manager
+	began   modules.Status
+	ended   modules.Status
+	used    time.Duration
+}
+
+// Start loads the module. It belongs to the network namespace of the thread that
+// calls. When the test ends, after what it registers later, the module must still
+// be the process that it began as, have used time of the processor, and have made
+// no fault.
+func Start(t testing.TB) *Process {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/schedstat"); err != nil {
+		t.Skipf("no way to see a process at work here: %v", err)
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, name)
+	copyOfSelf(t, program)
+	if _, err := modules.WriteManifest(dir, name, "", nil); err != nil {
+		t.Fatal(err)
+	}
+	said := new(lines)
+	p := &Process{Manager: modules.New(modules.Options{Dirs: []string{dir}, Patience: 20 * time.Second, Log: slog.New(slog.NewTextHandler(said, nil))})}
+	var err error
+	if p.Module, err = p.Manager.Load(name, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.began = p.Status()
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.began.PID)); err != nil || exe != program || p.began.PID == os.Getpid() {
+		t.Errorf("process %d is %s (%v), want %s and not this one, %d", p.began.PID, exe, err, program, os.Getpid())
+	}
+	p.used = cpuOf(t, p.began.PID)
+	t.Cleanup(func() {
+		p.check(t)
+		p.Manager.Close()
+		if t.Failed() {
+			t.Log(said.String())
+		}
+	})
+	return p
+}
+
+// check holds what the module did against what it counts.
+func (p *Process) check(t testing.TB) {
+	t.Helper()
+	st := p.Status()
+	p.ended = st
+	if st.State != modules.Live || st.PID != p.began.PID || st.Restarts != 0 || st.Traffic.Faults != 0 || st.Traffic.Lost != 0 {
+		t.Errorf("it began as %+v and is %+v", p.began, st)
+		return
+	}
+	if n := st.Traffic; n.Sent == 0 || n.Received == 0 {
+		t.Errorf("it was given nothing to do: %+v", n)
+	}
+	used := cpuOf(t, st.PID) - p.used
+	if used <= 0 {
+		t.Errorf("the process used %v", used)
+	}
+	t.Logf("process %d: %d frames to it, %d back, %v of CPU time", st.PID, st.Traffic.Packets, st.Traffic.Frames, used)
+}
+
+// Carried are the frames to and from the devices of the module, when the test that
+// started it has ended; none of a module that was not started.
+func (p *Process) Carried() (to, from uint64) {
+	if p == nil {
+		return 0, 0
+	}
+	return p.ended.Traffic.Packets, p.ended.Traffic.Frames
+}
+
+// Open opens a device of the module for an instance in the Domain of rig. Errors
+// are the device's.
+func (p *Process) Open(rig *coretest.Rig, kind string, parameters map[string]string) (core.Device, error) {
+	// Any instance of the Domain will do.
+	in, err := core.New(core.Options{Name: "opener", Domain: rig.Domain, Wiring: &core.Wiring{Name: "opener"}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }()
+	return p.Manager.Device(in, kind, parameters)
+}
+
+// copyOfSelf makes the program of a module.
+func copyOfSelf(t testing.TB, program string) {
+	t.Helper()
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	to, err := os.OpenFile(program, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, self)
+	if e := to.Close(); err != nil || e != nil {
+		t.Fatal(err, e)
+	}
+}
+
+// cpuOf is the time that the threads of a process ran (proc_pid_schedstat).
+func cpuOf(t testing.TB, pid int) (used time.Duration) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("process %d has no threads: %v", pid, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // that thread has ended
+		}
+		ran, _, _ := strings.Cut(string(b), " ")
+		ns, err := strconv.ParseInt(ran, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		used += time.Duration(ns)
+	}
+	return used
+}
+
+// lines is a log that goroutines write.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
