@@ -19,9 +19,31 @@ import (
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/devicetest"
+	"github.com/libos-go/libos/device/replay"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin/modules"
 )
+
+// kinds are what the module serves of devices: those need files.
+func kinds() []core.DeviceKind {
+	if _, err := os.Stat(os.Args[0] + ".devices"); err != nil {
+		return nil
+	}
+	return []core.DeviceKind{replay.Kind()}
+}
+
+// buildDevices is build for a module that serves devices, too.
+func buildDevices(t testing.TB) string {
+	t.Helper()
+	dir := build(t)
+	if err := os.WriteFile(filepath.Join(dir, "udp.devices"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := modules.WriteManifest(dir, "udp", "UDP", []string{"IPV4"}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
 
 // recording is a file of n packets, a millisecond apart.
 func recording(t testing.TB, n int) string {
@@ -46,7 +68,7 @@ func recording(t testing.TB, n int) string {
 }
 
 func TestADeviceOfAModuleIsMadeByNameAndKeepsItsModuleLoaded(t *testing.T) {
-	m := manager(t, modules.Options{Dirs: []string{build(t)}})
+	m := manager(t, modules.Options{Dirs: []string{buildDevices(t)}})
 	rig := coretest.New(t, host.NewVirtual(1))
 	a, b := rig.Instance("a", networks()), rig.Instance("b", networks())
 	parameters := map[string]string{"file": recording(t, 10)}
@@ -88,7 +110,7 @@ func TestADeviceOfAModuleIsMadeByNameAndKeepsItsModuleLoaded(t *testing.T) {
 // One session carries both, so that neither may disturb what the other is
 // writing.
 func TestAProtocolAndADeviceOfOneModuleWorkAtOnce(t *testing.T) {
-	m := manager(t, modules.Options{Dirs: []string{build(t)}})
+	m := manager(t, modules.Options{Dirs: []string{buildDevices(t)}})
 	rig := coretest.New(t, host.NewRealTime())
 	in := rig.Instance("a", networks())
 	dev, err := m.Device(in, "replay", map[string]string{"file": recording(t, 64), "speed": "max", "loop": "500"})
@@ -119,7 +141,7 @@ func TestAProtocolAndADeviceOfOneModuleWorkAtOnce(t *testing.T) {
 
 func TestADeviceIsBackWithItsModuleAfterItWasKilled(t *testing.T) {
 	for _, stream := range []bool{false, true} {
-		m := manager(t, modules.Options{Dirs: []string{build(t)}, Stream: stream})
+		m := manager(t, modules.Options{Dirs: []string{buildDevices(t)}, Stream: stream})
 		rig := coretest.New(t, host.NewRealTime())
 		in := rig.Instance("a", networks())
 		dev, err := m.Device(in, "replay", map[string]string{"file": recording(t, 3)})
@@ -152,7 +174,7 @@ func TestADeviceIsBackWithItsModuleAfterItWasKilled(t *testing.T) {
 }
 
 func TestADeviceThatCannotBeMadeSaysWhy(t *testing.T) {
-	dir := build(t)
+	dir := buildDevices(t)
 	m := manager(t, modules.Options{Dirs: []string{dir}, Blacklist: []string{"udp"}})
 	rig := coretest.New(t, host.NewVirtual(1))
 	in := rig.Instance("a", networks())
@@ -185,5 +207,30 @@ func TestADeviceThatCannotBeMadeSaysWhy(t *testing.T) {
 	}
 	if err := m.Unload("udp"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestADeviceGoesOnInTheProcessThatReplacesItsModule(t *testing.T) {
+	m := manager(t, modules.Options{Dirs: []string{buildDevices(t)}})
+	rig := coretest.New(t, host.NewVirtual(1))
+	in := rig.Instance("a", networks())
+	dev, err := m.Device(in, "replay", map[string]string{"file": recording(t, 4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ifc := rig.Attach(in, dev, "", "10.0.0.2/24")
+	rig.Advance(time.Second)
+	before := m.List()[0].PID
+	if lost, err := m.Replace("udp", modules.ReplaceOptions{}); err != nil || lost != 0 {
+		t.Fatal(lost, err)
+	}
+	rig.Advance(time.Second)
+	rig.Domain.Do(func() {
+		if st := ifc.Stats(); st.RxPackets != 8 || ifc.Flags()&core.FlagRunning == 0 {
+			t.Errorf("%+v, flags %#x: the other process plays the file again", *st, ifc.Flags())
+		}
+	})
+	if st := m.List()[0]; st.PID == before || st.Replaced != 1 || st.Devices != 1 || st.Traffic.Lost != 0 {
+		t.Errorf("%+v, before it was process %d", st, before)
 	}
 }

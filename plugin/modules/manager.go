@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -43,7 +44,10 @@ type Options struct {
 	// NoSandbox has modules run with all rights of this process, as they do in a
 	// build without MODULE_SANDBOX and on systems that have none.
 	NoSandbox bool
-	Log       *slog.Logger
+	// Network is the network namespace in which modules run, for devices of its
+	// kernel; nil is that of this process. It stays the caller's.
+	Network *os.File
+	Log     *slog.Logger
 }
 
 // Manager has the modules of one process. Its methods may be called from any

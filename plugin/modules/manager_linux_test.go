@@ -20,7 +20,6 @@ import (
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
-	"github.com/libos-go/libos/device/replay"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin"
 	"github.com/libos-go/libos/plugin/modules"
@@ -48,7 +47,7 @@ func TestMain(m *testing.M) {
 				return nil
 			},
 			Needs:     needs(),
-			Devices:   []core.DeviceKind{replay.Kind()},
+			Devices:   kinds(),
 			Protocols: []plugin.Protocol{{Protocol: attempting(served), Sysctls: sysctl.Of[udp.Sysctls]()}}})
 	}
 	os.Exit(m.Run())

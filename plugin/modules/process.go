@@ -67,13 +67,16 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 		theirs.Close()
 		return nil, errors.Join(fmt.Errorf("modules: %s: it was changed while it was loaded: its sha256 is %x, that of its manifest %x", m.program, got, sum), err)
 	}
-	program := sandbox.Program{Path: path, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits}
+	program := sandbox.Program{Path: path, Env: environment(o), Open: !o.confined(), Privileges: m.privileges, Limits: o.Limits, Network: o.Network}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  control.Handshake(),
 		VersionedPlugins: control.Versions(nil, o.Contract),
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, dir string) (runner.Runner, error) {
 			program.Env = append(program.Env, spec.Env...)
-			program.Env, program.Dir = append(program.Env, "TMPDIR="+dir), dir
+			program.Env = append(program.Env, "TMPDIR="+dir)
+			if !m.privileges.Files { // else a path is to mean what it means here
+				program.Dir = dir
+			}
 			p.program = &running{Program: program, socket: theirs, ended: make(chan struct{})}
 			return p.program, nil
 		},

@@ -56,8 +56,16 @@ func Start(t testing.TB) *Process {
 		t.Fatal(err)
 	}
 	said := new(lines)
-	p := &Process{Manager: modules.New(modules.Options{Dirs: []string{dir}, Patience: 20 * time.Second, Log: slog.New(slog.NewTextHandler(said, nil))})}
-	var err error
+	ns, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	o := modules.Options{Dirs: []string{dir}, Patience: 20 * time.Second, Log: slog.New(slog.NewTextHandler(said, nil))}
+	if namespace() != others() {
+		o.Network = ns
+	}
+	p := &Process{Manager: modules.New(o)}
 	if p.Module, err = p.Manager.Load(name, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +82,19 @@ func Start(t testing.TB) *Process {
 		}
 	})
 	return p
+}
+
+// namespace names the network namespace of the calling thread.
+func namespace() string {
+	name, _ := os.Readlink("/proc/thread-self/ns/net")
+	return name
+}
+
+// others is the namespace of threads that are no test's own.
+func others() string {
+	name := make(chan string)
+	go func() { name <- namespace() }()
+	return <-name
 }
 
 // check holds what the module did against what it counts.

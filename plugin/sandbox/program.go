@@ -8,6 +8,9 @@ type Program struct {
 	Env   []string
 	Dir   string     // its working folder
 	Files []*os.File // descriptors 0, 1, 2, … of the program; they stay the caller's
+	// Network is the network namespace of the program, which stays the caller's; nil
+	// is that of this process.
+	Network *os.File
 
 	Open       bool // no wall at all
 	Privileges Privileges

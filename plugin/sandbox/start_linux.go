@@ -28,6 +28,11 @@ func (p *Program) Start() (*os.Process, error) {
 		for _, f := range p.Files {
 			attr.Files = append(attr.Files, f.Fd())
 		}
+		if p.Network != nil {
+			if err := unix.Setns(int(p.Network.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("sandbox: network namespace: %w", err)
+			}
+		}
 		if !p.Open {
 			if err := p.confine(); err != nil {
 				return err
