@@ -267,9 +267,9 @@ func TestWhatCannotBeAModuleIsRefused(t *testing.T) {
 			}
 		}
 	}
-	b.replace(t, "device/Kconfig.toml", "package = \"device/tun\"\ntype = \"bool\"", "package = \"device/tun\"\ntype = \"tristate\"")
-	b.target(t, "x", "tinyconfig", "MODULES=y", "TUN=m")
-	fails("device/Kconfig.toml:", "CONFIG_TUN is m", "device/tun", "NewHandler", "set TUN=y", "bool")
+	b.replace(t, "device/Kconfig.toml", "package = \"device/pipe\"\ntype = \"bool\"", "package = \"device/pipe\"\ntype = \"tristate\"")
+	b.target(t, "x", "tinyconfig", "MODULES=y", "PIPE=m")
+	fails("device/Kconfig.toml:", "CONFIG_PIPE is m", "device/pipe", "NewHandler", "sets Open", "set PIPE=y", "bool")
 	b.target(t, "x", "tinyconfig", "MODULES=y", "UDP=m")
 	extra := filepath.Join(b.Dir, "protocols", "udp", "extra.go")
 	if err := os.WriteFile(extra, []byte("package udp\n\nimport \"github.com/libos-go/libos/core\"\n\nfunc Kind() core.DeviceKind { return core.DeviceKind{Kind: \"x\"} }\n"), 0o644); err != nil {
@@ -299,8 +299,17 @@ func TestAModuleIsNotLinkedIn(t *testing.T) {
 	dir := b.Dir
 	b.target(t, "mod", "allmodconfig", "SLAB_DEBUG=n")
 	b.mustBuild(t, "mod")
-	if got := b.moduleFiles(t, "mod"); got != "udp udp.json udplite udplite.json" {
+	if got := b.moduleFiles(t, "mod"); got != "packet_device packet_device.json pcap_replay pcap_replay.json tun tun.json udp udp.json udplite udplite.json" {
 		t.Errorf("the modules of allmodconfig: %s", got)
+	}
+	for name, kind := range map[string]string{"tun": "tun", "packet_device": "packet", "pcap_replay": "replay"} {
+		m, err := modules.ReadManifest(b.ModuleDir("mod"), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := m.Described(); len(d.GetDevices()) != 1 || d.GetDevices()[0].GetKind() != kind || len(d.GetDevices()[0].GetParameters()) < 3 || len(d.GetPrivileges()) == 0 {
+			t.Errorf("the module %s describes itself as %v", name, d)
+		}
 	}
 	table, err := b.symbolsOf(b.Binary("mod"))
 	if err != nil {
@@ -310,7 +319,7 @@ func TestAModuleIsNotLinkedIn(t *testing.T) {
 	for _, s := range table {
 		p := packageOf(s.Name)
 		tcp = tcp || p == Module+"/protocols/tcp"
-		if p == Module+"/protocols/udp" || p == Module+"/protocols/udplite" {
+		if slices.Contains([]string{"protocols/udp", "protocols/udplite", "device/tun", "device/rawnic", "device/replay"}, strings.TrimPrefix(p, Module+"/")) {
 			t.Errorf("%s is in the binary, though its package is a module", s.Name)
 		}
 	}

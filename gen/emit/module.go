@@ -67,6 +67,10 @@ func (b *Build) moduleFile(m Module) (*jen.File, error) {
 		}
 		protocols = append(protocols, jen.Values(fields...))
 	}
+	var kinds []jen.Code
+	for _, o := range f.kinds {
+		kinds = append(kinds, f.call(o.fn))
+	}
 	var controls []jen.Code
 	for _, o := range f.providersOf(controlType) {
 		controls = append(controls, f.call(o.fn))
@@ -84,6 +88,9 @@ func (b *Build) moduleFile(m Module) (*jen.File, error) {
 	}
 	if len(protocols) > 0 {
 		fields = append(fields, field("Protocols", jen.Index().Qual(sdk, "Protocol").Add(lines(protocols))))
+	}
+	if len(kinds) > 0 {
+		fields = append(fields, field("Devices", jen.Index().Add(b.core("DeviceKind")).Add(lines(kinds))))
 	}
 	if len(controls) > 0 {
 		fields = append(fields, field("Controls", jen.Index().Qual(b.Module+"/core/congestion", "Algorithm").Add(lines(controls))))
@@ -114,7 +121,8 @@ func (m Module) description() string {
 const controlType = "core/congestion.Algorithm"
 
 // moduleFeatures is what a module's package describes: protocols behind
-// core.Handler and congestion controls, one or more, and nothing that only the stack's own process can have.
+// core.Handler, device kinds with an Open and congestion controls, one or more, and
+// nothing that only the stack's own process can have.
 func (b *Build) moduleFeatures(m Module) (*features, error) {
 	s := m.Symbol
 	var pkg *scan.Package
@@ -131,7 +139,7 @@ func (b *Build) moduleFeatures(m Module) (*features, error) {
 	var other *scan.Func
 	for i := range pkg.Funcs {
 		switch fn := &pkg.Funcs[i]; {
-		case fn.Role == scan.Protocol && fn.Description.Separable && len(fn.Params) == 0:
+		case (fn.Role == scan.Protocol || fn.Role == scan.Kind) && fn.Description.Separable && len(fn.Params) == 0:
 			separable++
 		case fn.Role == scan.Provider && fn.Result == controlType:
 			separable++
@@ -139,7 +147,7 @@ func (b *Build) moduleFeatures(m Module) (*features, error) {
 			other = fn
 		}
 	}
-	const what = "only a func() core.Protocol whose literal sets NewHandler, or a func() congestion.Algorithm, can run in a process of its own"
+	const what = "only a func() core.Protocol whose literal sets NewHandler, a func() core.DeviceKind whose literal sets Open, or a func() congestion.Algorithm, can run in a process of its own"
 	if separable == 0 {
 		return nil, fmt.Errorf("%s: CONFIG_%s is m, but package %s has nothing that can be a module: %s: set %s=y, or make the symbol a bool there",
 			s.Where, s.Name, s.Package, what, s.Name)

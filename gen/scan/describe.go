@@ -15,7 +15,7 @@ type Description struct {
 	Sockets    [][3]int // family, type, protocol
 	Family     int      // of a network
 	EtherTypes []uint16 // of a network
-	Separable  bool     // a protocol with a NewHandler, behind the contract that can cross to another process
+	Separable  bool     // a protocol with a NewHandler, or a device kind with an Open: behind a contract that can cross to another process
 }
 
 // describe reads the composite literal that the function returns. What goes
@@ -48,7 +48,7 @@ func (s *scanner) describe(d *ast.FuncDecl, f *Func) {
 			for _, x := range s.elements(field, kv.Value) {
 				f.Description.EtherTypes = append(f.Description.EtherTypes, uint16(s.integer(field, x)))
 			}
-		case "NewHandler":
+		case "NewHandler", "Open":
 			f.Description.Separable = !s.pkg.TypesInfo.Types[kv.Value].IsNil()
 		case "Sockets":
 			for _, x := range s.elements(field, kv.Value) {
