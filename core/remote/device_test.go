@@ -274,6 +274,27 @@ func TestUpAndMTUAreToldAndTheDevicesOwnMTUComesBack(t *testing.T) {
 	}
 }
 
+// choosy is a stubbed that refuses frames of one size.
+type choosy struct{ *stubbed }
+
+func (choosy) Admits(p *core.Packet) bool { return p.Len() != 61 }
+
+func TestWhatADeviceRefusesDoesNotCross(t *testing.T) {
+	h := host.NewVirtual(1)
+	b := &bench{rig: coretest.New(t, h), dev: &stubbed{}}
+	var err error
+	if b.far, err = NewFarDevice(h, "a", "eth0", choosy{b.dev}, &b.in); err != nil {
+		t.Fatal(err)
+	}
+	b.rig.Attach(b.rig.Instance("a", &core.Wiring{Name: "none"}), face{b}, "eth0")
+	b.carry(t)
+	b.dev.ifc.Deliver([]core.Frame{{Data: append([]byte{0x45}, make([]byte, 59)...)}, {Data: append([]byte{0x45}, make([]byte, 60)...)}})
+	b.carry(t)
+	if st := b.stats(); st.RxPackets != 1 || st.RxDropped != 1 || b.near.Input != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestFramesCrossWithoutAllocation(t *testing.T) {
 	h := host.NewVirtual(1)
 	in := coretest.New(t, h, coretest.Release()).Instance("a", &core.Wiring{})

@@ -36,7 +36,11 @@ func NewFarDevice(h core.Host, instance, name string, dev core.Device, near Devi
 			New: func(*core.Instance, core.SysctlView) core.Network { return watch{f} }}}},
 	}})
 	if err == nil {
-		f.ifc, err = in.AddDevice(&meter{Device: dev, far: f}, name)
+		var wall core.Device = &meter{Device: dev, far: f}
+		if s, ok := dev.(core.Sieve); ok {
+			wall = sieve{&meter{Device: dev, far: f}, s}
+		}
+		f.ifc, err = in.AddDevice(wall, name)
 	}
 	if err != nil {
 		_ = dev.Close()
@@ -72,6 +76,16 @@ func (m *meter) Changed() {
 		w.Changed()
 	}
 }
+
+// sieve is a meter of a device that chooses what the stack gets: what it refuses
+// does not cross.
+type sieve struct {
+	*meter
+	of core.Sieve
+}
+
+// Admits implements core.Sieve.
+func (s sieve) Admits(p *core.Packet) bool { return s.of.Admits(p) }
 
 func (f *FarDevice) begin(k Kind) []byte { return f.message.begin(k, f.domain.Now()) }
 
