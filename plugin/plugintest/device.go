@@ -128,12 +128,7 @@ func (p *Process) Carried() (to, from uint64) {
 // Open opens a device of the module for an instance in the Domain of rig. Errors
 // are the device's.
 func (p *Process) Open(rig *coretest.Rig, kind string, parameters map[string]string) (core.Device, error) {
-	// Any instance of the Domain will do.
-	in, err := core.New(core.Options{Name: "opener", Domain: rig.Domain, Wiring: &core.Wiring{Name: "opener"}})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = in.Close() }()
+	in := rig.Instance("opener", &core.Wiring{Name: "opener"}) // any instance of the Domain will do
 	return p.Manager.Device(in, kind, parameters)
 }
 
