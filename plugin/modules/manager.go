@@ -286,6 +286,11 @@ func (u *user) release() error {
 func (mod *Module) Detach(in *core.Instance) error {
 	mod.attaching.Lock()
 	defer mod.attaching.Unlock()
+	return mod.detach(in)
+}
+
+// detach is Detach with attaching held.
+func (mod *Module) detach(in *core.Instance) error {
 	mod.mu.Lock()
 	at := slices.IndexFunc(mod.users, func(u user) bool { return u.in == in })
 	if at < 0 {
@@ -481,7 +486,7 @@ func (m *Manager) Unload(name string) error {
 		}
 	}
 	for _, u := range users {
-		if err := mod.Detach(u.in); err != nil {
+		if err := mod.detach(u.in); err != nil {
 			return err
 		}
 	}
