@@ -105,10 +105,10 @@ run: build ## two hosts and a router in one process, a download through them
 	$(LIBOS) demo
 run-tun: build ## (root) the same stack on a TUN, against the kernel's ping and curl
 	$(LIBOS) demo --tun
-run-modules: libosbuild ## two hosts and a router with UDP as a module, killed in the middle and back
+run-modules: libosbuild ## two hosts and a router with UDP and a device as modules, killed in the middle and back
 	@mkdir -p build/modules
 	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) defconfig
-	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) set MODULES=y UDP=m
+	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) set MODULES=y UDP=m PCAP_REPLAY=m
 	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) build modules
 	build/modules/libos demo --modules
 bench: ## all figures against their peers; NAME=tcp-rr for one

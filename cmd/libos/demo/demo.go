@@ -51,7 +51,8 @@ the kernel's sockets.
 
 With --modules UDP is a module instead, a process of its own, which is killed in
 the middle: what its sockets are told, how soon it is back, and that datagrams flow
-again. That takes a configuration with MODULES=y and UDP=m (make run-modules).`,
+again. With PCAP_REPLAY=m a device is one, too. That takes a configuration with
+MODULES=y and UDP=m (make run-modules).`,
 		Example: `  libos demo
   libos demo --size 1G
   libos demo --size 16M --delay 1ms --loss 0.1%

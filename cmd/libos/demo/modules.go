@@ -36,10 +36,12 @@ type throughModule struct {
 	Restarts int     `json:"restarts"`
 	Packets  uint64  `json:"packets"` // to the module
 	HostFile string  `json:"host_file"`
+	// Device is the same for a device, nil if its module is not there.
+	Device *throughDevice `json:"device,omitempty"`
 }
 
-// withModules runs the lab in memory with UDP in a process of its own, which is
-// killed in the middle.
+// withModules runs the lab in memory with UDP in a process of its own, and a device
+// in another one, which are killed in the middle.
 func (o *options) withModules(ctx context.Context) (err error) {
 	if err := o.e.NeedModules(); err != nil {
 		return fmt.Errorf("demo --modules: %w", err)
@@ -48,7 +50,10 @@ func (o *options) withModules(ctx context.Context) (err error) {
 		return fmt.Errorf("demo --modules shows UDP as a module, but it is linked in: make it one and build again (libosbuild set UDP m)")
 	}
 	text, targets := o.plan()
-	text = "modules = [\"udp\"]\n" + text
+	text, taped, err := o.withTape("modules = [\"udp\"]\n" + text)
+	if err != nil {
+		return err
+	}
 	hostFile := filepath.Join(o.dir, "modules.toml")
 	if err := os.WriteFile(hostFile, []byte(text), 0o644); err != nil {
 		return err
@@ -71,7 +76,15 @@ func (o *options) withModules(ctx context.Context) (err error) {
 	x.report = throughModule{Module: "udp", PID: x.status().PID, HostFile: hostFile}
 	o.say("Three stacks in this process:  left ──west── router ──east── right")
 	o.say("UDP of left and right in process %d\n", x.report.PID)
-	return x.run(ctx, s.Instances[2])
+	if err := x.run(ctx, s.Instances[2]); err != nil {
+		return err
+	}
+	if taped {
+		if x.report.Device, err = o.device(ctx, s.Modules, s.Instances[3]); err != nil {
+			return err
+		}
+	}
+	return x.show()
 }
 
 // through sends datagrams through the module and back.
@@ -144,7 +157,7 @@ func (x *through) run(ctx context.Context, server *core.Instance) (err error) {
 		return err
 	}
 	x.report.Packets = x.status().Packets
-	return x.show()
+	return nil
 }
 
 // back opens a socket and waits until a datagram comes back through it.
@@ -251,6 +264,10 @@ func (x *through) show() error {
 	o.say("datagrams  %s sent, %s came back", command.Thousands(int64(r.Sent)), command.Thousands(int64(r.Echoed)))
 	o.say("module     udp, processes %d and %d: %d restart, %.0f ms away, %s packets through them", r.PID, r.PIDAfter, r.Restarts, r.AwayMS,
 		command.Thousands(int64(r.Packets)))
+	if d := r.Device; d != nil {
+		o.say("device     %s, processes %d and %d: %d restart, %.0f ms away, %s frames before and %s since", d.Module, d.PID, d.PIDAfter, d.Restarts, d.AwayMS,
+			command.Thousands(int64(d.Before)), command.Thousands(int64(d.After)))
+	}
 	o.say("")
 	o.say("Try next:")
 	for _, line := range [][2]string{

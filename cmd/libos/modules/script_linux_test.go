@@ -26,6 +26,7 @@ import (
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/config"
 	tables "github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/device/replay"
 	"github.com/libos-go/libos/plugin"
 	"github.com/libos-go/libos/plugin/modules"
 	"github.com/libos-go/libos/protocols/udp"
@@ -35,6 +36,9 @@ import (
 // UDP=m: without UDP in it, and with these commands.
 func TestMain(m *testing.M) {
 	if os.Getenv("LIBOS_MODULE_SOCKET") != "" || len(os.Args) == 2 && os.Args[1] == "--describe" {
+		if filepath.Base(os.Args[0]) == "pcap_replay" {
+			plugin.Main(plugin.Module{Name: "pcap_replay", Devices: []core.DeviceKind{replay.Kind()}})
+		}
 		plugin.Main(plugin.Module{Name: "udp", Version: "1.0.0", Description: "The User Datagram Protocol", License: "Apache-2.0",
 			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to say", Default: "hello"}},
 			Needs:      plugin.Privileges{Network: filepath.Base(filepath.Dir(os.Args[0])) == "greedy"},
@@ -96,6 +100,13 @@ func TestScripts(t *testing.T) {
 		t.Skip("this configuration lacks IPV4, LOOPBACK or PIPE, over which the scripts talk")
 	}
 	dir, greedy := modulesBeside(t, "modules"), modulesBeside(t, "greedy")
+	withDevice := modulesBeside(t, "devices")
+	if err := os.Link(filepath.Join(withDevice, "udp"), filepath.Join(withDevice, "pcap_replay")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := modules.WriteManifest(withDevice, "pcap_replay", "PCAP_REPLAY", nil); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -112,6 +123,7 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("LIBOS", self)
 			e.Setenv("MODULES", dir)
+			e.Setenv("MODULES_WITH_DEVICE", withDevice)
 			e.Setenv("GREEDY", greedy) // its module asks for more
 			e.Setenv("XDG_RUNTIME_DIR", run)
 			return nil
