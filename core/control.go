@@ -19,7 +19,8 @@ const (
 // which was received on s: SO_TIMESTAMP or SO_TIMESTAMPNS, IP_PKTINFO, IP_TTL and
 // IP_TOS, or IPV6_PKTINFO, IPV6_HOPLIMIT and IPV6_TCLASS, as far as they were
 // asked for by setsockopt(2), and IP_RECVERR or IPV6_RECVERR with what came off
-// the error queue. The layout is that of 64-bit Linux.
+// the error queue, and those of the protocol's own. The layout is that of 64-bit
+// Linux.
 func (s *Socket) AppendControl(b []byte, m *Message) []byte {
 	s.instance.domain.Do(func() { b = s.appendControl(b, m) })
 	return b
@@ -66,7 +67,7 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 		}
 		b = appendCmsg(b, level, name, m.Error.appendTo(nil, int(s.family)))
 	}
-	return b
+	return append(b, m.Ancillary...)
 }
 
 // answersFrom is the address from which an answer to a datagram goes out:
@@ -84,6 +85,7 @@ func (s *Socket) answersFrom(i *PacketInfo) wire.Addr {
 	return wire.IPv4Any()
 }
 
+// appendCmsg appends a control message with its padding to b.
 func appendCmsg(b []byte, level, name int, data []byte) []byte {
 	b = binary.NativeEndian.AppendUint64(b, uint64(cmsgHeader+len(data)))
 	b = binary.NativeEndian.AppendUint32(b, uint32(level))
@@ -95,27 +97,23 @@ func appendCmsg(b []byte, level, name int, data []byte) []byte {
 	return b
 }
 
-// cmsgSpace is how much of b its first control message takes.
-func cmsgSpace(b []byte) int {
-	n := int(binary.NativeEndian.Uint64(b))
-	return min((n+cmsgAlign-1)&^(cmsgAlign-1), len(b))
-}
-
 // ParseControl reads the control messages of a sendmsg(2) into m. EINVAL for what
-// is malformed, out of range or unknown at a level of IP; those of other levels
-// are passed over (net/ipv4/ip_sockglue.c, ip_cmsg_send; net/ipv6/datagram.c).
+// is malformed, out of range or unknown at a level of IP; those of other levels are
+// for the protocol (Ancillary), or passed over where it has none
+// (net/ipv4/ip_sockglue.c, ip_cmsg_send; net/ipv6/datagram.c).
 func (m *Message) ParseControl(b []byte) error {
-	ne := binary.NativeEndian
+	m.Ancillary = m.Ancillary[:0]
 	for len(b) >= cmsgHeader {
-		n := ne.Uint64(b)
-		if n < cmsgHeader || n > uint64(len(b)) {
+		c, rest, ok := NextControl(b)
+		if !ok {
 			return syscall.EINVAL
 		}
-		level, name := int(int32(ne.Uint32(b[8:]))), int(int32(ne.Uint32(b[12:])))
-		if err := m.control(level, name, b[cmsgHeader:n]); err != nil {
+		if c.Level != SolSocket && c.Level != SolIP && c.Level != SolIPv6 {
+			m.Ancillary = appendCmsg(m.Ancillary, c.Level, c.Name, c.Data)
+		} else if err := m.control(c.Level, c.Name, c.Data); err != nil {
 			return err
 		}
-		b = b[min((int(n)+cmsgAlign-1)&^(cmsgAlign-1), len(b)):]
+		b = rest
 	}
 	return nil
 }
@@ -124,8 +122,6 @@ func (m *Message) control(level, name int, data []byte) error {
 	switch {
 	case level == SolSocket:
 		return syscall.EINVAL
-	case level != SolIP && level != SolIPv6:
-		return nil
 	case level == SolIP && name == IPPktInfo && len(data) == 12:
 		a, _ := wire.AddrFromSlice(data[4:8])
 		m.setPacketInfo(a, data)

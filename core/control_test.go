@@ -132,7 +132,7 @@ func TestControlMessagesOfASend(t *testing.T) {
 	own6 := at(addrA6, 0).Addr.As16()
 	good := core.Message{}
 	ok(t, good.ParseControl(cat(cmsg(core.SolIP, core.IPPktInfo, cat(int32s(3), own[:], make([]byte, 4))), cmsg(77, 1, nil), cmsg(core.SolIP, core.IPTOS, []byte{4}))))
-	if i := good.PacketInfo; !good.HasPacketInfo || i.Addr != at(addrA, 0).Addr || i.Interface != 3 || !good.HasTOS || good.TOS != 4 || good.HasHopLimit {
+	if i := good.PacketInfo; !good.HasPacketInfo || i.Addr != at(addrA, 0).Addr || i.Interface != 3 || !good.HasTOS || good.TOS != 4 || good.HasHopLimit || string(good.Ancillary) != string(cmsg(77, 1, nil)) {
 		t.Errorf("parsed %+v", good)
 	}
 	good = core.Message{}
@@ -158,13 +158,33 @@ func TestControlMessagesOfASend(t *testing.T) {
 	}
 }
 
+// A receiver with little room gets the control messages that fit whole.
+func TestControlMessagesAreGivenWhole(t *testing.T) {
+	all := cat(cmsg(300, 1, []byte("a")), cmsg(300, 2, []byte("second")))
+	for room, want := range map[int]int{0: 0, 23: 0, 24: 24, 47: 24, 48: 48, 60: 48} {
+		b := make([]byte, room)
+		if n, whole := core.FitControl(b, all); n != want || whole != (want == 48) || string(b[:n]) != string(all[:n]) {
+			t.Errorf("%d bytes of room take %d, all: %v", room, n, whole)
+		}
+	}
+}
+
 func FuzzParseControl(f *testing.F) {
+	f.Add(cat(cmsg(300, 1, []byte("own")), cmsg(core.SolIP, core.IPTTL, int32s(7)), cmsg(300, 2, nil)))
 	f.Add(cmsg(core.SolIP, core.IPTTL, int32s(7)))
 	f.Add(cmsg(core.SolIPv6, core.IPv6PktInfo, make([]byte, 20)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m core.Message
 		if err := m.ParseControl(b); err != nil && !errors.Is(err, einval) {
 			t.Errorf("%v, want EINVAL or nothing", err)
+		}
+		if len(m.Ancillary) <= core.MaxAncillary && !core.ControlMessages(m.Ancillary) {
+			t.Errorf("% x are left for the protocol", m.Ancillary)
+		}
+		room := make([]byte, len(b)/2)
+		n, whole := core.FitControl(room, m.Ancillary)
+		if string(room[:n]) != string(m.Ancillary[:n]) || whole != (n == len(m.Ancillary)) || !core.ControlMessages(room[:min(n, core.MaxAncillary&^7)]) && n <= core.MaxAncillary {
+			t.Errorf("%d of % x fit into %d bytes", n, m.Ancillary, len(room))
 		}
 	})
 }

@@ -324,7 +324,10 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 		}
 		return 0, syscall.EAGAIN
 	}
-	n := m.copyOut(p, int(e.offset))
+	if p.ancillary != 0 || len(m.Ancillary) != 0 {
+		e.takeAncillary(m, p)
+	}
+	n := m.copyOut(p, int(p.ancillary)+int(e.offset))
 	ifindex := p.Ifindex()
 	m.Addr, m.HasAddr = scoped(p.Src, p.SrcPort, ifindex), true
 	m.TOS, m.HopLimit = p.TOS, p.HopLimit
@@ -340,7 +343,7 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 		e.consume(m, p, n)
 		return n, nil
 	}
-	if whole := p.Len(); n < whole {
+	if whole := p.userLen(); n < whole {
 		m.OutFlags |= MsgTrunc
 		if m.Flags&MsgTrunc != 0 {
 			n = whole
@@ -360,7 +363,7 @@ func (e *datagramEndpoint) Ioctl(request int) (int, error) {
 	switch request {
 	case SIOCINQ:
 		if p := e.queue.head; p != nil {
-			return p.Len() - int(e.offset), nil
+			return p.userLen() - int(e.offset), nil
 		}
 		return 0, nil
 	case SIOCOUTQ:

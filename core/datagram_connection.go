@@ -32,7 +32,7 @@ func (e *datagramEndpoint) connectGoesOn(local, peer SockAddr) error {
 // consume takes the n bytes that m got off the oldest message, p, and the
 // message once it was read to its end.
 func (e *datagramEndpoint) consume(m *Message, p *Packet, n int) {
-	last := int(e.offset)+n >= p.Len()
+	last := int(e.offset)+n >= p.userLen()
 	if last {
 		m.OutFlags |= MsgEOR
 	}

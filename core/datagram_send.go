@@ -57,11 +57,18 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 			return 0, err
 		}
 	}
+	var control []byte
+	if len(m.Ancillary) != 0 {
+		var err error
+		if control, err = e.ancillary(m); err != nil {
+			return 0, err
+		}
+	}
 	r, err := e.routeTo(dst, m)
 	if err != nil && !e.oriented() {
 		return 0, err
 	}
-	p := e.packet(m, n)
+	p := e.packet(m, control, n)
 	if p == nil {
 		e.sep.handler.Event(&Event{Kind: EventSendDropped, Socket: e.socket.id, Count: 1, Addr: dst.Addr})
 		return 0, syscall.ENOBUFS
@@ -90,19 +97,24 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	return n, nil
 }
 
-// packet makes a packet with the n bytes of m, nil when memory is short.
-func (e *datagramEndpoint) packet(m *Message, n int) *Packet {
+// packet makes a packet with control messages, if there are any, and the n bytes of
+// m; nil when memory is short.
+func (e *datagramEndpoint) packet(m *Message, control []byte, n int) *Packet {
 	in := e.socket.instance
-	if n <= largeDatagram {
-		p := in.NewPacket(Headroom, n)
-		if p != nil {
-			m.CopyIn(p.Put(n))
-		}
-		return p
+	linear := n
+	if n > largeDatagram {
+		linear = 0
 	}
-	p := in.NewPacket(Headroom, 0)
+	p := in.NewPacket(Headroom, len(control)+linear)
 	if p == nil {
 		return nil
+	}
+	if len(control) != 0 {
+		p.ancillary = uint16(copy(p.Put(len(control)), control))
+	}
+	if linear == n {
+		m.CopyIn(p.Put(n))
+		return p
 	}
 	page := in.domain.pool.Page(allocator.ClassFor(n), &in.account)
 	if page == nil {

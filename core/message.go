@@ -54,6 +54,12 @@ type Message struct {
 	HasHopLimit   bool
 	Arrival       Time
 
+	// Ancillary are control messages of the protocol's own level, each with its
+	// header and padding as ParseControl leaves them. A send passes over those of
+	// other levels. A receive puts what the protocol gave in their place, in the same
+	// memory if that is long enough.
+	Ancillary []byte
+
 	// Error is what a receive with MsgErrQueue took off the error queue.
 	Error    ExtendedError
 	HasError bool
@@ -112,7 +118,7 @@ func (d *Domain) takeMessage() *Message {
 }
 
 func (d *Domain) giveMessage(m *Message) {
-	*m = Message{}
+	*m = Message{Ancillary: m.Ancillary[:0]}
 	if len(d.messages) < idleCalls {
 		d.messages = append(d.messages, m)
 	}

@@ -34,15 +34,9 @@ func (c *PacketConn) readMsg(b, oob []byte) (m Message, n, oobn int, err error) 
 	if n, err = c.s.Receive(&m); err != nil {
 		return m, n, 0, c.fail("read", "recvmsg", err)
 	}
-	control := c.s.AppendControl(nil, &m)
-	for len(control) > 0 { // whole messages, as put_cmsg gives them (net/core/scm.c)
-		size := cmsgSpace(control)
-		if size > len(oob)-oobn {
-			m.OutFlags |= MsgCTrunc
-			break
-		}
-		oobn += copy(oob[oobn:], control[:size])
-		control = control[size:]
+	oobn, whole := FitControl(oob, c.s.AppendControl(nil, &m))
+	if !whole {
+		m.OutFlags |= MsgCTrunc
 	}
 	return m, n, oobn, nil
 }

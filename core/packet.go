@@ -82,7 +82,8 @@ type Packet struct {
 
 	network   int32 // offsets in the page of the headers met so far, -1 unknown
 	transport int32
-	foreign   int32 // interface index where there is no *Interface: in another process
+	foreign   int32  // interface index where there is no *Interface: in another process
+	ancillary uint16 // bytes of control messages at the front of the linear part
 
 	frags [MaxFrags]Frag
 }
@@ -155,7 +156,7 @@ func (p *Packet) reset() {
 	p.SrcPort, p.DstPort, p.EtherType = 0, 0, 0
 	p.Protocol, p.TOS, p.HopLimit, p.Type, p.Checksum, p.Flags = 0, 0, 0, 0, 0, 0
 	p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel = 0, 0, 0, 0
-	p.network, p.transport, p.foreign = -1, -1, 0
+	p.network, p.transport, p.foreign, p.ancillary = -1, -1, 0, 0
 }
 
 // Ifindex is the index of the packet's interface, 0 if there is none. Protocols
@@ -478,7 +479,7 @@ func (c *Packet) copyMeta(p *Packet) {
 	c.EtherType, c.Protocol, c.TOS, c.HopLimit = p.EtherType, p.Protocol, p.TOS, p.HopLimit
 	c.Type, c.Checksum, c.Flags = p.Type, p.Checksum, p.Flags
 	c.ChecksumStart, c.ChecksumField, c.SegmentSize, c.FlowLabel = p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel
-	c.network, c.transport, c.foreign = p.network, p.transport, p.foreign
+	c.network, c.transport, c.foreign, c.ancillary = p.network, p.transport, p.foreign, p.ancillary
 }
 
 // Move hands the packet over to another instance of the same Domain: from here

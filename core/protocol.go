@@ -13,6 +13,11 @@ type Protocol struct {
 	Name    string
 	Numbers []uint8      // IP protocol numbers it takes
 	Sockets []SocketKind // socket(2) triples it serves
+	// ControlLevel is the level of the control messages (sendmsg(2), recvmsg(2)) of
+	// a protocol behind the narrow contract, 0 for none: Handler.Send gets those of
+	// this level in front of the user's bytes, Env.Deliver brings them likewise
+	// (Packet.TakeAncillary, Packet.AddControl).
+	ControlLevel int
 	// New makes an in-process transport (TCP).
 	New func(*Instance, SysctlView) Transport
 	// NewHandler makes a protocol behind the narrow contract, which can also
@@ -168,7 +173,8 @@ type Env interface {
 	// those of a look-up.
 	Output(batch []*Packet) error
 	// Deliver appends datagrams to a socket's receive queue: they start at the
-	// user's bytes, with Src, SrcPort, Dst and DstPort set. It owns them.
+	// user's bytes, or at control messages for whoever reads them
+	// (Packet.AddControl), with Src, SrcPort, Dst and DstPort set. It owns them.
 	// What finds no room is dropped; EventReceiveDropped tells how many (one
 	// event for each address family, which Addr shows).
 	Deliver(s SocketID, batch []*Packet)
@@ -224,7 +230,9 @@ type Handler interface {
 	Control(op *Op)
 	// Send takes ownership of datagrams of one socket: each starts at the
 	// user's bytes with room for headers before, Src, SrcPort, Dst, DstPort
-	// and, where known, Route set. It returns what a send call reports.
+	// and, where known, Route set. Where the protocol has a ControlLevel and the
+	// user sent control messages, it starts at those (Packet.TakeAncillary). It
+	// returns what a send call reports.
 	Send(s SocketID, batch []*Packet) error
 	// Counters are the protocol's SNMP counters.
 	Counters() []Counters

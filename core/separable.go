@@ -18,6 +18,7 @@ type separable struct {
 	timers  map[uint64]*tokenTimer
 	random  *rand.PCG // nil until the first number is drawn
 	table   int32     // of its sysctls
+	control int       // level of its control messages, 0 for none
 	life    uint32    // grows when the handler was lost: sockets of an earlier one are dead
 }
 
@@ -34,7 +35,7 @@ func (t *tokenTimer) Expire(*timer.Timer, Time) {
 }
 
 func newSeparable(in *Instance, p *Protocol, v SysctlView) *separable {
-	s := &separable{in: in, name: p.Name, table: int32(v.table)}
+	s := &separable{in: in, name: p.Name, table: int32(v.table), control: p.ControlLevel}
 	s.handler = p.NewHandler(s)
 	return s
 }
@@ -129,6 +130,7 @@ func (s *separable) adopt(p *Packet) bool {
 func (s *separable) Output(batch []*Packet) error {
 	var first error
 	for _, p := range batch {
+		p.ancillary = 0 // that is for sockets
 		if !s.adopt(p) {
 			p.Free()
 			if first == nil {

@@ -107,7 +107,7 @@ func (m *Module) describe() *control.Description {
 		d.Privileges = needs.Names()
 	}
 	for _, p := range m.Protocols {
-		x := &control.Protocol{Name: p.Name, Numbers: slices.Clone(p.Numbers)}
+		x := &control.Protocol{Name: p.Name, Numbers: slices.Clone(p.Numbers), ControlLevel: int32(p.ControlLevel)}
 		for _, k := range p.Sockets {
 			x.Sockets = append(x.Sockets, &control.SocketKind{Family: int32(k.Family), Type: int32(k.Type), Protocol: int32(k.Protocol)})
 		}

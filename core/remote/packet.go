@@ -28,9 +28,12 @@ const (
 	atType      = 12
 	atChecksum  = 13
 	atGroups    = 14 // which follow
-	atZero      = 15
+	atAncillary = 15 // the first bytes that are control messages, in units of ancillaryUnit
 	headSize    = 16
 )
+
+// ancillaryUnit is what the length of control messages is a multiple of.
+const ancillaryUnit = 8
 
 // The groups, in their order.
 const (
@@ -109,7 +112,7 @@ func appendPacket(b []byte, p *core.Packet, headers, out bool) []byte {
 	h := (*[headSize]byte)(b[begin:])
 	le.PutUint64(h[atLength:], uint64(p.Len()+pulled)|uint64(pulled)<<32|uint64(network)<<48)
 	le.PutUint64(h[atTransport:], uint64(transport)|uint64(p.Flags&core.PublicFlags)<<16|
-		uint64(p.Type)<<32|uint64(p.Checksum)<<40|uint64(groups)<<48)
+		uint64(p.Type)<<32|uint64(p.Checksum)<<40|uint64(groups)<<48|uint64(len(p.Ancillary())/ancillaryUnit)<<56)
 	at := b[begin+headSize:]
 	if groups&groupAddresses != 0 {
 		g := (*[addressesSize]byte)(at)
@@ -154,10 +157,10 @@ func (r *Reader) packet() []byte {
 	first, second := le.Uint64(b[atLength:]), le.Uint64(b[atTransport:])
 	n, pulled, network := int(uint32(first)), int(uint16(first>>32)), int(first>>48)
 	transport, groups := int(uint16(second)), byte(second>>48)
-	checksum := core.ChecksumState(second >> 40)
+	checksum, ancillary := core.ChecksumState(second>>40), int(second>>56)*ancillaryUnit
 	head := headLength(groups)
 	switch {
-	case second>>48 > knownGroups,
+	case groups > knownGroups,
 		n > maxPacket || n > len(b)-head,
 		pulled > n || pulled > maxPulled,
 		network != none && network > pulled,
@@ -166,6 +169,9 @@ func (r *Reader) packet() []byte {
 		core.PacketType(second>>32) > core.PacketOutgoing,
 		checksum > core.ChecksumPartial:
 		return nil
+	}
+	if ancillary != 0 && (ancillary > n || pulled != 0 || !core.ControlMessages(b[head:head+ancillary])) {
+		return nil // nothing was pulled off a packet that a socket gives or gets
 	}
 	at := b[headSize:head]
 	if groups&groupAddresses != 0 {
@@ -216,7 +222,7 @@ func build(raw []byte, source packetSource) *core.Packet {
 	le := binary.LittleEndian
 	first, second := le.Uint64(raw[atLength:]), le.Uint64(raw[atTransport:])
 	pulled, network, transport := int(uint16(first>>32)), int(first>>48), int(uint16(second))
-	groups := byte(second >> 48)
+	groups, ancillary := byte(second>>48), int(second>>56)*ancillaryUnit
 	at, data := raw[headSize:], raw[headLength(groups):]
 	linear := linearLen(len(data), pulled, transport)
 	p := source.NewPacket(core.Headroom, linear)
@@ -239,6 +245,9 @@ func build(raw []byte, source packetSource) *core.Packet {
 		p.Push(transport)
 	}
 	p.Pull(pulled)
+	if ancillary != 0 {
+		p.SetAncillary(ancillary)
+	}
 	p.Flags, p.Type, p.Checksum = core.PacketFlags(second>>16), core.PacketType(second>>32), core.ChecksumState(second>>40)
 	if groups&groupAddresses != 0 {
 		g := (*[addressesSize]byte)(at)

@@ -84,7 +84,8 @@ func TestAHeadThatDoesNotFitIsRefused(t *testing.T) {
 		"a flag of the core's own":                head(0, func(b []byte) { b[atFlags], b[atFlags+1] = 0xff, 0xff }),
 		"an unknown type":                         head(0, func(b []byte) { b[atType] = 200 }),
 		"an unknown state of a checksum":          head(0, func(b []byte) { b[atChecksum] = 200 }),
-		"something where nothing is":              head(0, func(b []byte) { b[atZero] = 1 }),
+		"control messages that are none":          head(0, func(b []byte) { b[atAncillary] = 1 }),
+		"more control messages than bytes":        head(0, func(b []byte) { b[atAncillary] = 2 }),
 		"something behind the hop limit":          head(groupNetwork, func(b []byte) { b[headSize+5] = 1 }),
 		"something behind the segment size":       head(groupOffload, func(b []byte) { b[headSize+6] = 1 }),
 		"a negative interface":                    head(groupOrigin, func(b []byte) { b[headSize+3] = 0x80 }),
@@ -107,6 +108,51 @@ func TestAHeadThatDoesNotFitIsRefused(t *testing.T) {
 			t.Fatalf("the head that all others change: %v", err)
 		}
 		batch[0].Free()
+	})
+}
+
+// Control messages cross at the front of the bytes, and only as whole ones of a packet
+// that nothing was pulled off.
+func TestControlMessagesCrossWithTheirPacket(t *testing.T) {
+	in := instance(t)
+	in.Domain().Do(func() {
+		p := in.NewPacket(core.Headroom, 8)
+		copy(p.Put(8), "12345678")
+		if !p.AddControl(300, 2, []byte("second")) || !p.AddControl(300, 1, []byte("the first")) || p.AddControl(300, 3, make([]byte, core.MaxAncillary-16-24-32+1)) {
+			t.Fatal("what a packet carries beside its bytes is not what it has room for")
+		}
+		b := appendPacket(nil, p, false, false)
+		if len(b) != headSize+32+24+8 {
+			t.Errorf("%d bytes", len(b))
+		}
+		r := NewReader(b)
+		batch, _, err := r.packets(in, nil)
+		if err != nil || len(batch) != 1 {
+			t.Fatalf("%d packets, %v", len(batch), err)
+		}
+		q := batch[0]
+		control := q.TakeAncillary()
+		first, rest, _ := core.NextControl(control)
+		second, rest, _ := core.NextControl(rest)
+		if first.Name != 1 || string(first.Data) != "the first" || second.Name != 2 || string(second.Data) != "second" || len(rest) != 0 ||
+			string(q.Linear()) != "12345678" || q.Ancillary() != nil {
+			t.Errorf("%+v, %+v, %d bytes more and %q arrived", first, second, len(rest), q.Linear())
+		}
+		for name, change := range map[string]func(b []byte){
+			"one of which a part is said to be user's bytes": func(b []byte) { b[atAncillary]-- },
+			"user's bytes among them":                        func(b []byte) { b[atAncillary]++ },
+			"one longer than all":                            func(b []byte) { b[headSize+1] = 1 },
+			"behind headers that were pulled":                func(b []byte) { b[atPulled] = 8 },
+		} {
+			x := append([]byte(nil), b...)
+			change(x)
+			r := NewReader(x)
+			if batch, _, err := r.packets(in, nil); err == nil || len(batch) != 0 {
+				t.Errorf("%s: %d packets, %v", name, len(batch), err)
+			}
+		}
+		p.Free()
+		q.Free()
 	})
 }
 

@@ -246,6 +246,13 @@ func FuzzHandle(f *testing.F) {
 		packet = append(packet, "12345678"...)
 		f.Add(byte(KindInput), packet)
 	}
+	control := core.ControlMessage{Level: 300, Name: 1, Data: []byte("abc")}.AppendTo(nil)
+	told := append(make([]byte, headSize, 64), control...)
+	binary.LittleEndian.PutUint32(told, uint32(len(control)))
+	copy(told[atNetwork:], "\xff\xff\xff\xff")
+	told[atAncillary] = byte(len(control) / ancillaryUnit)
+	f.Add(byte(KindSendOn), append([]byte{1, 0, 0, 0}, told...))
+	f.Add(byte(KindDeliver), append([]byte{1, 0, 0, 0}, told...))
 	f.Add(byte(KindReport), append(make([]byte, 10), everything(f)["report"].b...))
 	f.Add(byte(KindSend), append([]byte{1, 0, 0, 0}, packet...))
 	f.Fuzz(func(t *testing.T, kind byte, body []byte) {

@@ -56,6 +56,15 @@ func eachWay(t *testing.T, cfg pipe.Config, test func(t *testing.T, p *pair)) {
 	}
 }
 
+// alone is an instance with one protocol on a wire.
+func alone(t *testing.T, e core.ProtocolEntry) *core.Instance {
+	r := coretest.New(t, host.NewVirtual(1))
+	in := r.Instance("a", &core.Wiring{Protocols: []core.ProtocolEntry{e},
+		Networks: []core.NetworkEntry{{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()}}})
+	r.Wire(in, "w0", core.LinkRaw, ours+"/24")
+	return in
+}
+
 func at(a string, port uint16) core.SockAddr {
 	return core.SockAddr{Addr: wire.MustAddr(a), Port: port}
 }
@@ -380,10 +389,7 @@ func TestBreachesComeToLight(t *testing.T) {
 			}
 			e = shim.Wrap(e, shim.Options{Failed: func(err error) { failed = append(failed, err.Error()) }})
 			t.Run("run", func(t *testing.T) {
-				r := coretest.New(t, host.NewVirtual(1))
-				in := r.Instance("a", &core.Wiring{Protocols: []core.ProtocolEntry{e},
-					Networks: []core.NetworkEntry{{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()}}})
-				r.Wire(in, "w0", core.LinkRaw, ours+"/24")
+				in := alone(t, e)
 				s := must(in.Socket(core.AFInet, core.SockDgram, talk.Number))(t)
 				_, _ = s.Send(&core.Message{Data: []byte("x"), HasAddr: true, Addr: at(theirs, 7)})
 			})

@@ -204,6 +204,7 @@ type Protocol struct {
 	Sockets       []*SocketKind          `protobuf:"bytes,3,rep,name=sockets,proto3" json:"sockets,omitempty"`
 	SysctlOwner   string                 `protobuf:"bytes,4,opt,name=sysctl_owner,json=sysctlOwner,proto3" json:"sysctl_owner,omitempty"`
 	Sysctls       []*Sysctl              `protobuf:"bytes,5,rep,name=sysctls,proto3" json:"sysctls,omitempty"`
+	ControlLevel  int32                  `protobuf:"varint,6,opt,name=control_level,json=controlLevel,proto3" json:"control_level,omitempty"` // of the control messages of sendmsg(2) and recvmsg(2) that it reads and gives; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,6 +272,13 @@ func (x *Protocol) GetSysctls() []*Sysctl {
 		return x.Sysctls
 	}
 	return nil
+}
+
+func (x *Protocol) GetControlLevel() int32 {
+	if x != nil {
+		return x.ControlLevel
+	}
+	return 0
 }
 
 type SocketKind struct {
@@ -795,13 +803,14 @@ const file_module_proto_rawDesc = "" +
 	"privileges\x18\n" +
 	" \x03(\tR\n" +
 	"privileges\x12'\n" +
-	"\x0foldest_contract\x18\v \x01(\rR\x0eoldestContract\"\xc5\x01\n" +
+	"\x0foldest_contract\x18\v \x01(\rR\x0eoldestContract\"\xea\x01\n" +
 	"\bProtocol\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\anumbers\x18\x02 \x01(\fR\anumbers\x125\n" +
 	"\asockets\x18\x03 \x03(\v2\x1b.libos.module.v1.SocketKindR\asockets\x12!\n" +
 	"\fsysctl_owner\x18\x04 \x01(\tR\vsysctlOwner\x121\n" +
-	"\asysctls\x18\x05 \x03(\v2\x17.libos.module.v1.SysctlR\asysctls\"T\n" +
+	"\asysctls\x18\x05 \x03(\v2\x17.libos.module.v1.SysctlR\asysctls\x12#\n" +
+	"\rcontrol_level\x18\x06 \x01(\x05R\fcontrolLevel\"T\n" +
 	"\n" +
 	"SocketKind\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\x05R\x06family\x12\x12\n" +

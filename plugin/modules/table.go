@@ -57,7 +57,11 @@ const maxSockets = 64
 
 // protocol is a description as the core has it.
 func protocol(p *control.Protocol) (core.Protocol, error) {
-	out := core.Protocol{Name: p.GetName(), Numbers: p.GetNumbers()}
+	out := core.Protocol{Name: p.GetName(), Numbers: p.GetNumbers(), ControlLevel: int(p.GetControlLevel())}
+	switch out.ControlLevel {
+	case core.SolSocket, core.SolIPv6: // 0, which is SOL_IP, is none
+		return out, fmt.Errorf("protocol %q wants the control messages of level %d, which are not its own", p.GetName(), out.ControlLevel)
+	}
 	if p.GetName() == "" || len(p.GetSockets()) > maxSockets || len(p.GetNumbers()) > maxSockets {
 		return out, fmt.Errorf("protocol %q has %d kinds of sockets and %d numbers", p.GetName(), len(p.GetSockets()), len(p.GetNumbers()))
 	}

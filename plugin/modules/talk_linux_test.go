@@ -204,3 +204,54 @@ func TestHostAndModuleAgreeOnAVersionOfTheContract(t *testing.T) {
 		})
 	}
 }
+
+// What a user and a protocol say of single messages crosses to a module and back over
+// rings and streams, also of a message that one process took and another sends again,
+// and the other goes on to say what was asked of the one.
+func TestControlMessagesCrossToAModuleAndToItsSuccessor(t *testing.T) {
+	for _, streams := range []bool{false, true} {
+		m := manager(t, modules.Options{Dirs: []string{buildAs(t, "talk")}, Stream: streams})
+		rig := coretest.New(t, host.NewVirtual(5))
+		in := rig.Instance("a", networks())
+		rig.Do(func() {
+			if err := m.Attach(in, "talk"); err != nil {
+				t.Fatal(err)
+			}
+			l, c := stream(t, in), stream(t, in)
+			at := core.SockAddr{Addr: wire.MustAddr("127.0.0.1"), Port: 7}
+			if err := errors.Join(l.Bind(at), l.Listen(4), c.Connect(at)); err != nil {
+				t.Fatal(err)
+			}
+			s, _, err := l.Accept()
+			if err = errors.Join(err, s.SetInt(talk.Level, talk.WantInfo, 1)); err != nil {
+				t.Fatal(err)
+			}
+			for i := range uint32(4) {
+				want := talk.Info{Stream: uint16(i), Payload: 1000 + i}
+				out := core.Message{Data: []byte("with more")}
+				if err := out.ParseControl(want.Control().AppendTo(nil)); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Send(&out); err != nil {
+					t.Fatal(err)
+				}
+				if lost, err := m.Replace("talk", modules.ReplaceOptions{}); lost != 0 || err != nil {
+					t.Fatalf("%d sockets lost, %v", lost, err)
+				}
+				back := core.Message{Data: make([]byte, 20)}
+				n, err := s.Receive(&back)
+				said, rest, _ := core.NextControl(s.AppendControl(nil, &back))
+				if got, ok := talk.ParseInfo(said.Data); string(back.Data[:n]) != "with more" || err != nil || !ok || got != want || said.Name != talk.ReceiveInfo || len(rest) != 0 {
+					t.Errorf("streams %v: %q with %+v and %+v, %v; want %+v", streams, back.Data[:n], got, said, err, want)
+				}
+			}
+			out := core.Message{Data: []byte("x"), Ancillary: talk.Info{Stream: talk.Streams}.Control().AppendTo(nil)}
+			if _, err := c.Send(&out); err != syscall.EINVAL {
+				t.Errorf("a stream that there is not: %v", err)
+			}
+		})
+		if st := m.List()[0]; st.PID == os.Getpid() || st.Replaced != 4 || st.Restarts != 0 || st.Traffic.Faults != 0 {
+			t.Errorf("%+v", st)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 
 // stateVersion is that of what Save returns: one byte at the beginning, then the next
 // port, the addresses, and the sockets by their number.
-const stateVersion = 1
+const stateVersion = 2
 
 var errState = errors.New("talk: a state that ends too early")
 
@@ -24,6 +24,7 @@ const (
 	savedClosed
 	savedNotify
 	savedEnded
+	savedInfo
 )
 
 func flags(on ...bool) (b byte) {
@@ -61,7 +62,7 @@ func (c *conn) save(b []byte) []byte {
 	for _, a := range []core.SockAddr{c.local, c.peer} {
 		b = be.AppendUint32(be.AppendUint16(append(b, bytesOf(a.Addr)...), a.Port), a.Scope)
 	}
-	b = append(b, flags(c.listening, c.up, c.closed, c.notify, c.ended), byte(len(c.paths)))
+	b = append(b, flags(c.listening, c.up, c.closed, c.notify, c.ended, c.info), byte(len(c.paths)))
 	for _, a := range c.paths {
 		b = append(b, bytesOf(a)...)
 	}
@@ -126,7 +127,7 @@ func (r *reader) conn() *conn {
 	c := &conn{id: core.SocketID(r.u32()), local: r.sockAddr(), peer: r.sockAddr()}
 	f := r.u8()
 	c.listening, c.up, c.closed = f&savedListening != 0, f&savedUp != 0, f&savedClosed != 0
-	c.notify, c.ended = f&savedNotify != 0, f&savedEnded != 0
+	c.notify, c.ended, c.info = f&savedNotify != 0, f&savedEnded != 0, f&savedInfo != 0
 	for n := r.u8(); n > 0; n-- {
 		c.paths = append(c.paths, r.addr())
 	}

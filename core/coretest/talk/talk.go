@@ -1,8 +1,9 @@
 // Package talk is the least protocol that asks the narrow contract for all it has:
 // connections with a handshake, acknowledged messages in order, retransmission, a
-// window, several addresses of a peer, an end, notifications, options and settings
-// of its own, and a state that goes over to another process. Tests run it linked in,
-// through core/shim and in a module. save.go is what goes over.
+// window, several addresses of a peer, an end, notifications, control messages,
+// options and settings of its own, and a state that goes over to another process.
+// Tests run it linked in, through core/shim and in a module. save.go is what goes
+// over, info.go what is told of single messages.
 package talk
 
 import (
@@ -26,16 +27,18 @@ const (
 	tries  = 8  // retransmissions of a message before the connection fails
 )
 
-// Level is that of the options.
+// Level is that of the options and control messages.
 const Level = 300
 
-// Options, each an int. All but Notify can only be read.
+// Options, each an int. All but Notify and WantInfo can only be read.
 const (
 	Notify  = 1 // notifications wanted
 	Retries = 2 // retransmissions so far
 	Read    = 3 // bytes that the user was said to have read
 	Addrs   = 4 // addresses heard of
 	Paths   = 5 // addresses of the peer
+
+	WantInfo = 6 // a ReceiveInfo wanted with every message
 )
 
 const (
@@ -54,7 +57,7 @@ type Sysctls struct {
 
 // Protocol describes the protocol to a wiring.
 func Protocol() core.Protocol {
-	return core.Protocol{Name: "talk", Numbers: []uint8{Number}, NewHandler: New,
+	return core.Protocol{Name: "talk", Numbers: []uint8{Number}, NewHandler: New, ControlLevel: Level,
 		Sockets: []core.SocketKind{{Family: core.AFInet, Type: core.SockStream, Protocol: Number}}}
 }
 
@@ -84,6 +87,7 @@ type conn struct {
 	up          bool
 	closed      bool // by the user
 	notify      bool
+	info        bool
 	ended       bool // the peer's end was received
 	sent, heard uint16
 	unacked     [][]byte // segments as they were sent, oldest first
@@ -220,7 +224,7 @@ func (h *talk) input(p *core.Packet) bool {
 			}
 			return false
 		}
-		c = &conn{id: id, local: local, peer: peer, up: true, heard: seq, notify: listener.notify}
+		c = &conn{id: id, local: local, peer: peer, up: true, heard: seq, notify: listener.notify, info: listener.info}
 		h.conns[id] = c
 		c.learn(b[header:])
 		h.reliably(c, opened, h.addresses())
@@ -262,10 +266,7 @@ func (h *talk) input(p *core.Packet) bool {
 				h.peerEnded(c)
 			} else if !c.closed {
 				h.output(c, segment(c, ack, 0, nil))
-				p.Pull(header)
-				p.SrcPort, p.DstPort = peer.Port, local.Port
-				h.env.Deliver(c.id, []*core.Packet{p})
-				return true
+				return h.deliver(c, p)
 			}
 		}
 	}
@@ -395,11 +396,12 @@ func (h *talk) Control(op *core.Op) {
 			delete(h.conns, c.id)
 		}
 	case core.OpSetOption:
-		if op.Level != Level || op.Name != Notify || len(op.Data) != 4 {
+		on := map[int]*bool{Notify: &c.notify, WantInfo: &c.info}[op.Name]
+		if op.Level != Level || on == nil || len(op.Data) != 4 {
 			op.Err = syscall.ENOPROTOOPT
 			return
 		}
-		c.notify = binary.NativeEndian.Uint32(op.Data) != 0
+		*on = binary.NativeEndian.Uint32(op.Data) != 0
 	case core.OpGetOption:
 		v, ok := map[int]int{Retries: c.total, Read: c.read, Addrs: len(h.addrs), Paths: len(c.paths) + 1}[op.Name]
 		if op.Level != Level || !ok {
@@ -422,9 +424,12 @@ func (h *talk) Send(id core.SocketID, batch []*core.Packet) error {
 		case len(c.unacked) >= window:
 			err = syscall.EAGAIN
 		default:
-			body := make([]byte, p.Len())
-			p.CopyOut(0, body)
-			h.reliably(c, data, body)
+			var i Info
+			if i, err = sendInfo(p.TakeAncillary()); err == nil {
+				body := append(i.appendTo(nil), make([]byte, p.Len())...)
+				p.CopyOut(0, body[infoSize:])
+				h.reliably(c, data, body)
+			}
 		}
 		p.Free()
 	}
