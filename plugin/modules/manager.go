@@ -83,6 +83,7 @@ const (
 // Module is a loaded module.
 type Module struct {
 	manager    *Manager
+	name       string
 	manifest   *Manifest
 	sum        []byte
 	parameters map[string]string
@@ -170,19 +171,25 @@ func (m *Manager) load(name string, parameters map[string]string, above []string
 		return nil, err
 	}
 	m.unconfined()
-	mod := &Module{manager: m, manifest: manifest, sum: sum, needs: needs, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
-	if mod.process, err = start(manifest, sum, &m.o, parameters, startPatience, mod.gone); err != nil {
+	mod := &Module{manager: m, name: name, manifest: manifest, sum: sum, needs: needs, parameters: parameters, sessions: make(map[*core.Domain]*session.Session)}
+	p, err := start(manifest, sum, &m.o, parameters, startPatience, mod.gone)
+	if err != nil {
 		return nil, err
 	}
-	mod.took = mod.process.took
+	mod.mu.Lock()
+	err = mod.adopt(p)
+	mod.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	m.loaded = append(m.loaded, mod)
-	m.o.Log.Info("module loaded", "module", name, "pid", mod.process.pid())
+	m.o.Log.Info("module loaded", "module", name, "pid", p.pid())
 	return mod, nil
 }
 
 func (m *Manager) find(name string) *Module {
 	for _, x := range m.loaded {
-		if x.manifest.Name() == name {
+		if x.name == name {
 			return x
 		}
 	}
@@ -198,13 +205,18 @@ func (m *Manager) Attach(in *core.Instance, name string) error {
 	return mod.Attach(in)
 }
 
-// Attach gives an instance what the module serves, unless it has it.
+// Attach gives an instance what the module serves, unless it has it. ENOENT once the
+// module was unloaded.
 func (mod *Module) Attach(in *core.Instance) error {
 	mod.attaching.Lock()
 	defer mod.attaching.Unlock()
 	mod.mu.Lock()
+	ended := mod.ended
 	has := slices.ContainsFunc(mod.users, func(u user) bool { return u.in == in })
 	mod.mu.Unlock()
+	if ended {
+		return fmt.Errorf("modules: %s is not loaded any more: load it (modprobe %s): %w", mod.name, mod.name, syscall.ENOENT)
+	}
 	if has {
 		return nil
 	}
@@ -295,7 +307,7 @@ func (mod *Module) detach(in *core.Instance) error {
 	at := slices.IndexFunc(mod.users, func(u user) bool { return u.in == in })
 	if at < 0 {
 		mod.mu.Unlock()
-		return fmt.Errorf("modules: %s does not serve %s: %w", mod.manifest.Name(), in.Name(), syscall.ENOENT)
+		return fmt.Errorf("modules: %s does not serve %s: %w", mod.name, in.Name(), syscall.ENOENT)
 	}
 	u := &mod.users[at]
 	err := u.release()
@@ -342,7 +354,7 @@ func (mod *Module) session(d *core.Domain) (*session.Session, error) {
 	}
 	o := &mod.manager.o
 	_, virtual := d.Host().(*host.Virtual)
-	s := session.New(d, session.Options{Name: mod.manifest.Name(), Lockstep: virtual, Patience: o.Patience, Log: o.Log,
+	s := session.New(d, session.Options{Name: mod.name, Lockstep: virtual, Patience: o.Patience, Log: o.Log,
 		Lost: func(err error) { mod.lost(err) }})
 	if p := mod.process; p != nil {
 		l, err := p.link(o)
@@ -357,9 +369,20 @@ func (mod *Module) session(d *core.Domain) (*session.Session, error) {
 	return s, nil
 }
 
+// adopt makes p, which was started, the process of the module, with mu held. The error
+// is that of a process that has ended since, and nothing has changed.
+func (mod *Module) adopt(p *process) error {
+	if p.why != nil {
+		return fmt.Errorf("modules: %s ended when it had started: %w", mod.name, p.why)
+	}
+	mod.process, mod.missed, mod.took = p, 0, max(p.took, mod.took/2)
+	return nil
+}
+
 // gone is told that a process has ended.
 func (mod *Module) gone(p *process, why error) {
 	mod.mu.Lock()
+	p.why = why
 	current := mod.process == p
 	mod.mu.Unlock()
 	if current {
@@ -403,7 +426,7 @@ func (mod *Module) lost(why error) {
 	for _, s := range sessions {
 		s.Disconnect(why)
 	}
-	mod.manager.o.Log.Warn("module is started again", "module", mod.manifest.Name(), "error", why, "pause", pause)
+	mod.manager.o.Log.Warn("module is started again", "module", mod.name, "error", why, "pause", pause)
 	time.AfterFunc(pause, mod.again)
 }
 
@@ -425,8 +448,20 @@ func (mod *Module) again() {
 		return
 	}
 	p, err := start(mod.manifest, mod.sum, &mod.manager.o, mod.parameters, patience, mod.gone)
+	mod.attaching.Lock() // no session ends while it is connected
+	defer mod.attaching.Unlock()
+	mod.mu.Lock()
+	if mod.ended {
+		mod.mu.Unlock()
+		if err == nil {
+			p.kill()
+		}
+		return
+	}
+	if err == nil {
+		err = mod.adopt(p)
+	}
 	if err != nil {
-		mod.mu.Lock()
 		mod.failures++
 		mod.missed++
 		mod.reason = err
@@ -436,13 +471,6 @@ func (mod *Module) again() {
 		time.AfterFunc(pause, mod.again)
 		return
 	}
-	mod.mu.Lock()
-	if mod.ended {
-		mod.mu.Unlock()
-		p.kill()
-		return
-	}
-	mod.process, mod.missed, mod.took = p, 0, max(p.took, mod.took/2)
 	sessions := mod.all()
 	mod.mu.Unlock()
 	for _, s := range sessions {
@@ -455,7 +483,7 @@ func (mod *Module) again() {
 			return
 		}
 	}
-	mod.manager.o.Log.Info("module is back", "module", mod.manifest.Name(), "pid", p.pid())
+	mod.manager.o.Log.Info("module is back", "module", mod.name, "pid", p.pid())
 }
 
 // Unload ends a module (rmmod). EBUSY while sockets or devices of it are open or
@@ -470,7 +498,7 @@ func (m *Manager) Unload(name string) error {
 	if by := m.needing(mod); len(by) > 0 {
 		return fmt.Errorf("modules: %s is in use: %s needs it: unload that first (rmmod %s): %w", name, by[0], by[0], syscall.EBUSY)
 	}
-	mod.attaching.Lock()
+	mod.attaching.Lock() // no instance or device comes meanwhile
 	defer mod.attaching.Unlock()
 	if err := mod.idle(); err != nil {
 		return err
@@ -495,7 +523,7 @@ func (m *Manager) Unload(name string) error {
 	return nil
 }
 
-// end ends the process for good.
+// end ends the process for good, with attaching held.
 func (mod *Module) end() {
 	mod.mu.Lock()
 	mod.ended = true
@@ -508,7 +536,7 @@ func (mod *Module) end() {
 	if p != nil {
 		p.kill()
 	}
-	mod.manager.o.Log.Info("module unloaded", "module", mod.manifest.Name())
+	mod.manager.o.Log.Info("module unloaded", "module", mod.name)
 }
 
 // Close ends all modules. Sockets of theirs that are still open fail from then
@@ -518,7 +546,9 @@ func (m *Manager) Close() {
 	defer m.mu.Unlock()
 	m.closed = true
 	for _, mod := range m.loaded {
+		mod.attaching.Lock()
 		mod.end()
+		mod.attaching.Unlock()
 	}
 	m.loaded = nil
 }
@@ -554,7 +584,7 @@ func (m *Manager) List() []Status {
 // Status of the module now.
 func (mod *Module) Status() Status {
 	mod.mu.Lock()
-	st := Status{Name: mod.manifest.Name(), Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts,
+	st := Status{Name: mod.name, Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts,
 		Replaced: mod.replaced}
 	if mod.process != nil {
 		st.State, st.PID, st.Contract = Live, mod.process.pid(), mod.process.client.NegotiatedVersion()

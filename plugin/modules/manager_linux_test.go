@@ -348,3 +348,23 @@ func edit(old, with string) func(*testing.T, string) {
 		}
 	}
 }
+
+func TestAnUnloadedModuleIsGivenToNoInstance(t *testing.T) {
+	m := manager(t, modules.Options{Dirs: []string{build(t)}})
+	rig := coretest.New(t, host.NewRealTime())
+	in := rig.Instance("a", networks())
+	mod, err := m.Load("udp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Unload("udp"); err != nil {
+		t.Fatal(err)
+	}
+	if err := mod.Attach(in); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("%v, want %v", err, syscall.ENOENT)
+	}
+	if err := m.Attach(in, "udp"); err != nil { // nothing of the first is in the way
+		t.Fatal(err)
+	}
+	echo(t, in)
+}

@@ -36,6 +36,7 @@ type process struct {
 	took     time.Duration // from started until it had described itself
 	numbers  atomic.Uint64 // of sessions
 	killed   sync.Once
+	why      error // it has ended, guarded by the mu of its Module
 }
 
 // Deadlines of what a module is asked.

@@ -73,6 +73,21 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 	return lost, nil
 }
 
+// attachNeeds gives the instances that have the module what its next version needs.
+func (mod *Module) attachNeeds(needs []*Module) error {
+	mod.mu.Lock()
+	users := slices.Clone(mod.users)
+	mod.mu.Unlock()
+	for _, u := range users {
+		for _, n := range needs {
+			if err := n.Attach(u.in); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // replaceable is an error unless what instances were given of the running module is
 // the same with the new one.
 func (x *Manifest) replaceable(by *Manifest) error {
