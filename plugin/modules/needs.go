@@ -60,12 +60,18 @@ func (m *Manager) bySymbol(x *Manifest) (map[string]string, error) {
 	return out, unread
 }
 
+// reaches tells whether a module is another, or needs it, be it for what it needs. The
+// manager's lock is held.
+func (mod *Module) reaches(other *Module) bool {
+	return mod == other || slices.ContainsFunc(mod.needs, func(n *Module) bool { return n.reaches(other) })
+}
+
 // needing names the loaded modules that need one.
 func (m *Manager) needing(mod *Module) []string {
 	var out []string
 	for _, x := range m.loaded {
 		if slices.Contains(x.needs, mod) {
-			out = append(out, x.manifest.Name())
+			out = append(out, x.name)
 		}
 	}
 	return out

@@ -119,3 +119,50 @@ func TestNeedsThatCannotBeMetAreToldWithFileAndCure(t *testing.T) {
 		t.Errorf("loaded: %s", got)
 	}
 }
+
+// rewrite has the manifest of a module name other needs, as a later build of it would.
+func rewrite(t *testing.T, dir, name string, needs ...string) {
+	t.Helper()
+	if _, err := modules.WriteManifest(dir, name, strings.ToUpper(name), needs); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatTheNextVersionNeedsIsGivenToTheInstancesThatHaveTheModule(t *testing.T) {
+	dir := needing(t, map[string][]string{"top": nil, "base": nil})
+	m := manager(t, modules.Options{Dirs: []string{dir}, Have: has("IPV4")})
+	rig := coretest.New(t, host.NewRealTime())
+	in := rig.Instance("a", networks())
+	if err := m.Attach(in, "top"); err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, dir, "top", "BASE")
+	if _, err := m.Replace("top", modules.ReplaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := in.Socket(core.AFInet, core.SockDgram, int(200+"base"[0]%50))
+	if err != nil {
+		t.Fatalf("a socket of base: %v", err)
+	}
+	s.Close()
+	if err := m.Unload("base"); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("unloading base: %v", err)
+	}
+}
+
+func TestAReplacementClosesNoCircleOfNeeds(t *testing.T) {
+	dir := needing(t, map[string][]string{"top": {"MIDDLE"}, "middle": {"BASE"}, "base": nil})
+	m := manager(t, modules.Options{Dirs: []string{dir}, Have: has("IPV4")})
+	if _, err := m.Load("top", nil); err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, dir, "base", "TOP")
+	if _, err := m.Replace("base", modules.ReplaceOptions{}); !errors.Is(err, syscall.ELOOP) || !strings.Contains(err.Error(), "base.json") || !strings.Contains(err.Error(), "rmmod top") {
+		t.Errorf("replacing base: %v", err)
+	}
+	for _, name := range []string{"top", "middle", "base"} {
+		if err := m.Unload(name); err != nil {
+			t.Errorf("unloading %s: %v", name, err)
+		}
+	}
+}

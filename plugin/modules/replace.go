@@ -55,11 +55,20 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 	if err := mod.manifest.replaceable(manifest); err != nil {
 		return 0, err
 	}
+	for _, n := range needs {
+		if n.reaches(mod) {
+			return 0, fmt.Errorf("%s: modules need each other in a circle: %s, which runs, needs %s: unload it (rmmod %s), or break the circle in the depends of their symbols and build again: %w",
+				manifest.file, n.name, name, n.name, syscall.ELOOP)
+		}
+	}
 	if o.Parameters == nil {
 		o.Parameters = mod.parameters
 	}
 	mod.attaching.Lock() // no instance comes meanwhile
 	defer mod.attaching.Unlock()
+	if err := mod.attachNeeds(needs); err != nil {
+		return 0, fmt.Errorf("%s is not replaced: %w", name, err)
+	}
 	next, err := start(manifest, sum, &m.o, o.Parameters, startPatience, mod.gone)
 	if err != nil {
 		return 0, fmt.Errorf("%s is not replaced: %w", name, err)
@@ -123,7 +132,9 @@ func (mod *Module) move(next *process, manifest *Manifest, sum []byte, o Replace
 		mod.process, mod.manifest, mod.sum, mod.parameters = next, manifest, sum, o.Parameters
 		mod.replaced++
 		// What the first one came to since does not matter, but the second may be gone.
-		if !next.client.Exited() && !slices.ContainsFunc(sessions, func(s *session.Session) bool { return !s.Connected() }) {
+		if next.why != nil {
+			why = next.why
+		} else if !slices.ContainsFunc(sessions, func(s *session.Session) bool { return !s.Connected() }) {
 			why = nil
 		} else if why == nil {
 			why = errors.New("modules: it ended when it had taken over")
