@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"slices"
 	"syscall"
 
@@ -21,7 +22,13 @@ const maxSettings = 64
 // settings are the options of a handler's sockets.
 type settings struct {
 	of    map[core.SocketID][]setting
-	asked map[uint32]core.Op // set, not ended yet, by tag
+	under map[uint32]underWay // by tag
+}
+
+// underWay is a setting whose operation has not ended.
+type underWay struct {
+	socket core.SocketID
+	setting
 }
 
 // note remembers an operation that may set an option.
@@ -31,36 +38,37 @@ func (s *settings) note(op *core.Op) {
 		if op.Level == core.SolSocket && (op.Name == core.SoReuseAddr || op.Name == core.SoReusePort || op.Name == core.SoBindToDevice) {
 			return
 		}
-		if s.asked == nil {
-			s.asked = make(map[uint32]core.Op)
+		if s.under == nil {
+			s.under = make(map[uint32]underWay)
 		}
-		s.asked[op.Tag] = core.Op{Level: op.Level, Name: op.Name, Data: slices.Clone(op.Data)}
+		s.under[op.Tag] = underWay{op.Socket, setting{op.Level, op.Name, slices.Clone(op.Data)}}
 	case core.OpClose:
 		delete(s.of, op.Socket)
+		maps.DeleteFunc(s.under, func(_ uint32, x underWay) bool { return x.socket == op.Socket })
 	}
 }
 
-// ended takes the end of an operation.
+// ended takes the end of an operation, of which the module decides the error alone.
 func (s *settings) ended(op *core.Op) {
-	x, ok := s.asked[op.Tag]
+	x, ok := s.under[op.Tag]
 	if !ok || op.Kind != core.OpSetOption {
 		return
 	}
-	delete(s.asked, op.Tag)
+	delete(s.under, op.Tag)
 	if op.Err != nil {
 		return
 	}
-	list := slices.DeleteFunc(s.of[op.Socket], func(o setting) bool { return o.level == x.Level && o.name == x.Name })
+	list := slices.DeleteFunc(s.of[x.socket], func(o setting) bool { return o.level == x.level && o.name == x.name })
 	if s.of == nil {
 		s.of = make(map[core.SocketID][]setting)
 	}
 	if len(list) <= maxSettings {
-		list = append(list, setting{x.Level, x.Name, x.Data})
+		list = append(list, x.setting)
 	}
-	s.of[op.Socket] = list
+	s.of[x.socket] = list
 }
 
-func (s *settings) clear() { s.of, s.asked = nil, nil }
+func (s *settings) clear() { s.of, s.under = nil, nil }
 
 // asked is an operation that was repeated at another process.
 type asked struct {
