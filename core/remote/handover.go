@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (n *Near) Save() (state []byte, ok bool, err error) {
 		ok = r.Bool()
 		total := r.Count(maxState)
 		part := r.Block(stateful)
-		if err := r.End(); err != nil || len(state)+len(part) > total || len(part) == 0 && len(state) < total {
+		if err := r.End(); err != nil || len(part) != min(stateful, total-len(state)) { // in as few messages as it takes: each may take its time
 			return nil, false, fmt.Errorf("what it saves cannot be read: %w", ErrMessage)
 		}
 		if state = append(state, part...); len(state) == total {
@@ -44,7 +45,7 @@ func (n *Near) Restore(state []byte) error {
 		part := state[:min(len(state), stateful)]
 		state = state[len(part):]
 		r := n.call(appendBlock(appendBool(n.begin(KindRestore), len(state) == 0), part))
-		why := string(r.Block(maxReason))
+		why := r.Text(maxReason)
 		switch err := r.End(); {
 		case err != nil:
 			return fmt.Errorf("no answer to what was saved: %w", err)
@@ -99,7 +100,7 @@ func (f *Far) restore(r *Reader) error {
 	why := ""
 	if last {
 		if err := f.take(f.state); err != nil {
-			why = err.Error()
+			why = cmp.Or(err.Error(), "it does not say why")
 		}
 		f.state = nil
 	}

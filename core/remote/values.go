@@ -3,7 +3,9 @@ package remote
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
@@ -116,6 +118,17 @@ func (r *Reader) Count(most int) int {
 
 // Block takes bytes that their number precedes, at most most.
 func (r *Reader) Block(most int) []byte { return r.Bytes(r.Count(most)) }
+
+// Text takes text for people, of at most most bytes, in which what does something to
+// a terminal is blank.
+func (r *Reader) Text(most int) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return ' '
+	}, string(r.Block(most)))
+}
 
 // Addr takes an address.
 func (r *Reader) Addr() wire.Addr { return wire.Addr{Hi: r.Uint64(), Lo: r.Uint64()} }

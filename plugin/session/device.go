@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/remote"
@@ -135,22 +133,12 @@ func (d *Device) call(b []byte) (remote.Reader, error) {
 	if failed := r.Bool(); !failed {
 		return r, nil
 	}
-	text := string(r.Block(maxText))
+	text := r.Text(maxText)
 	if err := r.End(); err != nil {
 		s.breach(err)
 		return r, err
 	}
-	return r, errors.New(legible(text))
-}
-
-// legible is a text that does nothing to a terminal.
-func legible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
+	return r, errors.New(text)
 }
 
 // Properties implements core.Device.
