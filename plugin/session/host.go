@@ -397,6 +397,9 @@ func (s *Session) pump(done func() bool) bool {
 		if !last.IsZero() {
 			step := min(now.Sub(last), longStep)
 			waited, idle = waited+step, idle+step
+			if s.takeover != nil {
+				s.takeover.waited += step
+			}
 		}
 		last = now
 		switch {

@@ -132,6 +132,29 @@ type takeover struct {
 	shut       []*Device // closed by the old process
 	opened     []*Device // by the other
 	failed     error     // of the other process
+	waited     time.Duration
+	slow       error // it waited for too long
+}
+
+// takeOverTimes is how many times Patience a takeover waits altogether: each answer may
+// come in time and all of them take forever, while the Domain stands still.
+const takeOverTimes = 4
+
+// isStep tells whether a call to a handler is one of those of which a takeover is made.
+func (t *takeover) isStep(k remote.Kind) bool {
+	return k == remote.KindSave || k == remote.KindHello || k == remote.KindRestore
+}
+
+// tooLong tells whether there is no time for another step, and gives up the other
+// process then.
+func (t *takeover) tooLong() bool {
+	if most := takeOverTimes * t.s.o.Patience; t.waited > most && t.slow == nil {
+		t.slow = fmt.Errorf("it took longer than %v: what the handler saves is too much, or a process is too slow", most)
+		if t.s.link == t.other {
+			t.s.fail(t.slow)
+		}
+	}
+	return t.slow != nil
 }
 
 // plan is what one handler goes over with.
@@ -179,6 +202,9 @@ func (t *takeover) run() error {
 			return fmt.Errorf("%w: the old process ended meanwhile", ErrLost)
 		}
 		if err != nil {
+			if t.slow != nil {
+				err = fmt.Errorf("%w: %s: %w", ErrTakeOver, st.name, t.slow)
+			}
 			return err
 		}
 		t.plans = append(t.plans, p)

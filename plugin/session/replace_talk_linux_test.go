@@ -9,9 +9,13 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/coretest/talk"
+	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/plugin/session"
+	"github.com/libos-go/libos/protocols/udp"
 )
 
 func talking(open func(core.Env) core.Handler) []session.Served {
@@ -221,4 +225,64 @@ func TestAStateThatIsNotUnderstoodRefusesTheReplacement(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// hoarder is a protocol that has much to save.
+type hoarder struct {
+	core.Handler
+	state []byte
+}
+
+// Save implements core.Saver.
+func (h hoarder) Save() []byte { return h.state }
+
+// Restore implements core.Saver.
+func (h hoarder) Restore([]byte) error { return nil }
+
+// slow takes its time for each answer to a question of a kind, all of them in time.
+type slow struct {
+	session.Link
+	kind remote.Kind
+}
+
+// Next implements session.Link.
+func (l slow) Next() ([]byte, error) {
+	msg, err := l.Link.Next()
+	if len(msg) >= remote.HeaderSize && remote.Kind(msg[4]) == l.kind {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return msg, err
+}
+
+// Each answer comes in time, and all of them would take several seconds.
+func TestAProcessThatTakesItsTimeForEveryStepIsNotTakenOver(t *testing.T) {
+	for name, kinds := range map[string][2]remote.Kind{"the old one": {remote.KindSave, 0}, "the other": {0, remote.KindRestore}} {
+		t.Run(name, func(t *testing.T) {
+			what := []session.Served{{Name: "udp", Sysctls: sysctl.Of[udp.Sysctls](), Open: func(env core.Env) core.Handler {
+				return hoarder{udp.Protocol().NewHandler(env), make([]byte, 24<<20)}
+			}}}
+			with := func(k remote.Kind) session.Link {
+				return another(t, what, func(l session.Link) session.Link { return slow{l, k} })
+			}
+			rig := coretest.New(t, host.NewRealTime())
+			in := rig.Instance("a", networks())
+			s := session.New(rig.Domain, session.Options{Name: "udp", Patience: 500 * time.Millisecond})
+			if err := s.Connect(with(kinds[0])); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Disconnect(nil) })
+			if err := in.AddProtocol(s.Protocol(udp.Protocol(), sysctl.Of[udp.Sysctls]())); err != nil {
+				t.Fatal(err)
+			}
+			_, err := session.Replace([]session.Move{{Session: s, Link: with(kinds[1])}}, session.ReplaceOptions{})
+			if !errors.Is(err, session.ErrTakeOver) || !strings.Contains(err.Error(), "it took longer than 2s") {
+				t.Errorf("replaced: %v", err)
+			}
+			c, err := in.ListenPacket("udp4", "127.0.0.1:0") // the old one goes on
+			if err != nil || s.Stats().Lost > 0 {
+				t.Fatalf("%v, %+v", err, s.Stats())
+			}
+			c.Close()
+		})
+	}
 }

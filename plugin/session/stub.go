@@ -114,7 +114,11 @@ func (s *Session) borrow() []byte {
 // Call implements remote.Peer.
 func (p peer) Call(msg []byte) []byte {
 	remote.SetNumber(msg, p.st.number)
-	return p.st.session.call(msg)
+	s := p.st.session
+	if t := s.takeover; t != nil && t.isStep(kind(msg)) && t.tooLong() {
+		return nil
+	}
+	return s.call(msg)
 }
 
 // Input implements core.Handler.
