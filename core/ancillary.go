@@ -52,23 +52,52 @@ func FitControl(b, control []byte) (n int, whole bool) {
 	return n, true
 }
 
-// appendLevel appends to b the control messages of from that are of one level.
-func appendLevel(b, from []byte, level int) []byte {
+// Given says which control messages a socket's receives give of those that packets in
+// its queue have, by the bits 1<<name: a protocol whose users ask for them by options
+// puts them before every packet, since who asks may do so when some are there already
+// (net/sctp/socket.c, sctp_recvmsg). A name past 31 is always given. A socket from
+// Spawn begins with what holds of its listener.
+type Given struct {
+	Set  bool   // otherwise nothing changes: at first all of the message and none of the next
+	Own  uint32 // of the message that is received
+	Next uint32 // of the one that waits behind it (SCTP_NXTINFO)
+}
+
+// gives takes what an operation says of it.
+func (e *datagramEndpoint) gives(op *Op) {
+	if op.Given.Set && op.Err == nil {
+		e.given = op.Given
+	}
+}
+
+// appendControl appends to b the control messages of from that are of one level and
+// whose names are among those.
+func appendControl(b, from []byte, level int, names uint32) []byte {
 	for c, rest, ok := NextControl(from); ok; c, rest, ok = NextControl(rest) {
-		if c.Level == level {
+		if c.Level == level && (uint(c.Name) > 31 || names>>c.Name&1 != 0) {
 			b = appendCmsg(b, level, c.Name, c.Data)
 		}
 	}
 	return b
 }
 
+const allNames = 1<<32 - 1
+
 // takeAncillary has a receive give what the protocol said about p: no more than its
 // own level, since a user believes the others of the core.
 func (e *datagramEndpoint) takeAncillary(m *Message, p *Packet) {
 	m.Ancillary = m.Ancillary[:0]
-	if level := e.sep.control; level != 0 {
-		m.Ancillary = appendLevel(m.Ancillary, p.Ancillary(), level)
+	level, g := e.sep.control, e.given
+	if level == 0 {
+		return
 	}
+	if !g.Set {
+		g.Own = allNames
+	}
+	if p.next != nil && g.Next != 0 {
+		m.Ancillary = appendControl(m.Ancillary, p.next.Ancillary(), level, g.Next)
+	}
+	m.Ancillary = appendControl(m.Ancillary, p.Ancillary(), level, g.Own)
 }
 
 // ancillary are the control messages of m for the protocol. EINVAL for one that is
@@ -96,7 +125,7 @@ func (e *datagramEndpoint) ancillary(m *Message) ([]byte, error) {
 	case whole && n == len(m.Ancillary):
 		return m.Ancillary, nil
 	}
-	return appendLevel(nil, m.Ancillary, level), nil
+	return appendControl(nil, m.Ancillary, level, allNames), nil
 }
 
 // Ancillary are the control messages at the front of the packet, nil if there are

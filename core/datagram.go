@@ -23,6 +23,7 @@ type datagramEndpoint struct {
 	offset     int32  // bytes read of the oldest message
 	consumed   int32  // bytes read since the protocol was told
 	life       uint32 // of the handler that knows the socket (separable.life)
+	given      Given
 	bindTag    uint32 // of the operation that bound it: the order of binding
 	why        uint16 // errno of every call, once that handler was lost
 	ready      Ready  // the protocol's own
@@ -57,6 +58,7 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 			return op, errPending
 		}
 		e.pending, e.socket.resuming = nil, false
+		e.gives(p)
 		e.socket.Wake(ReadyIn | ReadyOut) // those that found it busy
 		return *p, p.Err
 	}
@@ -72,6 +74,7 @@ func (e *datagramEndpoint) control(op Op) (Op, error) {
 		return op, errPending
 	}
 	d.giveOp(x)
+	e.gives(&op)
 	return op, op.Err
 }
 
@@ -127,7 +130,7 @@ func (d *Domain) giveOp(op *Op) {
 // completed takes the end of a pending operation.
 func (e *datagramEndpoint) completed(op *Op) {
 	if p := e.pending; p != nil && p.Tag == op.Tag {
-		p.Local, p.Peer, p.Err, p.Done = op.Local, op.Peer, op.Err, true
+		p.Local, p.Peer, p.Given, p.Err, p.Done = op.Local, op.Peer, op.Given, op.Err, true
 		if p.Kind == OpGetOption {
 			p.Data = op.Data
 		}
@@ -145,6 +148,7 @@ func (e *datagramEndpoint) opened() error {
 		return errPending
 	}
 	e.pending = nil
+	e.gives(p)
 	return p.Err
 }
 
@@ -324,7 +328,7 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 		}
 		return 0, syscall.EAGAIN
 	}
-	if p.ancillary != 0 || len(m.Ancillary) != 0 {
+	if p.ancillary != 0 || len(m.Ancillary) != 0 || e.given.Next != 0 {
 		e.takeAncillary(m, p)
 	}
 	n := m.copyOut(p, int(p.ancillary)+int(e.offset))

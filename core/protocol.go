@@ -275,6 +275,7 @@ type Op struct {
 	// results
 	Local SockAddr
 	Peer  SockAddr
+	Given Given // Open, SetOption: which control messages receives give from now on
 	Err   error // nil or a syscall.Errno: nothing else crosses to another process
 	Done  bool
 }

@@ -264,7 +264,7 @@ func (s *separable) Spawn(listener SocketID, local, peer SockAddr) SocketID {
 	if child == nil {
 		return 0
 	}
-	e := &datagramEndpoint{socket: child, sep: s, life: s.life, local: local, peer: peer, connected: true, ready: ReadyOut}
+	e := &datagramEndpoint{socket: child, sep: s, life: s.life, local: local, peer: peer, connected: true, ready: ReadyOut, given: l.given}
 	child.endpoint = e
 	l.accepts.sockets = append(l.accepts.sockets, child)
 	l.socket.Wake(ReadyIn)

@@ -331,7 +331,7 @@ func (n *Near) done(r *Reader) error {
 		return nil
 	}
 	if op := n.current; op != nil && op.Tag == n.ended.Tag {
-		op.Local, op.Peer, op.Err, op.Done = n.ended.Local, n.ended.Peer, n.ended.Err, true
+		op.Local, op.Peer, op.Given, op.Err, op.Done = n.ended.Local, n.ended.Peer, n.ended.Given, n.ended.Err, true
 		if op.Kind == core.OpGetOption {
 			op.Data = op.Data[:copy(op.Data, n.ended.Data)]
 		}

@@ -60,6 +60,9 @@ func appendDone(b []byte, op *core.Op) ([]byte, bool) {
 	b = binary.LittleEndian.AppendUint32(b, op.Tag)
 	b = binary.LittleEndian.AppendUint32(b, uint32(op.Socket))
 	b = appendSockAddr(appendSockAddr(b, op.Local), op.Peer)
+	b = appendBool(b, op.Given.Set)
+	b = binary.LittleEndian.AppendUint32(b, op.Given.Own)
+	b = binary.LittleEndian.AppendUint32(b, op.Given.Next)
 	b, ok := appendError(b, op.Err)
 	if op.Kind != core.OpGetOption {
 		return appendBlock(b, nil), ok
@@ -70,7 +73,8 @@ func appendDone(b []byte, op *core.Op) ([]byte, bool) {
 // done takes what appendDone encoded. op.Data is part of the message.
 func (r *Reader) done(op *core.Op) error {
 	*op = core.Op{Kind: core.OpKind(r.Uint8(uint8(core.OpGetOption))), Tag: r.Uint32(), Socket: core.SocketID(r.Uint32()),
-		Local: r.SockAddr(), Peer: r.SockAddr(), Err: errorOf(r.Errno()), Done: true}
+		Local: r.SockAddr(), Peer: r.SockAddr(), Given: core.Given{Set: r.Bool(), Own: r.Uint32(), Next: r.Uint32()},
+		Err: errorOf(r.Errno()), Done: true}
 	op.Data = r.Block(maxOptionData)
 	if op.Kind != core.OpGetOption && len(op.Data) > 0 {
 		r.Fail()

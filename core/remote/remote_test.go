@@ -35,7 +35,7 @@ func everything(tb testing.TB) map[string]struct {
 		ReceiveBuffer: 1 << 20, SendBuffer: 4096, Addr: core.SockAddr{Addr: a, Port: 7, Scope: 1}, Local: core.SockAddr{Addr: b, Port: 8},
 		Ports: core.PortRange{Low: 1, High: 65535, Reserved: "8080"}, Data: []byte("value")}
 	get := core.Op{Kind: core.OpGetOption, Tag: 1, Data: make([]byte, 40)}
-	done := core.Op{Kind: core.OpGetOption, Tag: 9, Socket: 5, Local: op.Local, Peer: op.Addr, Err: syscall.EINVAL, Done: true, Data: []byte("out")}
+	done := core.Op{Kind: core.OpGetOption, Tag: 9, Socket: 5, Local: op.Local, Peer: op.Addr, Given: core.Given{Set: true, Own: 1 << 31, Next: 8}, Err: syscall.EINVAL, Done: true, Data: []byte("out")}
 	event := core.Event{Kind: core.EventSysctl, Ifindex: 4, Addr: b, Socket: 3, Count: 17, Sysctls: &settings{3, "a,b", false, [2]int32{-1, 5}}}
 	report := core.ErrorReport{Protocol: 17, Src: a, Dst: a, Offender: b, Errno: syscall.EMSGSIZE, Hard: true, Type: 3, Code: 4, MTU: 1400, Info: 1401, Ifindex: 7, TOS: 0xc0, HopLimit: 63, Quoted: []byte("12345678")}
 	query := core.RouteQuery{Dst: a, Src: b, Interface: 2, OnLink: true}

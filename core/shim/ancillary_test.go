@@ -2,6 +2,7 @@ package shim_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,6 +119,44 @@ func TestEachPartOfAMessageComesWithItsControlMessages(t *testing.T) {
 			}
 			if n := must(server.Int(talk.Level, talk.Read))(t); n != 10 {
 				t.Errorf("the protocol heard of %d bytes read", n)
+			}
+		})
+	})
+}
+
+// What users ask for by options holds of messages that wait already, and a message
+// comes with what is said of the one behind it.
+func TestControlMessagesAreChosenWhenAMessageIsRead(t *testing.T) {
+	eachWay(t, pipe.Config{}, func(t *testing.T, p *pair) {
+		p.Do(func() {
+			client, server := p.connected(t)
+			for i := range uint16(4) {
+				if err := sendWith(t, client, "x", info(i, 9)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = p.b.Sleep(1e9)
+			for i, x := range []struct {
+				option, on int
+				want       []talk.Info // the next one's, its own
+			}{
+				{talk.WantNext, 1, []talk.Info{{Stream: 1, Payload: 9}}},
+				{talk.WantInfo, 1, []talk.Info{{Stream: 2, Payload: 9}, {Stream: 1, Payload: 9}}},
+				{talk.WantInfo, 0, []talk.Info{{Stream: 3, Payload: 9}}},
+				{talk.WantInfo, 1, []talk.Info{{Stream: 3, Payload: 9}}},
+			} {
+				if err := server.SetInt(talk.Level, x.option, x.on); err != nil {
+					t.Fatal(err)
+				}
+				var got []talk.Info
+				_, control := receiveWith(t, server, 9, 0)
+				for c, rest, ok := core.NextControl(control); ok; c, rest, ok = core.NextControl(rest) {
+					v, _ := talk.ParseInfo(c.Data)
+					got = append(got, v)
+				}
+				if !slices.Equal(got, x.want) {
+					t.Errorf("message %d came with %+v, want %+v", i, got, x.want)
+				}
 			}
 		})
 	})

@@ -7,10 +7,11 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
-// Control messages, as SCTP has them (RFC 6458 §5.3.4 and §5.3.5).
+// Control messages, as SCTP has them (RFC 6458 §5.3.4 to §5.3.6).
 const (
 	SendInfo    = 1 // with a send: an Info
 	ReceiveInfo = 2 // with a receive, if WantInfo is set: an Info
+	NextInfo    = 3 // with a receive, if WantNext is set and another message waits: the Info of that
 )
 
 // Streams is how many streams a connection has.
@@ -54,6 +55,18 @@ func sendInfo(control []byte) (i Info, err error) {
 	return i, nil
 }
 
+// given is what the user wants to hear of messages.
+func (c *conn) given() core.Given {
+	g := core.Given{Set: true}
+	if c.info {
+		g.Own = 1 << ReceiveInfo
+	}
+	if c.next {
+		g.Next = 1 << NextInfo
+	}
+	return g
+}
+
 // deliver gives a received message, which starts at its header, to the user; false
 // if it did not take it.
 func (h *talk) deliver(c *conn, p *core.Packet) bool {
@@ -64,7 +77,7 @@ func (h *talk) deliver(c *conn, p *core.Packet) bool {
 	p.SrcPort, p.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	info := append([]byte(nil), b[header:header+infoSize]...) // what is put in front lies where it lay
 	p.Pull(header + infoSize)
-	if c.info && !p.AddControl(Level, ReceiveInfo, info) {
+	if !p.AddControl(Level, ReceiveInfo, info) || !p.AddControl(Level, NextInfo, info) {
 		return false
 	}
 	h.env.Deliver(c.id, []*core.Packet{p})

@@ -25,6 +25,7 @@ const (
 	savedNotify
 	savedEnded
 	savedInfo
+	savedNext
 )
 
 func flags(on ...bool) (b byte) {
@@ -62,7 +63,7 @@ func (c *conn) save(b []byte) []byte {
 	for _, a := range []core.SockAddr{c.local, c.peer} {
 		b = be.AppendUint32(be.AppendUint16(append(b, bytesOf(a.Addr)...), a.Port), a.Scope)
 	}
-	b = append(b, flags(c.listening, c.up, c.closed, c.notify, c.ended, c.info), byte(len(c.paths)))
+	b = append(b, flags(c.listening, c.up, c.closed, c.notify, c.ended, c.info, c.next), byte(len(c.paths)))
 	for _, a := range c.paths {
 		b = append(b, bytesOf(a)...)
 	}
@@ -127,7 +128,8 @@ func (r *reader) conn() *conn {
 	c := &conn{id: core.SocketID(r.u32()), local: r.sockAddr(), peer: r.sockAddr()}
 	f := r.u8()
 	c.listening, c.up, c.closed = f&savedListening != 0, f&savedUp != 0, f&savedClosed != 0
-	c.notify, c.ended, c.info = f&savedNotify != 0, f&savedEnded != 0, f&savedInfo != 0
+	c.notify, c.ended = f&savedNotify != 0, f&savedEnded != 0
+	c.info, c.next = f&savedInfo != 0, f&savedNext != 0
 	for n := r.u8(); n > 0; n-- {
 		c.paths = append(c.paths, r.addr())
 	}

@@ -30,7 +30,7 @@ const (
 // Level is that of the options and control messages.
 const Level = 300
 
-// Options, each an int. All but Notify and WantInfo can only be read.
+// Options, each an int. All but Notify, WantInfo and WantNext can only be read.
 const (
 	Notify  = 1 // notifications wanted
 	Retries = 2 // retransmissions so far
@@ -39,6 +39,7 @@ const (
 	Paths   = 5 // addresses of the peer
 
 	WantInfo = 6 // a ReceiveInfo wanted with every message
+	WantNext = 7 // a NextInfo wanted where another message waits
 )
 
 const (
@@ -88,6 +89,7 @@ type conn struct {
 	closed      bool // by the user
 	notify      bool
 	info        bool
+	next        bool
 	ended       bool // the peer's end was received
 	sent, heard uint16
 	unacked     [][]byte // segments as they were sent, oldest first
@@ -224,7 +226,7 @@ func (h *talk) input(p *core.Packet) bool {
 			}
 			return false
 		}
-		c = &conn{id: id, local: local, peer: peer, up: true, heard: seq, notify: listener.notify, info: listener.info}
+		c = &conn{id: id, local: local, peer: peer, up: true, heard: seq, notify: listener.notify, info: listener.info, next: listener.next}
 		h.conns[id] = c
 		c.learn(b[header:])
 		h.reliably(c, opened, h.addresses())
@@ -359,7 +361,8 @@ func (h *talk) Control(op *core.Op) {
 	op.Done = true
 	switch {
 	case op.Kind == core.OpOpen:
-		h.conns[op.Socket] = &conn{id: op.Socket}
+		c = &conn{id: op.Socket}
+		h.conns[op.Socket], op.Given = c, c.given()
 		return
 	case c == nil:
 		op.Err = syscall.EBADF
@@ -396,12 +399,13 @@ func (h *talk) Control(op *core.Op) {
 			delete(h.conns, c.id)
 		}
 	case core.OpSetOption:
-		on := map[int]*bool{Notify: &c.notify, WantInfo: &c.info}[op.Name]
+		on := map[int]*bool{Notify: &c.notify, WantInfo: &c.info, WantNext: &c.next}[op.Name]
 		if op.Level != Level || on == nil || len(op.Data) != 4 {
 			op.Err = syscall.ENOPROTOOPT
 			return
 		}
 		*on = binary.NativeEndian.Uint32(op.Data) != 0
+		op.Given = c.given()
 	case core.OpGetOption:
 		v, ok := map[int]int{Retries: c.total, Read: c.read, Addrs: len(h.addrs), Paths: len(c.paths) + 1}[op.Name]
 		if op.Level != Level || !ok {
