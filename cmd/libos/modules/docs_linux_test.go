@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,8 @@ func TestTheDocumentsCommands(t *testing.T) {
 	if len(commands) < 8 {
 		t.Fatalf("the document has %d commands", len(commands))
 	}
+	runtime.LockOSThread() // a stack that is left over when this test is killed would hold what it inherited
+	defer runtime.UnlockOSThread()
 	for _, c := range commands {
 		line, want, _ := strings.Cut(strings.TrimSuffix(c, "\n"), "\n")
 		words := strings.Fields(line)
@@ -57,6 +60,7 @@ func TestTheDocumentsCommands(t *testing.T) {
 		cmd.Dir, cmd.Env = dir, env
 		if words[len(words)-1] == "&" {
 			cmd.Args = cmd.Args[:len(cmd.Args)-1]
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
