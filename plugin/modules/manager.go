@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -70,15 +69,6 @@ func New(o Options) *Manager {
 	}
 	return &Manager{o: o}
 }
-
-// State of a module.
-type State string
-
-// The states of a loaded module.
-const (
-	Live       State = "live"
-	Restarting State = "restarting"
-)
 
 // Module is a loaded module.
 type Module struct {
@@ -551,109 +541,4 @@ func (m *Manager) Close() {
 		mod.attaching.Unlock()
 	}
 	m.loaded = nil
-}
-
-// Status is what lsmod shows of a module.
-type Status struct {
-	Name     string        `json:"name"`
-	Version  string        `json:"version"`
-	State    State         `json:"state"`
-	PID      int           `json:"pid"`
-	Contract int           `json:"contract"` // the version that it and this libos have agreed on
-	Users    int           `json:"users"`    // instances
-	Sockets  int           `json:"sockets"`
-	Devices  int           `json:"devices"`
-	Restarts int           `json:"restarts"`
-	Replaced int           `json:"replaced"`         // times that another process took over while it was in use
-	Reason   string        `json:"reason,omitempty"` // why it was lost last
-	Traffic  session.Stats `json:"traffic"`
-}
-
-// List shows the loaded modules in the order in which they were loaded.
-func (m *Manager) List() []Status {
-	m.mu.Lock()
-	loaded := slices.Clone(m.loaded)
-	m.mu.Unlock()
-	out := make([]Status, 0, len(loaded))
-	for _, mod := range loaded {
-		out = append(out, mod.Status())
-	}
-	return out
-}
-
-// Status of the module now.
-func (mod *Module) Status() Status {
-	mod.mu.Lock()
-	st := Status{Name: mod.name, Version: mod.manifest.description.GetVersion(), State: Restarting, Users: len(mod.users), Restarts: mod.restarts,
-		Replaced: mod.replaced}
-	if mod.process != nil {
-		st.State, st.PID, st.Contract = Live, mod.process.pid(), mod.process.client.NegotiatedVersion()
-	}
-	if mod.reason != nil {
-		st.Reason = mod.reason.Error()
-	}
-	users, sessions := slices.Clone(mod.users), mod.all()
-	st.Traffic = mod.retired
-	mod.mu.Unlock()
-	for _, u := range users {
-		for _, p := range u.protocols {
-			st.Sockets += u.in.SocketsOf(p)
-		}
-	}
-	for _, s := range sessions {
-		st.Traffic.Add(s.Stats())
-	}
-	kinds, instances := mod.devices()
-	st.Devices = len(kinds)
-	for _, in := range instances {
-		if !slices.ContainsFunc(users, func(u user) bool { return u.in == in }) {
-			st.Users++
-		}
-	}
-	return st
-}
-
-// Available are the manifests that can be found, also of modules not loaded.
-func (m *Manager) Available() ([]*Manifest, error) { return all(m.o.Dirs) }
-
-// Autoload loads the module that serves a kind of socket, unless it is on the
-// blacklist: for core.Options.
-func (m *Manager) Autoload() core.Autoload {
-	return func(in *core.Instance, k core.SocketKind) {
-		manifests, err := m.Available()
-		if err != nil {
-			m.o.Log.Warn("a module cannot be read", "error", err)
-		}
-		for _, x := range manifests {
-			if slices.Contains(m.o.Blacklist, x.Name()) || !x.serves(k) || x.unwanted(in) {
-				continue
-			}
-			if err := m.Attach(in, x.Name()); err != nil {
-				m.o.Log.Warn("a module is not loaded", "for", Alias(k), "error", err)
-				continue
-			}
-			return
-		}
-	}
-}
-
-// unwanted tells whether the instance's own configuration says n to the module:
-// that it has the module by hand only.
-func (x *Manifest) unwanted(in *core.Instance) bool {
-	return x.Symbol != "" && strings.Contains("\n"+in.Wiring().Config, "\n# CONFIG_"+x.Symbol+" is not set\n")
-}
-
-// serves tells whether one of the module's protocols has sockets of a kind.
-func (x *Manifest) serves(k core.SocketKind) bool {
-	for _, p := range x.description.GetProtocols() {
-		if d, err := protocol(p); err == nil && d.Serves(k.Family, k.Type, k.Protocol) {
-			return true
-		}
-	}
-	return false
-}
-
-// Alias is the name under which Linux would ask for a kind of socket.
-func Alias(k core.SocketKind) string {
-	return fmt.Sprintf("net-pf-%d-proto-%d-type-%d", k.Family, k.Protocol, k.Type)
 }
