@@ -2,6 +2,7 @@ package outside
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,11 +26,7 @@ const Library = "github.com/libos-go/libos"
 // Finder finds trees for the source tree of libos in the folder tree, whose go.mod
 // may replace modules. goCommand is the go command, "" for go.
 func Finder(tree, goCommand string) kconfig.Finder {
-	f := &finder{tree: tree, goCommand: goCommand}
-	if f.goCommand == "" {
-		f.goCommand = "go"
-	}
-	return f.find
+	return (&finder{tree: tree, goCommand: cmp.Or(goCommand, "go")}).find
 }
 
 type finder struct{ tree, goCommand string }

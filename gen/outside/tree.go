@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,10 +56,7 @@ func copied(dir, goCommand, version string) (string, error) {
 	if _, err := os.Stat(filepath.Join(to, "go.mod")); err == nil {
 		return to, nil
 	}
-	f := &finder{goCommand: goCommand}
-	if goCommand == "" {
-		f.goCommand = "go"
-	}
+	f := &finder{goCommand: cmp.Or(goCommand, "go")}
 	got, err := f.download(Library + "@" + version)
 	if err != nil {
 		return "", err

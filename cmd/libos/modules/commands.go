@@ -29,13 +29,8 @@ type replaced struct {
 	Lost int `json:"lost"` // sockets that did not go over
 }
 
-// ask has a running stack carry out an operation.
-func ask(ctx context.Context, e *command.Env, op string, args any, each func(command.ModuleInfo) error) (err error) {
-	return call(ctx, e, op, args, each)
-}
-
-// call is ask for any answer.
-func call[T any](ctx context.Context, e *command.Env, op string, args any, each func(T) error) (err error) {
+// ask has a running stack carry out an operation, and tells each of its answers.
+func ask[T any](ctx context.Context, e *command.Env, op string, args any, each func(T) error) (err error) {
 	s, err := e.Open(ctx)
 	if err != nil {
 		return err
@@ -128,7 +123,7 @@ func replaceModule(ctx context.Context, e *command.Env, m command.ModuleSpec, fo
 	if len(m.Parameters) > 0 {
 		a.Parameters = m.Parameters
 	}
-	return call(ctx, e, "modprobe", a, func(x replaced) error {
+	return ask(ctx, e, "modprobe", a, func(x replaced) error {
 		if e.JSON() {
 			return e.Print(x)
 		}
