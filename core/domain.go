@@ -29,6 +29,7 @@ type Domain struct {
 	wheel   timer.Wheel
 	armed   Time
 	pool    *allocator.Pool
+	arena   *allocator.Arena // of the pool, if it is the Domain's own
 	packets *allocator.Cache[Packet]
 	caches  map[string]any
 	shared  map[any]any
@@ -74,11 +75,12 @@ type DomainOptions struct {
 // NewDomain makes an empty Domain that is driven by host.
 func NewDomain(host Host, o DomainOptions) *Domain {
 	o.Debug = o.Debug || config.SLAB_DEBUG
-	if o.Arena == nil {
-		o.Arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
-	}
 	socket := defaultSocketOptions()
 	d := &Domain{host: host, armed: Never, defaults: defaults{socket: &socket}}
+	if o.Arena == nil {
+		d.arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
+		o.Arena = d.arena
+	}
 	d.pool = allocator.NewPool(o.Arena, allocator.PoolOptions{Debug: o.Debug, Wrapper: worksForCaller})
 	d.packets = allocator.NewCache[Packet](d.pool, "packet", allocator.CacheOptions{KeepContents: true})
 	return d
@@ -259,8 +261,13 @@ func (d *Domain) Close() error {
 	defer d.mu.Unlock()
 	d.run.purge()
 	d.host.Arm(d, Never)
-	errs = append(errs, d.pool.Close())
-	return errors.Join(errs...)
+	err := d.pool.Close()
+	if d.arena != nil { // its memory goes back to the system; what is left of it the pool has told
+		if closed := d.arena.Close(); err == nil {
+			err = closed
+		}
+	}
+	return errors.Join(append(errs, err)...)
 }
 
 // Shared is a value that instances of the Domain have in common under key, made
