@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/host"
 )
 
@@ -26,25 +27,14 @@ func mapped(t *testing.T) int {
 // A Domain that is closed has given its slabs back to the system.
 func TestAClosedDomainHoldsNoMemory(t *testing.T) {
 	use := func() {
-		d := core.NewDomain(host.NewVirtual(1), core.DomainOptions{})
-		in, err := core.New(core.Options{Name: "a", Domain: d, Wiring: &core.Wiring{Name: "none"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Do(func() {
-			for range 100 {
-				in.NewPacket(core.Headroom, 1000).Free()
-			}
+		t.Run("", func(t *testing.T) { // at its end the Domain is closed
+			in := coretest.New(t, host.NewVirtual(1)).Instance("a", &core.Wiring{Name: "none"})
+			in.Domain().Do(func() {
+				for range 100 {
+					in.NewPacket(core.Headroom, 1000).Free()
+				}
+			})
 		})
-		if err := d.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := d.Close(); err != nil {
-			t.Fatalf("closed again: %v", err)
-		}
-		if p := in.NewPacket(core.Headroom, 1000); p != nil {
-			t.Fatal("there is memory after the end")
-		}
 	}
 	for range 10 {
 		use()

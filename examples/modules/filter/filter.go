@@ -157,13 +157,14 @@ func Kind() core.DeviceKind { return On(tun.Kind(), replay.Kind()) }
 
 // On describes filters on devices of some kinds.
 func On(below ...core.DeviceKind) core.DeviceKind {
-	k := core.DeviceKind{Kind: "filter", Parameters: map[string]string{
+	k := core.DeviceKind{Kind: "filter", Needs: []string{"files"}, Parameters: map[string]string{
 		"in":  "the program for frames that come, as `tcpdump -ddd` prints it, or @FILE with one; all is the default",
 		"out": "likewise for frames that go",
 	}}
 	var names []string
 	for _, b := range below {
 		names = append(names, b.Kind)
+		k.Needs = append(k.Needs, b.Needs...)
 		for name, help := range b.Parameters {
 			k.Parameters[name] = "of " + b.Kind + ": " + help
 		}

@@ -190,7 +190,8 @@ func (d *Device) Close() error { return nil }
 // Kind describes the device to the stack, linked in or as a module.
 func Kind() core.DeviceKind {
 	return core.DeviceKind{
-		Kind: "player",
+		Kind:  "player",
+		Needs: []string{"files"},
 		Parameters: map[string]string{
 			"file":   "a pcap file (classic format) of Ethernet frames or IP packets",
 			"passes": "how many times it is played; 1 is the default, 0 is without end",

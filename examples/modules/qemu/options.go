@@ -28,7 +28,8 @@ type Options struct {
 // Kind describes the device to the stack, linked in or as a module.
 func Kind() core.DeviceKind {
 	return core.DeviceKind{
-		Kind: "qemu",
+		Kind:  "qemu",
+		Needs: []string{"network", "files"}, // the socket, and the file of a Unix one
 		Parameters: map[string]string{
 			"path":    "the Unix socket of QEMU's -netdev stream",
 			"address": "host:port instead of a path",

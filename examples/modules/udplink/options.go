@@ -26,7 +26,8 @@ type Options struct {
 // Kind describes the device to the stack, linked in or as a module.
 func Kind() core.DeviceKind {
 	return core.DeviceKind{
-		Kind: "udplink",
+		Kind:  "udplink",
+		Needs: []string{"network", "files"}, // the socket, and the file of a Unix one
 		Parameters: map[string]string{
 			"local":  "HOST:PORT of our UDP socket, or the path of our Unix socket (it begins with / or .)",
 			"remote": "likewise of the other end",

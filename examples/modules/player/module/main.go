@@ -14,7 +14,6 @@ func main() {
 		Version:     "1.0.0",
 		Description: "A device that plays a pcap file",
 		License:     "Apache-2.0",
-		Needs:       plugin.Privileges{Files: true}, // the capture
 		Devices:     []core.DeviceKind{player.Kind()},
 	})
 }

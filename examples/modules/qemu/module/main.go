@@ -14,7 +14,6 @@ func main() {
 		Version:     "1.0.0",
 		Description: "A link to a QEMU guest (-netdev stream)",
 		License:     "Apache-2.0",
-		Needs:       plugin.Privileges{Network: true, Files: true}, // sockets of the host, the path of a Unix one, and names of hosts
 		Devices:     []core.DeviceKind{qemu.Kind()},
 	})
 }

@@ -15,7 +15,6 @@ func main() {
 		Version:     "1.0.0",
 		Description: "An Ethernet link over datagrams",
 		License:     "Apache-2.0",
-		Needs:       plugin.Privileges{Network: true, Files: true}, // sockets of the host, the path of a Unix one, and names of hosts
 		Devices:     []core.DeviceKind{udplink.Kind()},
 	})
 }
