@@ -17,10 +17,10 @@ func authorCommands(a *app) []*cobra.Command {
 	o := scaffold.Options{Version: "v" + libos.Version}
 	begin := &cobra.Command{
 		Use:   "new KIND NAME",
-		Short: "begin a protocol of your own: a Go module with code that works and its tests",
+		Short: "begin a protocol, device or congestion control of your own: a Go module with code that works and its tests",
 		Long: "new writes a Go module of its own, in the directory NAME: code that works, a test with two hosts in virtual time, the\n" +
-			"program of a module, and Kconfig.toml. KIND is one of: " + strings.Join(scaffold.Kinds(), ", ") + ".",
-		Example: "  libosbuild new protocol hail\n  libosbuild new protocol hail --libos ~/src/libos --number 254",
+			"program of a module, and Kconfig.toml. KIND is one of: " + strings.Join(scaffold.Kinds(), ", ") + " (a TCP congestion control).",
+		Example: "  libosbuild new protocol hail\n  libosbuild new protocol hail --libos ~/src/libos --number 254\n  libosbuild new device mirror",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.Kind, o.Name = args[0], args[1]
@@ -43,7 +43,7 @@ func authorCommands(a *app) []*cobra.Command {
 	f.StringVar(&o.Dir, "dir", "", "directory to make (NAME)")
 	f.StringVar(&o.Module, "module", "", "module path (example.org/NAME)")
 	f.StringVar(&o.Checkout, "libos", "", "source tree of libos to build against, instead of the published version")
-	f.IntVar(&o.Number, "number", 253, "IP protocol number; 253 and 254 are for experiments")
+	f.IntVar(&o.Number, "number", 253, "IP protocol number of a protocol; 253 and 254 are for experiments")
 
 	var symbol string
 	var needs []string

@@ -170,6 +170,33 @@ func mkdir(t *testing.T, dir string) string {
 	return dir
 }
 
+// A device is a module, too, and with y a kind of the wiring.
+func TestAThirdPartysDeviceIsAModule(t *testing.T) {
+	t.Parallel()
+	b, dir := repository(t), filepath.Join(t.TempDir(), "mirror")
+	if _, err := scaffold.New(scaffold.Options{Kind: "device", Name: "mirror", Dir: dir, Checkout: "../..", Version: "v0.1.0"}); err != nil {
+		t.Fatal(err)
+	}
+	b.With = []string{dir}
+	b.target(t, "x", "tinyconfig", "MIRROR=y")
+	if _, err := b.Generate("x"); err != nil {
+		t.Fatal(err)
+	}
+	if w := b.generatedCode(t, "x")["wiring.go"]; !strings.Contains(w, "mirror.Kind()") {
+		t.Errorf("the wiring lacks the device:\n%s", w)
+	}
+	b.target(t, "x", "tinyconfig", "MODULES=y", "MIRROR=m")
+	b.mustBuild(t, "x")
+	m, err := modules.ReadManifest(b.ModuleDir("x"), "mirror")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := m.Described().GetDevices(); len(d) != 1 || d[0].GetKind() != "mirror" || d[0].GetParameters()["delay"] == "" ||
+		len(m.Described().GetPrivileges()) != 0 || len(m.Described().GetProtocols()) != 0 {
+		t.Errorf("the manifest: %v", m.Described())
+	}
+}
+
 // A congestion control is a module, too.
 func TestAThirdPartysCongestionControlIsAModule(t *testing.T) {
 	t.Parallel()

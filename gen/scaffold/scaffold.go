@@ -20,7 +20,7 @@ import (
 var templates embed.FS
 
 // Kinds are what can be begun.
-func Kinds() []string { return []string{"protocol", "cc"} }
+func Kinds() []string { return []string{"protocol", "device", "cc"} }
 
 // Options say what to write.
 type Options struct {
@@ -82,8 +82,8 @@ func New(o Options) ([]string, error) {
 	}
 	files := map[string]string{
 		"go.mod.tmpl": "go.mod", "Kconfig.toml.tmpl": "Kconfig.toml", "README.md.tmpl": "README.md",
-		"protocol.go.tmpl": o.Name + ".go", "protocol_test.go.tmpl": o.Name + "_test.go", "main.go.tmpl": "module/main.go",
-		"try.go.tmpl": "try/main.go", "host.toml.tmpl": "host.toml", "gitignore.tmpl": ".gitignore", "cc.go.tmpl": o.Name + ".go", "cc_test.go.tmpl": o.Name + "_test.go",
+		o.Kind + ".go.tmpl": o.Name + ".go", o.Kind + "_test.go.tmpl": o.Name + "_test.go", "main.go.tmpl": "module/main.go",
+		"try.go.tmpl": "try/main.go", "host.toml.tmpl": "host.toml", "gitignore.tmpl": ".gitignore",
 	}
 	var written []string
 	entries, err := fs.ReadDir(templates, root)

@@ -81,6 +81,7 @@ func TestWhatIsWrittenBuildsAndItsTestsPass(t *testing.T) {
 		want []string
 	}{
 		{scaffold.Options{Kind: "protocol", Name: "hail", Number: 254}, []string{`"hail"`, "net.hail.max_size", "numbers"}},
+		{scaffold.Options{Kind: "device", Name: "mirror"}, []string{`"mirror"`, "devices", `"delay"`}},
 		{scaffold.Options{Kind: "cc", Name: "calm"}, []string{`"calm"`, "controls"}},
 	} {
 		t.Run(x.Kind, func(t *testing.T) {
