@@ -73,7 +73,7 @@ func TestTheGuide(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
 	}
-	if !regexp.MustCompile(`(?m)^hail +devel +live +\d+ +1 +2 +0 +[1-9]`).MatchString(out) {
+	if !regexp.MustCompile(`(?m)^hail +devel +live +\d+ +1 +0 +2 +0 +[1-9]`).MatchString(out) {
 		t.Errorf("lsmod shows no packet that the module carried:\n%s", out)
 	}
 }
