@@ -161,7 +161,7 @@ func newLoop() (*loop, *session.Session, *exec.Cmd, error) {
 	d := core.NewDomain(host.NewRealTime(), core.DomainOptions{})
 	e := &loop{came: make(chan struct{}, 1)}
 	e.failed = make(chan error, 1)
-	s := session.New(d, session.Options{Name: "echo", Lost: e.fail})
+	s := session.New(d, session.Options{Name: "echo", Lost: func(_ session.Link, err error) { e.fail(err) }})
 	if e.in, err = core.New(core.Options{Name: "a", Domain: d, Wiring: &core.Wiring{Name: "none"}}); err != nil {
 		return nil, nil, nil, err
 	}

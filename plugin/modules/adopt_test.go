@@ -16,3 +16,19 @@ func TestAProcessThatHasEndedIsNotTakenForTheModules(t *testing.T) {
 		t.Errorf("%v, the process is %v", err, mod.process)
 	}
 }
+
+// A session tells of a loss when it gets to it, which may be after the next process
+// has started.
+func TestALateReportOfALossDoesNotEndTheNextProcess(t *testing.T) {
+	before, now := &process{}, &process{}
+	mod := &Module{name: "x", process: now}
+	mod.lost(processOf(&ringLink{process: before}), errors.New("no answer"))
+	mod.lost(processOf(&streamLink{process: before}), errors.New("no answer"))
+	if mod.process != now || mod.restarts != 0 {
+		t.Errorf("the process is %v after %d restarts", mod.process, mod.restarts)
+	}
+	mod.moving = &process{}
+	if mod.lost(before, errors.New("no answer")); mod.lostMoving != nil {
+		t.Errorf("the next one does not take over because of %v", mod.lostMoving)
+	}
+}

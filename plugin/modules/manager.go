@@ -94,8 +94,8 @@ type Module struct {
 	reason   error // why it was lost last
 
 	replaced   int
-	moving     bool  // to another process: who is lost meanwhile is seen after it
-	lostMoving error // why one was
+	moving     *process // that is to take over, nil for none: who is lost meanwhile is seen after it
+	lostMoving error    // why one was
 }
 
 // user is an instance that has the module's protocols.
@@ -345,7 +345,7 @@ func (mod *Module) session(d *core.Domain) (*session.Session, error) {
 	o := &mod.manager.o
 	_, virtual := d.Host().(*host.Virtual)
 	s := session.New(d, session.Options{Name: mod.name, Lockstep: virtual, Patience: o.Patience, Log: o.Log,
-		Lost: func(err error) { mod.lost(err) }})
+		Lost: func(l session.Link, err error) { mod.lost(processOf(l), err) }})
 	if p := mod.process; p != nil {
 		l, err := p.link(o)
 		if err != nil {
@@ -376,22 +376,21 @@ func (mod *Module) gone(p *process, why error) {
 	current := mod.process == p
 	mod.mu.Unlock()
 	if current {
-		mod.lost(why)
+		mod.lost(p, why)
 	} else {
 		p.kill()
 	}
 }
 
-// lost ends the process, which is gone or broke the contract, and has it started
-// again.
-func (mod *Module) lost(why error) {
+// lost ends a process, which is gone or broke the contract, and has another started.
+// What is told late, of a process that another has taken the place of, is nothing new.
+func (mod *Module) lost(p *process, why error) {
 	mod.mu.Lock()
-	p := mod.process
-	if p == nil || mod.ended {
+	if p == nil || mod.ended || mod.process == nil || p != mod.process && p != mod.moving {
 		mod.mu.Unlock()
 		return // whoever came first does it
 	}
-	if mod.moving {
+	if mod.moving != nil {
 		mod.lostMoving = why
 		mod.mu.Unlock()
 		return
@@ -469,7 +468,7 @@ func (mod *Module) again() {
 			err = s.Connect(l)
 		}
 		if err != nil {
-			mod.lost(err)
+			mod.lost(p, err)
 			return
 		}
 	}

@@ -152,7 +152,7 @@ func (p *process) link(o *Options) (session.Link, error) {
 		l.Close()
 		return nil, fmt.Errorf("modules: %s does not open a session: %w", p.manifest.Name(), err)
 	}
-	return session.Rings{Link: l, Version: p.client.NegotiatedVersion()}, nil
+	return &ringLink{session.Rings{Link: l, Version: p.client.NegotiatedVersion()}, p}, nil
 }
 
 func (p *process) stream() (session.Link, error) {
@@ -167,12 +167,32 @@ func (p *process) stream() (session.Link, error) {
 	}
 	l := session.NewStream(ctx, s.Send, s.Recv)
 	l.Version = p.client.NegotiatedVersion()
-	return &streamLink{l, cancel}, nil
+	return &streamLink{l, cancel, p}, nil
 }
 
+// ringLink is a session over shared memory with a process.
+type ringLink struct {
+	session.Rings
+	process *process
+}
+
+func (l *ringLink) to() *process { return l.process }
+
+// streamLink is one over gRPC.
 type streamLink struct {
 	*session.Stream
-	cancel context.CancelFunc
+	cancel  context.CancelFunc
+	process *process
+}
+
+func (l *streamLink) to() *process { return l.process }
+
+// processOf is the process at the other end of a link, nil if none of this package's.
+func processOf(l session.Link) *process {
+	if l, ok := l.(interface{ to() *process }); ok {
+		return l.to()
+	}
+	return nil
 }
 
 func (l *streamLink) Close() error {

@@ -121,13 +121,13 @@ func (mod *Module) move(next *process, manifest *Manifest, sum []byte, o Replace
 		mod.mu.Unlock()
 		return 0, fmt.Errorf("it is being started again: try again: %w", syscall.EAGAIN)
 	}
-	mod.moving = true
+	mod.moving = next
 	sessions := mod.all()
 	mod.mu.Unlock()
 	lost, err = mod.moveAll(sessions, next, o)
 	mod.mu.Lock()
 	why := mod.lostMoving
-	mod.moving, mod.lostMoving = false, nil
+	mod.moving, mod.lostMoving = nil, nil
 	if err == nil {
 		mod.process, mod.manifest, mod.sum, mod.parameters = next, manifest, sum, o.Parameters
 		mod.replaced++
@@ -140,12 +140,13 @@ func (mod *Module) move(next *process, manifest *Manifest, sum []byte, o Replace
 			why = errors.New("modules: it ended when it had taken over")
 		}
 	}
+	current := mod.process
 	mod.mu.Unlock()
 	if err == nil {
 		first.kill()
 	}
 	if why != nil {
-		mod.lost(why)
+		mod.lost(current, why)
 	}
 	return lost, err
 }

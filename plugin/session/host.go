@@ -23,9 +23,9 @@ type Options struct {
 	// long a module may show no life, before it counts as lost; 0 is
 	// DefaultPatience. Time in which the stack itself did not run does not count.
 	Patience time.Duration
-	// Lost is told, once for each Link and on a goroutine of its own, why a module
-	// is lost.
-	Lost func(error)
+	// Lost is told, once for each Link and on a goroutine of its own, why the module
+	// at its other end is lost. By then the Session may have another Link.
+	Lost func(Link, error)
 	Log  *slog.Logger
 }
 
@@ -260,7 +260,7 @@ func (s *Session) drop(l Link, why error) {
 	s.stats.Lost++
 	s.o.Log.Warn("module lost", "module", s.o.Name, "error", why, "sockets", sockets)
 	if s.o.Lost != nil && !errors.Is(why, ErrUnloaded) {
-		go s.o.Lost(why)
+		go s.o.Lost(l, why)
 	}
 }
 

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"syscall"
@@ -54,11 +55,17 @@ func watched(t *testing.T, patience time.Duration, then func(session.Rings)) (in
 	rig := coretest.New(t, host.NewRealTime())
 	in = rig.Instance("a", networks())
 	command, lost = make(chan struct{}, 1), make(chan error, 1)
-	s = session.New(rig.Domain, session.Options{Name: "udp", Patience: patience, Log: slog.New(slog.DiscardHandler), Lost: func(err error) { lost <- err }})
 	l, err := ring.Host(ring.Options{Name: "udp"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s = session.New(rig.Domain, session.Options{Name: "udp", Patience: patience, Log: slog.New(slog.DiscardHandler), Lost: func(at session.Link, err error) {
+		if at != (session.Rings{Link: l}) {
+			err = fmt.Errorf("told of another link: %w", err)
+			t.Error(err)
+		}
+		lost <- err
+	}})
 	m, err := ring.Module(l.Files())
 	if err != nil {
 		t.Fatal(err)
