@@ -123,8 +123,9 @@ type takeover struct {
 	force      bool
 	plans      []plan
 	held       [][]byte  // told meanwhile: for whoever goes on
+	holding    int       // bytes in held
 	deferred   [][]byte  // told by the other process: done when it has taken over
-	bytes      int       // in deferred
+	bytes      int       // in deferred, and in what it sent and spawned
 	unhandled  int       // of the old
 	pulse      pulse     // of the old
 	moved      bool      // the session is at the other process
@@ -133,7 +134,7 @@ type takeover struct {
 	opened     []*Device // by the other
 	failed     error     // of the other process
 	waited     time.Duration
-	slow       error // it waited for too long
+	slow       error // it waited for too long, or held too much
 }
 
 // takeOverTimes is how many times Patience a takeover waits altogether: each answer may
@@ -208,6 +209,9 @@ func (t *takeover) run() error {
 			return err
 		}
 		t.plans = append(t.plans, p)
+	}
+	if t.slow != nil {
+		return fmt.Errorf("%w: %w", ErrTakeOver, t.slow)
 	}
 	t.moved, t.unhandled, t.pulse = true, s.unhandled, s.pulse
 	s.link, s.unhandled, s.pulse = t.other, 0, pulse{}
@@ -314,11 +318,16 @@ func (t *takeover) receive(msg []byte) (later bool, err error) {
 		return false, err
 	}
 	switch k {
-	case remote.KindOutput, remote.KindRoute, remote.KindSpawn, remote.KindDone, remote.KindLog:
+	case remote.KindRoute, remote.KindDone, remote.KindLog:
+		return false, nil
+	case remote.KindOutput, remote.KindSpawn: // the stack keeps what comes of them: to its own addresses until the entry ends
+		if t.bytes += len(msg); t.bytes > maxHeld {
+			return false, errSays
+		}
 		return false, nil
 	case remote.KindDeliver, remote.KindUnreachable, remote.KindNotify, remote.KindSetTimer, remote.KindReport, remote.KindSendFailed, remote.KindOutputOn:
 		if t.bytes += len(msg); t.bytes > maxHeld {
-			return false, fmt.Errorf("it says more than %d bytes while it takes over", maxHeld)
+			return false, errSays
 		}
 		t.deferred = append(t.deferred, append([]byte(nil), msg...))
 		return true, nil
@@ -326,8 +335,35 @@ func (t *takeover) receive(msg []byte) (later bool, err error) {
 	return false, remote.ErrMessage
 }
 
-// hold keeps a message that the stack tells meanwhile.
-func (t *takeover) hold(msg []byte) { t.held = append(t.held, append([]byte(nil), msg...)) }
+var errSays = fmt.Errorf("it says more than %d bytes while it takes over", maxHeld)
+
+var errHolds = fmt.Errorf("it causes more than %d bytes of messages while it takes over", maxHeld)
+
+// hold keeps a message that the stack tells meanwhile, of what a process causes:
+// beyond maxHeld packets are dropped, and the process that speaks is given up.
+func (t *takeover) hold(msg []byte) {
+	s := t.s
+	if t.holding+len(msg) > maxHeld {
+		packets := kind(msg) == remote.KindInput || kind(msg) == remote.KindSendOn
+		switch {
+		case s.link != nil && s.link == t.other:
+			s.fail(errHolds)
+		case s.link != nil && !packets:
+			s.fail(fmt.Errorf("%w: %w", ErrLost, errHolds))
+		case t.slow == nil:
+			t.slow = errHolds
+		}
+		if packets {
+			s.stats.Dropped++
+			return
+		}
+		if t.holding > 2*maxHeld { // whatever it was, nobody is there who says more
+			return
+		}
+	}
+	t.holding += len(msg)
+	t.held = append(t.held, append([]byte(nil), msg...))
+}
 
 // undo has the old process go on.
 func (t *takeover) undo() {
@@ -354,7 +390,7 @@ func (t *takeover) release() {
 	for _, msg := range t.held {
 		t.s.tell(msg)
 	}
-	t.held = nil
+	t.held, t.holding = nil, 0
 }
 
 // commit has the other process go on, and ends the old link. It returns how many
