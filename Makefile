@@ -133,12 +133,12 @@ $(REPORT):
 	@mkdir -p build
 	@$(GO) build -o $@ ./gen/contracts/cmd/testreport
 test: $(REPORT) ## everything; needs only Go, skips are listed with their reasons
-	@rc=0; $(REPORT) -name="make test" $(TESTFLAGS) ./... || rc=$$?; \
+	@rc=0; $(REPORT) -name="make test" -timeout 30m $(TESTFLAGS) ./... || rc=$$?; \
 	for d in $(NESTED); do (cd $$d && $(CURDIR)/$(REPORT) -name="make test, $$d" $(TESTFLAGS) ./...) || rc=$$?; done; exit $$rc
 # What runs on several goroutines at once; everything else is one state machine.
 CONCURRENT = $(wildcard allocator core host device protocols netlink plugin posix sim)
 race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)
-	@CGO_ENABLED=1 $(REPORT) -name="make race" $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
+	@CGO_ENABLED=1 $(REPORT) -name="make race" -timeout 30m $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
 vet: ## go vet, bench/ included
 	$(GO) vet ./...
 	@for d in $(NESTED); do echo "cd $$d && $(GO) vet ./..."; (cd $$d && $(GO) vet ./...) || exit; done
