@@ -12,6 +12,7 @@ import (
 type controller interface {
 	AddCongestionControl(a congestion.Algorithm) error
 	RemoveCongestionControl(name string) error
+	CongestionControlIdle(name string) error // what RemoveCongestionControl would say
 	// Preset is what connections begin with unless told otherwise: what decides
 	// while a module does not.
 	PresetCongestionControl() (a congestion.Algorithm, ok bool)
@@ -33,6 +34,11 @@ func addControl(in *core.Instance, s *session.Session, name string) error {
 // removeControl takes it away. EBUSY while connections use it.
 func removeControl(in *core.Instance, name string) error {
 	return controlled(in, func(c controller) error { return c.RemoveCongestionControl(name) })
+}
+
+// idleControl is what removeControl would say.
+func idleControl(in *core.Instance, name string) error {
+	return controlled(in, func(c controller) error { return c.CongestionControlIdle(name) })
 }
 
 func controlled(in *core.Instance, f func(controller) error) error {

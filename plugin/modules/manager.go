@@ -200,6 +200,11 @@ func (m *Manager) Attach(in *core.Instance, name string) error {
 func (mod *Module) Attach(in *core.Instance) error {
 	mod.attaching.Lock()
 	defer mod.attaching.Unlock()
+	return mod.attach(in)
+}
+
+// attach is Attach with attaching held.
+func (mod *Module) attach(in *core.Instance) error {
 	mod.mu.Lock()
 	ended := mod.ended
 	has := slices.ContainsFunc(mod.users, func(u user) bool { return u.in == in })
@@ -241,7 +246,8 @@ func (mod *Module) Attach(in *core.Instance) error {
 	return nil
 }
 
-// give adds what the module serves to an instance, and notes it in u.
+// give adds what the module serves to an instance, but for what u has, and notes it
+// in u.
 func (mod *Module) give(s *session.Session, u *user) error {
 	for _, p := range mod.manifest.description.GetProtocols() {
 		t, err := table(p)
@@ -252,16 +258,37 @@ func (mod *Module) give(s *session.Session, u *user) error {
 		if err != nil {
 			return err
 		}
+		if slices.Contains(u.protocols, d.Name) {
+			continue
+		}
 		if err := u.in.AddProtocol(s.Protocol(d, t)); err != nil {
 			return err
 		}
 		u.protocols = append(u.protocols, d.Name)
 	}
 	for _, name := range mod.manifest.description.GetControls() {
+		if slices.Contains(u.controls, name) {
+			continue
+		}
 		if err := addControl(u.in, s, name); err != nil {
 			return fmt.Errorf("congestion control %s: %w", name, err)
 		}
 		u.controls = append(u.controls, name)
+	}
+	return nil
+}
+
+// idle is EBUSY while the instance uses what it was given.
+func (u *user) idle(module string) error {
+	for _, p := range u.protocols {
+		if n := u.in.SocketsOf(p); n > 0 {
+			return fmt.Errorf("modules: %s is in use: %d sockets of %s in %s: %w", module, n, p, u.in.Name(), syscall.EBUSY)
+		}
+	}
+	for _, c := range u.controls {
+		if err := idleControl(u.in, c); errors.Is(err, syscall.EBUSY) {
+			return fmt.Errorf("modules: %s is in use: congestion control %s in %s, by connections or as its tcp_congestion_control: %w", module, c, u.in.Name(), err)
+		}
 	}
 	return nil
 }
@@ -284,7 +311,7 @@ func (u *user) release() error {
 }
 
 // Detach takes from an instance what Attach gave. EBUSY while it has sockets of
-// it.
+// it or uses a congestion control of it, and it keeps all then.
 func (mod *Module) Detach(in *core.Instance) error {
 	mod.attaching.Lock()
 	defer mod.attaching.Unlock()
@@ -300,7 +327,12 @@ func (mod *Module) detach(in *core.Instance) error {
 		return fmt.Errorf("modules: %s does not serve %s: %w", mod.name, in.Name(), syscall.ENOENT)
 	}
 	u := &mod.users[at]
-	err := u.release()
+	err := u.idle(mod.name)
+	if err == nil {
+		if err = u.release(); err != nil { // someone came meanwhile
+			err = errors.Join(err, mod.give(mod.sessions[in.Domain()], u))
+		}
+	}
 	mod.mu.Unlock()
 	if err != nil {
 		return err
@@ -475,8 +507,8 @@ func (mod *Module) again() {
 	mod.manager.o.Log.Info("module is back", "module", mod.name, "pid", p.pid())
 }
 
-// Unload ends a module (rmmod). EBUSY while sockets or devices of it are open or
-// another module needs it, ENOENT if it is not loaded.
+// Unload ends a module (rmmod). EBUSY, and no instance loses it, while sockets or devices
+// of it are open, a congestion control of it is in use or another module needs it, ENOENT if it is not loaded.
 func (m *Manager) Unload(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -496,14 +528,15 @@ func (m *Manager) Unload(name string) error {
 	users := slices.Clone(mod.users)
 	mod.mu.Unlock()
 	for _, u := range users {
-		for _, p := range u.protocols {
-			if n := u.in.SocketsOf(p); n > 0 {
-				return fmt.Errorf("modules: %s is in use: %d sockets of %s in %s: %w", name, n, p, u.in.Name(), syscall.EBUSY)
-			}
+		if err := u.idle(name); err != nil {
+			return err
 		}
 	}
-	for _, u := range users {
-		if err := mod.detach(u.in); err != nil {
+	for i, u := range users {
+		if err := mod.detach(u.in); err != nil { // someone came meanwhile
+			for _, u := range users[:i] {
+				err = errors.Join(err, mod.attach(u.in))
+			}
 			return err
 		}
 	}

@@ -31,6 +31,9 @@ func otherModule(name string) {
 	if strings.Contains(" top middle base a b c d e ", " "+name+" ") {
 		neededModule(name)
 	}
+	if name == "paced" {
+		pacedModule()
+	}
 	slog.Error("no such module", "name", name)
 	os.Exit(1)
 }

@@ -86,6 +86,16 @@ func (d *door) AddCongestionControl(a congestion.Algorithm) error {
 // there is none of that name, EBUSY while a connection uses it or new ones would.
 // Inside an entry.
 func (d *door) RemoveCongestionControl(name string) error {
+	if err := d.CongestionControlIdle(name); err != nil {
+		return err
+	}
+	d.use(d.controls.without(name))
+	return nil
+}
+
+// CongestionControlIdle is the error that RemoveCongestionControl would have now.
+// Inside an entry.
+func (d *door) CongestionControlIdle(name string) error {
 	if d.controls.named(name) == nil {
 		return syscall.ENOENT
 	}
@@ -95,7 +105,6 @@ func (d *door) RemoveCongestionControl(name string) error {
 	if d.CongestionControlUsers(name) > 0 {
 		return syscall.EBUSY
 	}
-	d.use(d.controls.without(name))
 	return nil
 }
 
