@@ -121,13 +121,17 @@ func (r *Reader) Block(most int) []byte { return r.Bytes(r.Count(most)) }
 
 // Text takes text for people, of at most most bytes, in which what does something to
 // a terminal is blank.
-func (r *Reader) Text(most int) string {
+func (r *Reader) Text(most int) string { return Plain(string(r.Block(most))) }
+
+// Plain is a text of the other end in which what does something to a terminal is
+// blank.
+func Plain(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c
 		}
 		return ' '
-	}, string(r.Block(most)))
+	}, text)
 }
 
 // Addr takes an address.

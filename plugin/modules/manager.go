@@ -384,7 +384,7 @@ func (mod *Module) session(d *core.Domain) (*session.Session, error) {
 			return nil, err
 		}
 		if err := s.Connect(l); err != nil {
-			return nil, err
+			return nil, plain{err}
 		}
 	}
 	mod.sessions[d] = s

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 			Parameters: []plugin.Parameter{{Name: "greeting", Help: "something to log", Default: ""}},
 			Configure: func(v map[string]string) error {
 				if v["greeting"] == "refuse" {
-					return errors.New("this greeting is refused")
+					return errors.New("this greeting is refused\x1b[2J")
 				}
 				return nil
 			},
@@ -298,6 +298,7 @@ func TestRefusals(t *testing.T) {
 		{name: "a missing symbol", o: modules.Options{Have: func(s string) bool { return false }}, want: []string{"udp.json", "CONFIG_IPV4", "libosbuild set IPV4 y"}},
 		{name: "no JSON", harm: edit(`{`, `[`), want: []string{"udp.json", "not a manifest"}},
 		{name: "another name", harm: edit(`"name": "udp"`, `"name": "other"`), want: []string{"udp.json", `manifest of "other"`}},
+		{name: "a need that is no symbol", harm: edit(`"needs": [`, `"needs": ["\u001b[2J", `), want: []string{"udp.json", "no symbol"}},
 		{name: "no such parameter", par: map[string]string{"nonsense": "1"}, want: []string{"no parameter", "nonsense"}},
 		{name: "a refused parameter", par: map[string]string{"greeting": "refuse"}, want: []string{"this greeting is refused"}},
 	} {
@@ -316,6 +317,9 @@ func TestRefusals(t *testing.T) {
 				if !strings.Contains(err.Error(), w) {
 					t.Errorf("%q does not name %q", err, w)
 				}
+			}
+			if strings.ContainsAny(err.Error(), "\x1b\a") {
+				t.Errorf("%q does something to a terminal", err)
 			}
 			if st := m.List(); len(st) != 0 {
 				t.Errorf("%+v", st)

@@ -16,6 +16,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/sandbox"
 )
@@ -79,6 +80,11 @@ func ReadManifest(dir, name string) (*Manifest, error) {
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(m.Description, m.description); err != nil {
 		return nil, fmt.Errorf("%s: the description is malformed: %w: build the module again (libosbuild build)", file, err)
+	}
+	for _, s := range append([]string{m.Symbol}, m.Needs...) {
+		if remote.Plain(s) != s {
+			return nil, fmt.Errorf("%s: %q is no symbol: build the module again (libosbuild build)", file, s)
+		}
 	}
 	if m.Name() != name {
 		return nil, fmt.Errorf("%s: it is the manifest of %q: a manifest and its program have the module's name", file, m.Name())

@@ -98,7 +98,7 @@ func start(m *Manifest, sum []byte, o *Options, parameters map[string]string, pa
 	}
 	if err != nil {
 		p.kill()
-		return nil, fmt.Errorf("modules: %s (%s): %w", m.Name(), m.program, err)
+		return nil, fmt.Errorf("modules: %s (%s): %w", m.Name(), m.program, plain{err})
 	}
 	p.took = time.Since(p.started)
 	go func() {
@@ -150,7 +150,7 @@ func (p *process) link(o *Options) (session.Link, error) {
 	defer cancel()
 	if _, err := p.control.Open(ctx, &control.OpenRequest{Session: id}); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("modules: %s does not open a session: %w", p.manifest.Name(), err)
+		return nil, fmt.Errorf("modules: %s does not open a session: %w", p.manifest.Name(), plain{err})
 	}
 	return &ringLink{session.Rings{Link: l, Version: p.client.NegotiatedVersion()}, p}, nil
 }
@@ -163,7 +163,7 @@ func (p *process) stream() (session.Link, error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("modules: %s does not open a stream: %w", p.manifest.Name(), err)
+		return nil, fmt.Errorf("modules: %s does not open a stream: %w", p.manifest.Name(), plain{err})
 	}
 	l := session.NewStream(ctx, s.Send, s.Recv)
 	l.Version = p.client.NegotiatedVersion()

@@ -75,7 +75,7 @@ func (m *Manager) Replace(name string, o ReplaceOptions) (lost int, err error) {
 	}
 	if lost, err = mod.move(next, manifest, sum, o); err != nil {
 		next.kill()
-		return 0, fmt.Errorf("modules: %s is not replaced: process %d: %w", name, next.pid(), err)
+		return 0, fmt.Errorf("modules: %s is not replaced: process %d: %w", name, next.pid(), plain{err})
 	}
 	mod.needs = needs
 	m.o.Log.Info("module replaced", "module", name, "version", manifest.description.GetVersion(), "pid", next.pid(), "sockets lost", lost)

@@ -52,7 +52,7 @@ func (mod *Module) Status() Status {
 		st.State, st.PID, st.Contract = Live, mod.process.pid(), mod.process.client.NegotiatedVersion()
 	}
 	if mod.reason != nil {
-		st.Reason = mod.reason.Error()
+		st.Reason = plain{mod.reason}.Error()
 	}
 	users, sessions := slices.Clone(mod.users), mod.all()
 	st.Traffic = mod.retired

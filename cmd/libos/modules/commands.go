@@ -13,6 +13,7 @@ import (
 
 	"github.com/libos-go/libos/cmd/libos/command"
 	"github.com/libos-go/libos/cmd/libos/control"
+	"github.com/libos-go/libos/core/remote"
 )
 
 // arguments of the operations "modprobe" and "rmmod".
@@ -106,7 +107,7 @@ them over stand against it, unless --force gives them up.`,
 				if e.JSON() {
 					return e.Print(x)
 				}
-				e.Printf("%s %s is %s as process %d, for %d instances\n", x.Name, x.Version, x.State, x.PID, x.Instances)
+				e.Printf("%s %s is %s as process %d, for %d instances\n", x.Name, remote.Plain(x.Version), x.State, x.PID, x.Instances)
 				return nil
 			})
 		},
@@ -127,7 +128,7 @@ func replaceModule(ctx context.Context, e *command.Env, m command.ModuleSpec, fo
 		if e.JSON() {
 			return e.Print(x)
 		}
-		e.Printf("%s %s goes on as process %d, with %d sockets", x.Name, x.Version, x.PID, x.Sockets)
+		e.Printf("%s %s goes on as process %d, with %d sockets", x.Name, remote.Plain(x.Version), x.PID, x.Sockets)
 		if x.Lost > 0 {
 			e.Printf("; %d were lost", x.Lost)
 		}
@@ -233,7 +234,7 @@ shown below it.`,
 				if x.Reason != "" {
 					why = append(why, x.Name+" was lost last: "+x.Reason)
 				}
-				_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", x.Name, x.Version, x.State, x.PID, x.Sockets, x.Devices, x.Instances, x.Restarts,
+				_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", x.Name, remote.Plain(x.Version), x.State, x.PID, x.Sockets, x.Devices, x.Instances, x.Restarts,
 					command.Thousands(int64(x.Packets+x.Frames)))
 				return err
 			})

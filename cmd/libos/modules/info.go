@@ -11,6 +11,7 @@ import (
 
 	"github.com/libos-go/libos/cmd/libos/command"
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/remote"
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/modules"
 )
@@ -143,10 +144,11 @@ func describeProtocol(p *control.Protocol) Protocol {
 	return x
 }
 
-// show prints it as modinfo(8) does: a field, then its value.
+// show prints it as modinfo(8) does: a field, then its value, whose text is the
+// module's.
 func (x *Info) show(e *command.Env) {
 	say := func(field, format string, args ...any) {
-		e.Printf("%-15s %s\n", field+":", strings.TrimSpace(fmt.Sprintf(format, args...)))
+		e.Printf("%-15s %s\n", field+":", remote.Plain(strings.TrimSpace(fmt.Sprintf(format, args...))))
 	}
 	say("name", "%s", x.Name)
 	say("version", "%s", x.Version)
