@@ -48,6 +48,9 @@ func (m *Manifest) Described() *control.Description { return m.description }
 // Program is the path of the executable.
 func (m *Manifest) Program() string { return m.program }
 
+// File is the path of the manifest itself.
+func (m *Manifest) File() string { return m.file }
+
 // program is the file of a module's program.
 func program(dir, name string) string {
 	if runtime.GOOS == "windows" {

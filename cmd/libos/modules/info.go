@@ -116,7 +116,7 @@ need run.`,
 func describe(m *modules.Manifest) Info {
 	d := m.Described()
 	x := Info{Name: m.Name(), Version: d.GetVersion(), Description: d.GetDescription(), License: d.GetLicense(), File: m.Program(),
-		Manifest: m.Program() + ".json", SHA256: m.SHA256, Contract: d.GetContract(), Symbol: m.Symbol, Needs: append([]string{}, m.Needs...), Privileges: append([]string{}, d.GetPrivileges()...),
+		Manifest: m.File(), SHA256: m.SHA256, Contract: d.GetContract(), Symbol: m.Symbol, Needs: append([]string{}, m.Needs...), Privileges: append([]string{}, d.GetPrivileges()...),
 		Protocols: []Protocol{}, Devices: []Device{}, Controls: append([]string{}, d.GetControls()...), Parameters: []Parameter{}}
 	for _, p := range d.GetProtocols() {
 		x.Protocols = append(x.Protocols, describeProtocol(p))
