@@ -3,6 +3,7 @@ package modules
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // A process may end before its module knows that it has started.
@@ -30,5 +31,28 @@ func TestALateReportOfALossDoesNotEndTheNextProcess(t *testing.T) {
 	mod.moving = &process{}
 	if mod.lost(before, errors.New("no answer")); mod.lostMoving != nil {
 		t.Errorf("the next one does not take over because of %v", mod.lostMoving)
+	}
+}
+
+func TestAModuleThatHangsAtItsStartHoldsUpNeitherTheListNorWhatIsLoaded(t *testing.T) {
+	m := New(Options{})
+	mod := &Module{manager: m, name: "x", manifest: &Manifest{}}
+	m.write([]*Module{mod})
+	m.mu.Lock() // as it is while another one starts
+	defer m.mu.Unlock()
+	listed := make(chan []Status, 1)
+	go func() {
+		if got, err := m.Load("x", nil); got != mod || err != nil {
+			t.Errorf("%v, %v", got, err)
+		}
+		listed <- m.List()
+	}()
+	select {
+	case l := <-listed:
+		if len(l) != 1 || l[0].Name != "x" {
+			t.Errorf("%+v", l)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it waits")
 	}
 }

@@ -41,7 +41,7 @@ func (m *Manager) DeviceKind(in *core.Instance, kind string) (core.DeviceKind, e
 			if d.GetKind() != kind {
 				continue
 			}
-			if slices.Contains(m.o.Blacklist, x.Name()) && !m.has(x.Name()) {
+			if slices.Contains(m.o.Blacklist, x.Name()) && m.has(x.Name()) == nil {
 				return core.DeviceKind{}, fmt.Errorf("modules: %s has devices of kind %s, but is on the blacklist: load it by name first (libos modprobe %s)", x.Name(), kind, x.Name())
 			}
 			return m.deviceKind(in, x.Name(), d), nil
@@ -79,11 +79,12 @@ func (m *Manager) deviceKind(in *core.Instance, module string, d *control.Device
 	}}
 }
 
-// has tells whether a module is loaded.
-func (m *Manager) has(name string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.find(name) != nil
+// has is the loaded module of that name, nil if there is none. It waits for no module
+// that is being started.
+func (m *Manager) has(name string) *Module {
+	m.list.Lock()
+	defer m.list.Unlock()
+	return m.find(name)
 }
 
 // devices are those of the module that are open, and the instances that have them.

@@ -53,7 +53,8 @@ type Options struct {
 // goroutine, outside of entries.
 type Manager struct {
 	o      Options
-	mu     sync.Mutex
+	mu     sync.Mutex // what loads, replaces and unloads, one at a time: for seconds
+	list   sync.Mutex // loaded, which is written with both held, and read with either
 	loaded []*Module
 	closed bool
 	told   sync.Once // that there is no sandbox
@@ -136,6 +137,9 @@ func (mod *Module) patience() time.Duration {
 // Load starts a module (modprobe). A module that is loaded is left as it is:
 // EEXIST if other parameters are wanted. Modules that it needs are loaded before it.
 func (m *Manager) Load(name string, parameters map[string]string) (*Module, error) {
+	if mod := m.has(name); mod != nil && len(parameters) == 0 {
+		return mod, nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.load(name, parameters, nil)
@@ -172,11 +176,19 @@ func (m *Manager) load(name string, parameters map[string]string, above []string
 	if err != nil {
 		return nil, err
 	}
-	m.loaded = append(m.loaded, mod)
+	m.write(append(m.loaded, mod))
 	m.o.Log.Info("module loaded", "module", name, "pid", p.pid())
 	return mod, nil
 }
 
+// write sets what is loaded, with mu held.
+func (m *Manager) write(loaded []*Module) {
+	m.list.Lock()
+	m.loaded = loaded
+	m.list.Unlock()
+}
+
+// find is the loaded module of that name, nil if there is none.
 func (m *Manager) find(name string) *Module {
 	for _, x := range m.loaded {
 		if x.name == name {
@@ -192,7 +204,12 @@ func (m *Manager) Attach(in *core.Instance, name string) error {
 	if err != nil {
 		return err
 	}
-	return mod.Attach(in)
+	if err = mod.Attach(in); errors.Is(err, syscall.ENOENT) && m.has(name) != mod { // it was unloaded meanwhile
+		if mod, err = m.Load(name, nil); err == nil {
+			err = mod.Attach(in)
+		}
+	}
+	return err
 }
 
 // Attach gives an instance what the module serves, unless it has it. ENOENT once the
@@ -541,7 +558,7 @@ func (m *Manager) Unload(name string) error {
 		}
 	}
 	mod.end()
-	m.loaded = slices.DeleteFunc(m.loaded, func(x *Module) bool { return x == mod })
+	m.write(slices.DeleteFunc(slices.Clone(m.loaded), func(x *Module) bool { return x == mod }))
 	return nil
 }
 
@@ -572,5 +589,5 @@ func (m *Manager) Close() {
 		mod.end()
 		mod.attaching.Unlock()
 	}
-	m.loaded = nil
+	m.write(nil)
 }

@@ -33,9 +33,9 @@ type Status struct {
 
 // List shows the loaded modules in the order in which they were loaded.
 func (m *Manager) List() []Status {
-	m.mu.Lock()
+	m.list.Lock()
 	loaded := slices.Clone(m.loaded)
-	m.mu.Unlock()
+	m.list.Unlock()
 	out := make([]Status, 0, len(loaded))
 	for _, mod := range loaded {
 		out = append(out, mod.Status())
