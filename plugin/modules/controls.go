@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"fmt"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -25,7 +26,8 @@ func addControl(in *core.Instance, s *session.Session, name string) error {
 	return controlled(in, func(c controller) error {
 		fallback, ok := c.PresetCongestionControl()
 		if !ok {
-			return syscall.EPROTONOSUPPORT
+			return fmt.Errorf("TCP has no congestion control of its own, to decide where the module does not: build TCP_CONG_CUBIC or TCP_CONG_RENO in (y): %w",
+				syscall.EPROTONOSUPPORT)
 		}
 		return c.AddCongestionControl(s.Algorithm(name, fallback))
 	})
