@@ -299,7 +299,8 @@ func TestAModuleIsNotLinkedIn(t *testing.T) {
 	dir := b.Dir
 	b.target(t, "mod", "allmodconfig", "SLAB_DEBUG=n")
 	b.mustBuild(t, "mod")
-	if got := b.moduleFiles(t, "mod"); got != "packet_device packet_device.json pcap_replay pcap_replay.json tun tun.json udp udp.json udplite udplite.json" {
+	if got := b.moduleFiles(t, "mod"); got != "packet_device packet_device.json pcap_replay pcap_replay.json "+
+		"tcp_cong_cubic tcp_cong_cubic.json tcp_cong_reno tcp_cong_reno.json tun tun.json udp udp.json udplite udplite.json" {
 		t.Errorf("the modules of allmodconfig: %s", got)
 	}
 	for name, kind := range map[string]string{"tun": "tun", "packet_device": "packet", "pcap_replay": "replay"} {
@@ -311,6 +312,15 @@ func TestAModuleIsNotLinkedIn(t *testing.T) {
 			t.Errorf("the module %s describes itself as %v", name, d)
 		}
 	}
+	for name, control := range map[string]string{"tcp_cong_cubic": "cubic", "tcp_cong_reno": "reno"} {
+		m, err := modules.ReadManifest(b.ModuleDir("mod"), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := m.Described(); !slices.Equal(d.GetControls(), []string{control}) {
+			t.Errorf("the module %s describes itself as %v", name, d)
+		}
+	}
 	table, err := b.symbolsOf(b.Binary("mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +329,7 @@ func TestAModuleIsNotLinkedIn(t *testing.T) {
 	for _, s := range table {
 		p := packageOf(s.Name)
 		tcp = tcp || p == Module+"/protocols/tcp"
-		if slices.Contains([]string{"protocols/udp", "protocols/udplite", "device/tun", "device/rawnic", "device/replay"}, strings.TrimPrefix(p, Module+"/")) {
+		if slices.Contains([]string{"protocols/udp", "protocols/udplite", "protocols/tcp/cubic", "protocols/tcp/reno", "device/tun", "device/rawnic", "device/replay"}, strings.TrimPrefix(p, Module+"/")) {
 			t.Errorf("%s is in the binary, though its package is a module", s.Name)
 		}
 	}
