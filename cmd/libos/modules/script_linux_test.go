@@ -32,6 +32,10 @@ import (
 	"github.com/libos-go/libos/protocols/udp"
 )
 
+// asModules are the symbols that are m in the libos of the scripts, whatever they
+// are in the configuration that is tested.
+var asModules = []string{"UDP", "PCAP_REPLAY"}
+
 // The test binary is the module, too, and a libos of a configuration with
 // UDP=m: without UDP in it, and with these commands.
 func TestMain(m *testing.M) {
@@ -51,12 +55,18 @@ func libosMain() {
 	os.Exit(command.Main(command.Build{
 		Version: libos.Version,
 		Wiring: func() *core.Wiring {
-			w, err := libos.Narrow("test", strings.Replace(libos.Wiring().Config, "CONFIG_UDP=y\n", "# CONFIG_UDP is not set\n", 1))
+			text := libos.Wiring().Config
+			for _, m := range asModules {
+				text = strings.Replace(text, "CONFIG_"+m+"=y\n", "# CONFIG_"+m+" is not set\n", 1)
+			}
+			w, err := libos.Narrow("test", text)
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
-			w.Config = strings.Replace(w.Config, "# CONFIG_UDP is not set\n", "CONFIG_UDP=m\n", 1)
+			for _, m := range asModules {
+				w.Config = strings.Replace(w.Config, "# CONFIG_"+m+" is not set\n", "CONFIG_"+m+"=m\n", 1)
+			}
 			return w
 		},
 		Narrow: libos.Narrow,
