@@ -137,16 +137,13 @@ func TestTheKernelPingsUs(t *testing.T) {
 	for _, way := range []string{direct, shimmed, module} {
 		t.Run(way, func(t *testing.T) {
 			kernel.InNamespace(t, func(t *testing.T) {
-				rig, _, ifc := behind(t, way)
+				rig, in, ifc := behind(t, way)
 				if ifc.MTU() != 1500 {
 					t.Errorf("MTU %d, want the host's 1500", ifc.MTU())
 				}
 				for _, dst := range []string{"10.77.0.2", "fd77::2"} {
 					for _, size := range []string{"0", "56", "1400", "1472", "9000", "60000"} {
-						out, ok := kernel.Command(t, "ping", "-n", "-q", "-c", "5", "-i", "0.02", "-W", "5", "-s", size, dst)
-						if !ok || !strings.Contains(out, "5 received, 0% packet loss") {
-							t.Errorf("ping %s with %s bytes: %s", dst, size, out)
-						}
+						kernel.PingFive(t, rig, in, dst, "0.02", size)
 					}
 				}
 				rig.Domain.Do(func() {
