@@ -76,18 +76,7 @@ func TestASecondProcessThatFailsCostsNoCall(t *testing.T) {
 	}
 	var stop atomic.Bool
 	var echoing, calling sync.WaitGroup
-	echoing.Go(func() {
-		var b [64]byte
-		for {
-			n, from, err := server.ReadFrom(b[:])
-			if err != nil {
-				return
-			}
-			if _, err := server.WriteTo(b[:n], from); err != nil {
-				t.Errorf("the server: %v", err)
-			}
-		}
-	})
+	echoing.Go(func() { answerAll(t, server) })
 	var calls atomic.Int64
 	for range 3 {
 		calling.Go(func() {

@@ -40,6 +40,20 @@ func caller(c net.Conn, to string, rounds int, stop *atomic.Bool) (calls int, er
 	return calls, nil
 }
 
+// answerAll sends back what comes, until the socket is closed.
+func answerAll(t *testing.T, server net.PacketConn) {
+	var b [64]byte
+	for {
+		n, from, err := server.ReadFrom(b[:])
+		if err != nil {
+			return
+		}
+		if _, err := server.WriteTo(b[:n], from); err != nil {
+			t.Errorf("the server: %v", err)
+		}
+	}
+}
+
 // Sockets that were opened before, while and after the module was replaced work:
 // no call of any of them fails, no datagram is lost.
 func TestReplacingAModuleUnderLoadFailsNoCall(t *testing.T) {
@@ -62,18 +76,7 @@ func underLoad(t *testing.T, stream bool, times int) {
 		t.Fatal(err)
 	}
 	var echoing, calling sync.WaitGroup
-	echoing.Go(func() {
-		var b [64]byte
-		for {
-			n, from, err := server.ReadFrom(b[:])
-			if err != nil {
-				return
-			}
-			if _, err := server.WriteTo(b[:n], from); err != nil {
-				t.Errorf("the server: %v", err)
-			}
-		}
-	})
+	echoing.Go(func() { answerAll(t, server) })
 	var stop atomic.Bool
 	var calls, opened atomic.Int64
 	call := func(rounds int) {

@@ -3,12 +3,9 @@ package plugintest
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,7 +48,7 @@ func Start(t testing.TB) *Process {
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, name)
-	copyOfSelf(t, program)
+	CopyOfSelf(t, program)
 	if _, err := modules.WriteManifest(dir, name, "", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +70,7 @@ func Start(t testing.TB) *Process {
 	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.began.PID)); err != nil || exe != program || p.began.PID == os.Getpid() {
 		t.Errorf("process %d is %s (%v), want %s and not this one, %d", p.began.PID, exe, err, program, os.Getpid())
 	}
-	p.used = cpuOf(t, p.began.PID)
+	p.used = CPUTime(t, p.began.PID)
 	t.Cleanup(func() {
 		p.check(t)
 		p.Manager.Close()
@@ -109,7 +106,7 @@ func (p *Process) check(t testing.TB) {
 	if n := st.Traffic; n.Sent == 0 || n.Received == 0 {
 		t.Errorf("it was given nothing to do: %+v", n)
 	}
-	used := cpuOf(t, st.PID) - p.used
+	used := CPUTime(t, st.PID) - p.used
 	if used <= 0 {
 		t.Errorf("the process used %v", used)
 	}
@@ -130,46 +127,6 @@ func (p *Process) Carried() (to, from uint64) {
 func (p *Process) Open(rig *coretest.Rig, kind string, parameters map[string]string) (core.Device, error) {
 	in := rig.Instance("opener", &core.Wiring{Name: "opener"}) // any instance of the Domain will do
 	return p.Manager.Device(in, kind, parameters)
-}
-
-// copyOfSelf makes the program of a module.
-func copyOfSelf(t testing.TB, program string) {
-	t.Helper()
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer self.Close()
-	to, err := os.OpenFile(program, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = io.Copy(to, self)
-	if e := to.Close(); err != nil || e != nil {
-		t.Fatal(err, e)
-	}
-}
-
-// cpuOf is the time that the threads of a process ran (proc_pid_schedstat).
-func cpuOf(t testing.TB, pid int) (used time.Duration) {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("process %d has no threads: %v", pid, err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // that thread has ended
-		}
-		ran, _, _ := strings.Cut(string(b), " ")
-		ns, err := strconv.ParseInt(ran, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		used += time.Duration(ns)
-	}
-	return used
 }
 
 // lines is a log that goroutines write.

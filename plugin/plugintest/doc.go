@@ -3,5 +3,6 @@
 //
 // Main is what TestMain calls; Start makes and loads the module, and at the end
 // of the test holds against each other what its process and its sessions say of
-// the work. Start reading at device.go.
+// the work. CopyOfSelf and CPUTime are for tests of protocols, which load their own.
+// Start reading at device.go.
 package plugintest

@@ -136,14 +136,18 @@ func newTarget(t testing.TB) *target {
 	return x
 }
 
-// hear has the session hear messages from a module that was good until then, with
-// a socket open and a datagram waiting in it. The module is lost afterwards.
-func (x *target) hear(t testing.TB, messages ...[]byte) {
+// good is a link to a good module of this process, for x.
+func (x *target) good() *hostile {
 	l := &hostile{session: x.s, done: make(chan struct{})}
-	log := slog.New(slog.DiscardHandler)
 	l.server = newServer(inner{l}, []Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()},
-		{Name: "sink", Device: func(map[string]string) (core.Device, error) { return sink{}, nil }}}, log)
-	defer l.server.close()
+		{Name: "sink", Device: func(map[string]string) (core.Device, error) { return sink{}, nil }}}, slog.New(slog.DiscardHandler))
+	return l
+}
+
+// connect has the session go on over a link to a good module, by hand: nobody
+// listens to it.
+func (x *target) connect(t testing.TB, l Link) {
+	t.Helper()
 	x.rig.Domain.Do(func() {
 		x.s.link, x.s.unhandled, x.s.pulse = l, 0, pulse{}
 		for _, st := range x.s.stubs {
@@ -157,6 +161,14 @@ func (x *target) hear(t testing.TB, messages ...[]byte) {
 			}
 		}
 	})
+}
+
+// hear has the session hear messages from a module that was good until then, with
+// a socket open and a datagram waiting in it. The module is lost afterwards.
+func (x *target) hear(t testing.TB, messages ...[]byte) {
+	l := x.good()
+	defer l.server.close()
+	x.connect(t, l)
 	c, err := x.in.ListenPacket("udp4", "127.0.0.1:7")
 	if err != nil {
 		t.Fatal(err)

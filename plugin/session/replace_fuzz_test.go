@@ -3,14 +3,10 @@ package session
 import (
 	"encoding/binary"
 	"errors"
-	"log/slog"
 	"net"
 	"testing"
 
-	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/remote"
-	"github.com/libos-go/libos/core/sysctl"
-	"github.com/libos-go/libos/protocols/udp"
 )
 
 // talker is a hostile link that says more when it was given so many messages.
@@ -28,33 +24,13 @@ func (l *talker) Send(msg []byte) bool {
 	return l.hostile.Send(msg)
 }
 
-// good is a link to a good module of this process, for x.
-func (x *target) good() *hostile {
-	l := &hostile{session: x.s, done: make(chan struct{})}
-	l.server = newServer(inner{l}, []Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()},
-		{Name: "sink", Device: func(map[string]string) (core.Device, error) { return sink{}, nil }}}, slog.New(slog.DiscardHandler))
-	return l
-}
-
 // takeOver has another process, which says messages after it was given some, take
 // over from a good one with open sockets.
 func (x *target) takeOver(t testing.TB, after int, messages [][]byte) {
 	old, other := x.good(), &talker{x.good(), after, messages}
 	defer old.server.close()
 	defer other.server.close()
-	x.rig.Domain.Do(func() {
-		x.s.link, x.s.unhandled, x.s.pulse = old, 0, pulse{}
-		for _, st := range x.s.stubs {
-			if err := st.greet(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, d := range x.s.devices {
-			if err := d.again(); err != nil || !d.open {
-				t.Fatal(err)
-			}
-		}
-	})
+	x.connect(t, old)
 	c, err := x.in.ListenPacket("udp4", "127.0.0.1:7")
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
-	"github.com/libos-go/libos/plugin/ring"
 	"github.com/libos-go/libos/plugin/session"
 	"github.com/libos-go/libos/protocols/udp"
 )
@@ -31,29 +30,10 @@ func served() []session.Served {
 	return []session.Served{{Name: "udp", Open: udp.Protocol().NewHandler, Sysctls: sysctl.Of[udp.Sysctls]()}}
 }
 
-// module runs a module of this process at the other end of rings.
+// module runs a module of this process that has UDP at the other end of rings.
 func module(t testing.TB, s *session.Session) {
 	t.Helper()
-	l, err := ring.Host(ring.Options{Name: "udp"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := ring.Module(l.Files())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.HandedOver()
-	ended := make(chan error, 1)
-	go func() { ended <- session.Serve(session.Rings{Link: m}, served(), slog.Default()) }()
-	if err := s.Connect(session.Rings{Link: l}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		s.Disconnect(nil)
-		if err := <-ended; err != nil {
-			t.Errorf("the module ended: %v", err)
-		}
-	})
+	serve(t, s, served())
 }
 
 func TestDatagramsCrossInLockstep(t *testing.T) {

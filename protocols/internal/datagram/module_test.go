@@ -3,11 +3,9 @@ package datagram_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"github.com/libos-go/libos/plugin"
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/modules"
+	"github.com/libos-go/libos/plugin/plugintest"
 )
 
 // The test binary is the module, too, under the name of its flavour: with the
@@ -57,7 +56,7 @@ func inAProcess(t *testing.T, f flavour, run func()) {
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, f.network)
-	copyOfSelf(t, program)
+	plugintest.CopyOfSelf(t, program)
 	if _, err := modules.WriteManifest(dir, f.network, strings.ToUpper(f.network), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func inAProcess(t *testing.T, f flavour, run func()) {
 	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", before.PID)); err != nil || exe != program || before.PID == os.Getpid() {
 		t.Errorf("process %d is %s (%v), want %s and not this one, %d", before.PID, exe, err, program, os.Getpid())
 	}
-	used := cpuOf(t, before.PID)
+	used := plugintest.CPUTime(t, before.PID)
 	run()
 	after := mod.Status()
 	if after.State != modules.Live || after.PID != before.PID || after.Restarts != 0 || after.Traffic.Faults != 0 || after.Traffic.Lost != 0 {
@@ -83,55 +82,13 @@ func inAProcess(t *testing.T, f flavour, run func()) {
 	if n := after.Traffic; n.Packets == 0 || n.Sent < n.Packets/64 || n.Received == 0 || n.SentBytes == 0 || n.ReceivedBytes == 0 {
 		t.Errorf("it was given nothing to do: %+v", n)
 	}
-	if now := cpuOf(t, after.PID); now <= used {
+	if now := plugintest.CPUTime(t, after.PID); now <= used {
 		t.Errorf("the process used %v before and %v after", used, now)
 	}
-	t.Logf("process %d: %d packets, %d messages to it, %d back, %v of CPU time", after.PID, after.Traffic.Packets, after.Traffic.Sent, after.Traffic.Received, cpuOf(t, after.PID)-used)
+	t.Logf("process %d: %d packets, %d messages to it, %d back, %v of CPU time", after.PID, after.Traffic.Packets, after.Traffic.Sent, after.Traffic.Received, plugintest.CPUTime(t, after.PID)-used)
 	if t.Failed() {
 		t.Log(said.String())
 	}
-}
-
-// copyOfSelf makes the program of a module.
-func copyOfSelf(t *testing.T, program string) {
-	t.Helper()
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer self.Close()
-	to, err := os.OpenFile(program, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(to, self); err != nil {
-		t.Fatal(err)
-	}
-	if err := to.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// cpuOf is the time that the threads of a process ran (proc_pid_schedstat).
-func cpuOf(t *testing.T, pid int) (used time.Duration) {
-	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("process %d has no threads: %v", pid, err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // that thread has ended
-		}
-		ran, _, _ := strings.Cut(string(b), " ")
-		ns, err := strconv.ParseInt(ran, 10, 64)
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		used += time.Duration(ns)
-	}
-	return used
 }
 
 // A run in virtual time looks the same on the links whether the protocol of its
