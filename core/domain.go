@@ -39,6 +39,7 @@ type Domain struct {
 	messages     []*Message // idle
 	reservations []*Reservation
 
+	exact       bool
 	run         runQueue
 	local       localQueue
 	event, news Event       // scratch of separable.Event and Instance.notify
@@ -70,13 +71,18 @@ type defaults struct {
 type DomainOptions struct {
 	Arena *allocator.Arena // where slabs come from; nil makes a private one
 	Debug bool             // red zones, poison, owners; always under CONFIG_SLAB_DEBUG
+	// Exact is for hosts in virtual time that promise the same bytes however
+	// instances are spread over Domains: timers run by RunTimers only and an entry
+	// carries all frames to their end, so that nothing depends on what else the
+	// Domain does at an instant.
+	Exact bool
 }
 
 // NewDomain makes an empty Domain that is driven by host.
 func NewDomain(host Host, o DomainOptions) *Domain {
 	o.Debug = o.Debug || config.SLAB_DEBUG
 	socket := defaultSocketOptions()
-	d := &Domain{host: host, armed: Never, defaults: defaults{socket: &socket}}
+	d := &Domain{host: host, armed: Never, exact: o.Exact, defaults: defaults{socket: &socket}}
 	if o.Arena == nil {
 		d.arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
 		o.Arena = d.arena
@@ -95,6 +101,14 @@ func (d *Domain) Pool() *allocator.Pool { return d.pool }
 // Now is the instant of the running entry: read once per entry, or the
 // expired timer's own instant.
 func (d *Domain) Now() Time { return d.now }
+
+// SetArrival arms t at when for what arrives by ifc: at one instant, that comes
+// after the instance's own timers and in the order of its interfaces, whoever
+// armed it first. One timer an interface.
+func (ifc *Interface) SetArrival(t *timer.Timer, when Time, owner timer.Expirer) {
+	in := ifc.instance
+	in.domain.wheel.SetRanked(t, when, owner, in.order, uint32(ifc.index))
+}
 
 // SetTimer arms t at when; owner.Expire runs inside an entry. Timers of one
 // instant run in the order of their instances.
@@ -120,15 +134,16 @@ func (d *Domain) enter() {
 }
 
 func (d *Domain) begin() {
+	due := !d.exact
 	if d.timersDue.Load() { // the host's timer has gone off: arm it anew
 		d.timersDue.Store(false)
-		d.armed = Never
+		d.armed, due = Never, true
 	}
 	now := d.host.Now()
 	if now > d.now {
 		d.now = now
 	}
-	if d.wheel.Next() <= now {
+	if due && d.wheel.Next() <= now {
 		d.wheel.Advance(now)
 	}
 }
@@ -176,7 +191,10 @@ func (d *Domain) flush() {
 			d.host.Defer(d)
 			return
 		}
-		budget -= d.runOne(budget)
+		n := d.runOne(budget)
+		if !d.exact {
+			budget -= n
+		}
 	}
 }
 

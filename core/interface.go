@@ -34,6 +34,8 @@ type Interface struct {
 	isDirty   bool
 	nextDirty *Interface
 	txq       PacketList
+	rxq       PacketList // frames that wait in the Domain's run queue
+	isQueued  bool       // there
 
 	addresses  []*Address
 	multicast  []multicastGroup

@@ -1,41 +1,32 @@
 package core
 
-// runQueue holds frames that wait to enter an instance of the same Domain, in
-// groups of one receiving interface, oldest first.
+// runQueue holds the interfaces of a Domain for which frames wait, the one that
+// waits longest first. The frames are the interface's own (Interface.rxq), so
+// that what happens to one instance does not depend on what others do meanwhile:
+// a part of a Domain that has no link to the rest runs as it would alone.
 type runQueue struct {
-	ring       []runGroup
-	head, tail uint // tail - head groups are used; len(ring) is a power of two
-}
-
-type runGroup struct {
-	ifc  *Interface
-	list PacketList
+	ring       []*Interface
+	head, tail uint // tail - head are used; len(ring) is a power of two
 }
 
 func (q *runQueue) empty() bool { return q.head == q.tail }
 
 // push appends p for ifc and takes ownership.
 func (q *runQueue) push(ifc *Interface, p *Packet) {
-	mask := uint(len(q.ring)) - 1
-	if q.head != q.tail {
-		if g := &q.ring[(q.tail-1)&mask]; g.ifc == ifc {
-			g.list.Push(p)
-			return
-		}
+	ifc.rxq.Push(p)
+	if ifc.isQueued {
+		return
 	}
+	ifc.isQueued = true
 	if q.tail-q.head == uint(len(q.ring)) {
 		q.grow()
-		mask = uint(len(q.ring)) - 1
 	}
-	g := &q.ring[q.tail&mask]
-	g.ifc = ifc
-	g.list = PacketList{}
-	g.list.Push(p)
+	q.ring[q.tail&(uint(len(q.ring))-1)] = ifc
 	q.tail++
 }
 
 func (q *runQueue) grow() {
-	ring := make([]runGroup, max(8, 2*len(q.ring)))
+	ring := make([]*Interface, max(8, 2*len(q.ring)))
 	n := uint(0)
 	for q.head != q.tail {
 		ring[n] = q.ring[q.head&(uint(len(q.ring))-1)]
@@ -45,15 +36,16 @@ func (q *runQueue) grow() {
 	q.ring, q.head, q.tail = ring, 0, n
 }
 
-// pop takes up to most frames of the oldest group.
+// pop takes up to most frames of the first interface.
 func (q *runQueue) pop(most int) (*Interface, PacketList, int) {
-	g := &q.ring[q.head&(uint(len(q.ring))-1)]
-	ifc := g.ifc
-	if g.list.Len() > most {
-		return ifc, g.list.Split(most), most
+	i := q.head & (uint(len(q.ring)) - 1)
+	ifc := q.ring[i]
+	if ifc.rxq.Len() > most {
+		return ifc, ifc.rxq.Split(most), most
 	}
-	list := g.list
-	*g = runGroup{}
+	list := ifc.rxq
+	ifc.rxq, ifc.isQueued = PacketList{}, false
+	q.ring[i] = nil
 	q.head++
 	return ifc, list, list.Len()
 }
@@ -67,10 +59,4 @@ func (q *runQueue) purge() {
 }
 
 // forget drops what waits for ifc.
-func (q *runQueue) forget(ifc *Interface) {
-	for i := q.head; i != q.tail; i++ {
-		if g := &q.ring[i&(uint(len(q.ring))-1)]; g.ifc == ifc {
-			g.list.Free()
-		}
-	}
-}
+func (q *runQueue) forget(ifc *Interface) { ifc.rxq.Free() }

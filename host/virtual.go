@@ -256,6 +256,38 @@ func (h *Virtual) Do(f func()) error {
 	return nil
 }
 
+// Next is the instant of the next event: Now if something can run at once, Never
+// if nothing is left to happen.
+func (h *Virtual) Next() core.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.head < len(h.ready) || len(h.later) > 0 {
+		return h.Now()
+	}
+	return h.wheel.Next()
+}
+
+// Drive calls f on a goroutine on which the loop may run, for callers that run
+// several hosts in step: run(t) does what happens before the instant t, and
+// leaves the clock at the last of it.
+func (h *Virtual) Drive(f func(run func(before core.Time))) {
+	h.inLoop(func() {
+		f(func(before core.Time) { h.events(before-1, nil) })
+	})
+}
+
+// Blocked are the names of the tasks that have not ended, oldest first. It is for
+// a caller outside of the loop.
+func (h *Virtual) Blocked() []string { return h.blocked() }
+
+// Task is the name of the running task, "" outside of tasks.
+func (h *Virtual) Task() string {
+	if t := h.current.Load(); t != nil {
+		return t.name
+	}
+	return ""
+}
+
 // DeadlockError tells that blocked tasks are left and no event can wake them.
 type DeadlockError struct {
 	Now   core.Time
@@ -280,6 +312,10 @@ func (h *Virtual) blocked() []string {
 // runs on a goroutine of its own that is not locked to a thread, as coroutines
 // demand, and hands a Goexit of a task (a failed test) on to the caller.
 func (h *Virtual) loop(until core.Time, done *bool) {
+	h.inLoop(func() { h.steps(until, done) })
+}
+
+func (h *Virtual) inLoop(f func()) {
 	if h.looping {
 		panic("host: Run, RunFor, RunUntil or Do called from inside the loop: start a task with Go instead")
 	}
@@ -288,7 +324,7 @@ func (h *Virtual) loop(until core.Time, done *bool) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		h.steps(until, done)
+		f()
 		exit = false
 	}()
 	<-over
@@ -300,22 +336,27 @@ func (h *Virtual) loop(until core.Time, done *bool) {
 }
 
 func (h *Virtual) steps(until core.Time, done *bool) {
+	if h.events(until, done) && until != core.Never && core.Time(h.now.Load()) < until {
+		h.now.Store(int64(until))
+	}
+}
+
+// events runs what happens up to and including until; false tells that done was
+// set before that.
+func (h *Virtual) events(until core.Time, done *bool) bool {
 	for {
 		for h.step() {
 			if done != nil && *done {
-				return
+				return false
 			}
 		}
 		h.mu.Lock()
 		next := h.wheel.Next()
 		h.mu.Unlock()
 		if next > until || next == core.Never {
-			break
+			return true
 		}
 		h.advance(next)
-	}
-	if until != core.Never && core.Time(h.now.Load()) < until {
-		h.now.Store(int64(until))
 	}
 }
 

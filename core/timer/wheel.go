@@ -18,7 +18,7 @@ type Timer struct {
 	next, prev *Timer // circular list of its slot; nil when not pending
 	owner      Expirer
 	when       Time
-	sequence   uint64 // of the arming, unique in the wheel
+	sequence   uint64 // of the arming, unique in the wheel, or ranked
 	order      uint32
 	place      place
 }
@@ -92,6 +92,17 @@ func (w *Wheel) Set(t *Timer, when Time, owner Expirer, order uint32) {
 	}
 	t.when, t.owner, t.order, t.sequence = when, owner, order, w.sequence
 }
+
+// SetRanked is Set for a timer that fires after those of Set at its instant and
+// order, and among its kind by rank: whatever the order they were set in. Two
+// timers of one order must not have the same rank.
+func (w *Wheel) SetRanked(t *Timer, when Time, owner Expirer, order, rank uint32) {
+	w.Set(t, when, owner, order)
+	t.sequence = ranked | uint64(rank)
+}
+
+// ranked is above every sequence of Set.
+const ranked = 1 << 63
 
 // Cancel disarms t and reports whether it was pending.
 func (w *Wheel) Cancel(t *Timer) bool {

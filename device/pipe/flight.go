@@ -54,7 +54,7 @@ func (f *flight) put(p *core.Packet, at core.Time) {
 		f.pushHeap(a)
 	}
 	if first == nil || at < first.at {
-		ifc.Instance().SetTimer(&f.timer, at, f)
+		ifc.SetArrival(&f.timer, at, f)
 	}
 }
 
@@ -68,7 +68,7 @@ func (f *flight) Expire(*timer.Timer, core.Time) {
 		a = f.first()
 	}
 	if a != nil {
-		ifc.Instance().SetTimer(&f.timer, a.at, f)
+		ifc.SetArrival(&f.timer, a.at, f)
 	}
 }
 
