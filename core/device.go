@@ -27,6 +27,16 @@ type InterfaceWatcher interface {
 	Changed()
 }
 
+// Pacer is a device that is asked how many packets it takes before it is offered
+// any, so that what waits stays in the interface's queue, in the order that the
+// queue gives it. A device asks for it by [Interface.SetPacer].
+type Pacer interface {
+	// Room is how many packets Send would take now. It is asked inside an entry,
+	// when something is queued. After 0 the device calls
+	// [Interface.ResumeLocked] when it has room.
+	Room() int
+}
+
 // Sieve is a Device that chooses what the stack gets of the frames that were
 // received: a filter stacked on another Device, which it embeds.
 type Sieve interface {

@@ -51,6 +51,7 @@ type Interface struct {
 // seldom is what few interfaces have.
 type seldom struct {
 	sieve   Sieve // the device, if it is one
+	pacer   Pacer // says how many packets the device takes
 	taps    []Tap
 	sysctls []any // blocks of its own, by table
 }
@@ -351,12 +352,26 @@ func (ifc *Interface) TransmitTo(p *Packet, dst wire.HWAddr) {
 	ifc.Transmit(p)
 }
 
+// SetPacer has p asked before each Send; nil asks nobody. It is called by the
+// device, from Attach or inside an entry.
+func (ifc *Interface) SetPacer(p Pacer) {
+	if p != nil || ifc.seldom != nil {
+		ifc.own().pacer = p
+	}
+}
+
 // flush offers the queue to the device.
 func (ifc *Interface) flush() {
 	batch := ifc.instance.domain.batch[:]
 	for !ifc.stalled && ifc.txq.Len() > 0 {
-		n := 0
-		for n < len(batch) {
+		n, most := 0, len(batch)
+		if s := ifc.seldom; s != nil && s.pacer != nil {
+			if most = min(most, s.pacer.Room()); most <= 0 {
+				ifc.stalled = true
+				return
+			}
+		}
+		for n < most {
 			p := ifc.txq.Pop()
 			if p == nil {
 				break

@@ -59,10 +59,21 @@ type Wire struct {
 	// QueueLen is how many frames wait for their departure where Rate is set;
 	// more are dropped. 0 is 1000.
 	QueueLen int
+	// Pace is how many frames the device takes whenever its transmitter is idle,
+	// where Rate is set: what waits does so in the queue of the interface, as in
+	// front of a network card, and QueueLen is that queue's length. 1 leaves every
+	// choice to the interface's queue until the last instant; more costs less. 0
+	// has the wire take every frame and keep a queue of its own.
+	Pace int
 }
 
 // ideal tells whether frames simply cross.
-func (w *Wire) ideal() bool { return *w == Wire{} || *w == Wire{QueueLen: w.QueueLen} }
+func (w *Wire) ideal() bool {
+	return *w == Wire{QueueLen: w.QueueLen, Pace: w.Pace}
+}
+
+// paced tells whether frames wait in front of the device.
+func (w *Wire) paced() bool { return w.Pace > 0 && w.Rate > 0 }
 
 // Check finds values out of range and contradictions.
 func (c *Config) Check() error {
@@ -108,6 +119,9 @@ func (w *Wire) check() error {
 	}
 	if w.QueueLen < 0 {
 		return fmt.Errorf("queue length %d is negative; 0 is 1000", w.QueueLen)
+	}
+	if w.Pace < 0 {
+		return fmt.Errorf("pace %d is negative; 0 is a queue of the wire's own", w.Pace)
 	}
 	return nil
 }

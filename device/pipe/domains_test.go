@@ -2,6 +2,7 @@ package pipe_test
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -157,6 +158,13 @@ func bench(b *testing.B, cfg pipe.Config, domains int, step time.Duration) {
 func BenchmarkIdeal(b *testing.B) { bench(b, pipe.Config{}, 1, 0) }
 func BenchmarkWire(b *testing.B) {
 	bench(b, pipe.Config{Wire: pipe.Wire{Rate: 10e9, Delay: time.Millisecond}}, 1, 100*time.Microsecond)
+}
+func BenchmarkPaced(b *testing.B) {
+	for _, n := range []int{1, 8} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			bench(b, pipe.Config{Wire: pipe.Wire{Rate: 10e9, Delay: time.Millisecond, Pace: n}}, 1, 100*time.Microsecond)
+		})
+	}
 }
 func BenchmarkJitter(b *testing.B) {
 	bench(b, pipe.Config{Wire: pipe.Wire{Rate: 10e9, Delay: time.Millisecond, Jitter: 100 * time.Microsecond}}, 1, 100*time.Microsecond)

@@ -1,10 +1,12 @@
 package pipe
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/timer"
 )
 
 // End is one end of a pipe. It implements core.Device.
@@ -19,6 +21,8 @@ type End struct {
 	out  line   // what happens to frames sent here; under the sender's lock
 	in   flight // frames on their way to here; under the receiver's lock
 	box  outbox // frames sent here to another Domain; with a lock of its own
+
+	idle timer.Timer // resumes a paced interface when the transmitter is idle
 }
 
 // cable is what the two ends share.
@@ -64,6 +68,9 @@ func (e *End) Properties() core.Properties {
 		p.HWAddr = c.hwaddr(e.index)
 		p.Flags = core.FlagBroadcast | core.FlagMulticast
 	}
+	if e.out.paced {
+		p.QueueLen = e.out.wire.QueueLen
+	}
 	if c.Offload {
 		p.Offloads |= core.OffloadTxChecksum | core.OffloadRxVerified | core.OffloadSegmentation
 	}
@@ -76,6 +83,9 @@ func (e *End) Attach(ifc *core.Interface) {
 	e.in.end = e
 	in := ifc.Instance()
 	c := e.cable
+	if e.out.paced {
+		ifc.SetPacer(e)
+	}
 	if e.out.needsDice {
 		e.out.dice = c.cfg.Source
 		if e.out.dice == nil {
@@ -95,6 +105,23 @@ func (e *End) Attach(ifc *core.Interface) {
 		e.other.peer.Store(&peer{ifc, local})
 	}
 }
+
+// Room implements core.Pacer. The instant of the departure is compared; a timer
+// stands there only while a frame waits for it.
+func (e *End) Room() int {
+	l := &e.out
+	if !l.paced {
+		return math.MaxInt
+	}
+	if in := e.ifc.Instance(); in.Now() < l.free {
+		in.SetTimer(&e.idle, l.free, e)
+		return 0
+	}
+	return l.wire.Pace
+}
+
+// Expire implements timer.Expirer: the transmitter is idle.
+func (e *End) Expire(*timer.Timer, core.Time) { e.ifc.ResumeLocked() }
 
 // Send implements core.Device. A local peer takes everything: what a wire's
 // queue has no place for is dropped and counted. A peer in another Domain takes
@@ -140,7 +167,11 @@ func (e *End) Close() error {
 	e.peer.Store(nil)
 	e.other.peer.Store(nil)
 	c.mu.Unlock()
-	e.ifc.Instance().Domain().Do(e.in.close)
+	in := e.ifc.Instance()
+	in.Domain().Do(func() {
+		in.CancelTimer(&e.idle)
+		e.in.close()
+	})
 	e.box.close()
 	if far != nil {
 		far.Instance().Domain().Do(func() { far.SetCarrier(false) })

@@ -37,6 +37,7 @@ func parameters() map[string]string {
 		"reorder":       "probability that later frames overtake a frame",
 		"reorder_delay": "how long an overtaken frame is held back; 1ms if it is missing",
 		"queue":         "frames that wait where there is a rate; 1000 if it is missing",
+		"pace":          "frames that are taken at a time where there is a rate: 1 has the others wait in the interface's queue; 0 is the default",
 		"offload":       "yes passes super-segments whole and leaves checksums out; no is the default",
 	}
 }
@@ -76,6 +77,8 @@ func Parse(given map[string]string) (Config, error) {
 			c.Reorder, err = probability(v)
 		case "queue":
 			c.QueueLen, err = whole(v)
+		case "pace":
+			c.Pace, err = whole(v)
 		case "offload":
 			if c.Offload = v == "yes" || v == "true"; !c.Offload && v != "no" && v != "false" {
 				return c, fmt.Errorf("offload = %q: it is yes or no", v)

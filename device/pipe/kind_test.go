@@ -8,9 +8,9 @@ import (
 
 func TestHostFileParameters(t *testing.T) {
 	c, err := Parse(map[string]string{"name": "lan", "mode": "raw", "mtu": "9000", "rate": "2.5Gbit", "delay": "3ms", "jitter": "1us",
-		"loss": "1%", "duplicate": "0.25", "corrupt": "0", "reorder": "0.5", "reorder_delay": "2ms", "queue": "7"})
+		"loss": "1%", "duplicate": "0.25", "corrupt": "0", "reorder": "0.5", "reorder_delay": "2ms", "queue": "7", "pace": "2"})
 	want := Config{Name: "lan", Raw: true, MTU: 9000, Wire: Wire{Rate: 2_500_000_000, Delay: 3 * time.Millisecond, Jitter: time.Microsecond,
-		Loss: 0.01, Duplicate: 0.25, Reorder: 0.5, ReorderDelay: 2 * time.Millisecond, QueueLen: 7}}
+		Loss: 0.01, Duplicate: 0.25, Reorder: 0.5, ReorderDelay: 2 * time.Millisecond, QueueLen: 7, Pace: 2}}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v; want %+v", c, err, want)
 	}
@@ -34,6 +34,7 @@ func TestHostFileParametersNameTheMistake(t *testing.T) {
 		{"loss", "NaN", `loss = "NaN": it is not a probability`},
 		{"corrupt", "101%", `corrupt = "101%": it is not a probability`},
 		{"queue", "-1", "queue length -1 is negative"},
+		{"pace", "-1", "pace -1 is negative"},
 		{"offload", "maybe", `offload = "maybe": it is yes or no`},
 		{"lost", "1", `a pipe has no parameter "lost" (parameters: corrupt delay`},
 	} {

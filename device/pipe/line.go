@@ -17,6 +17,7 @@ const (
 type line struct {
 	wire      Wire
 	ideal     bool
+	paced     bool
 	needsDice bool
 	dice      core.Source
 
@@ -29,7 +30,7 @@ type line struct {
 
 func (l *line) init(w *Wire) {
 	l.wire = *w
-	l.ideal = w.ideal()
+	l.ideal, l.paced = w.ideal(), w.paced()
 	if w.QueueLen <= 0 {
 		l.wire.QueueLen = defaultQueue
 	}
@@ -61,14 +62,18 @@ type fate struct {
 func (l *line) carry(now core.Time, size int) fate {
 	depart := now
 	if l.wire.Rate > 0 {
-		l.leaving.expire(now)
-		if l.leaving.n > l.wire.QueueLen { // one is on the wire, the others wait
-			l.count.QueueDrops++
-			return fate{lost: true}
+		if !l.paced {
+			l.leaving.expire(now)
+			if l.leaving.n > l.wire.QueueLen { // one is on the wire, the others wait
+				l.count.QueueDrops++
+				return fate{lost: true}
+			}
 		}
 		depart = max(now, l.free).Add(transmission(size, l.wire.Rate))
 		l.free = depart
-		l.leaving.push(depart)
+		if !l.paced {
+			l.leaving.push(depart)
+		}
 	}
 	if l.roll(l.loss) {
 		l.count.Lost++

@@ -18,6 +18,7 @@ func TestContract(t *testing.T) {
 		{"raw", pipe.Config{Raw: true, MTU: 65535}},
 		{"offload", pipe.Config{Offload: true}},
 		{"wire", pipe.Config{Wire: pipe.Wire{Rate: 1e9, Delay: time.Millisecond}}},
+		{"paced", pipe.Config{Wire: pipe.Wire{Rate: 1e9, Delay: time.Millisecond, Pace: 1}}},
 	} {
 		for _, oneDomain := range []bool{true, false} {
 			name := map[bool]string{true: " in one Domain", false: " between two"}[oneDomain]
