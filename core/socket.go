@@ -42,6 +42,7 @@ type Socket struct {
 	connecting bool // the outcome of a connect was not told yet
 	sending    bool // a writer is between Reserve and the end of its call
 	reading    bool
+	contended  bool // another call found sending or reading set
 	resuming   bool // a call is made again after its operation ended (see attempt)
 }
 

@@ -40,6 +40,7 @@ func (s *Socket) receive(m *Message) (int, error) {
 	}
 	var pt patience
 	for s.reading {
+		s.contended = true
 		if err := s.wait(ReadyIn, m.Flags, &pt); err != nil {
 			return 0, err
 		}
@@ -135,8 +136,6 @@ func (s *Socket) receiveSome(m *Message) (int, error) {
 	d.enter()
 	s.reading = false
 	bulk.Done(r)
-	if s.waiters != nil {
-		s.Wake(ReadyIn)
-	}
+	s.yield()
 	return n, nil
 }

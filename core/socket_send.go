@@ -77,6 +77,7 @@ func (s *Socket) send(m *Message) (int, error) {
 func (s *Socket) sendStream(m *Message) (sent int, err error) {
 	var pt patience
 	for s.sending {
+		s.contended = true
 		if err := s.wait(ReadyOut, m.Flags, &pt); err != nil {
 			return 0, err
 		}
@@ -86,7 +87,7 @@ func (s *Socket) sendStream(m *Message) (sent int, err error) {
 	defer func() {
 		s.sending = false
 		m.Data, m.Vector, m.Flags = data, vector, flags
-		s.Wake(ReadyOut)
+		s.yield()
 	}()
 	m.Vector = nil
 	last := len(vector) - 1 // of the pieces that have bytes; -1 is data
@@ -128,6 +129,15 @@ func (s *Socket) sendStream(m *Message) (sent int, err error) {
 		}
 	}
 	return sent, nil
+}
+
+// yield wakes the calls that found the stream taken. Nobody else hears of it: to
+// those who watch the socket nothing has come.
+func (s *Socket) yield() {
+	if s.contended {
+		s.contended = false
+		s.Wake(ReadyIn | ReadyOut)
+	}
 }
 
 func (s *Socket) sendSome(m *Message) (int, error) {
