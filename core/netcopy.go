@@ -10,7 +10,7 @@ import (
 // while nothing comes. Meanwhile other readers of the connection wait.
 func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
 	bulk, ok := c.s.endpoint.(BulkEndpoint)
-	if !ok {
+	if !ok || c.s.instance.domain.exact { // whose writes must not show how pages lie
 		return io.Copy(w, struct{ io.Reader }{c})
 	}
 	for {

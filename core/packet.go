@@ -498,14 +498,16 @@ func (p *Packet) Move(in *Instance) {
 	p.Route = nil
 }
 
-// TrueSize is the memory the packet holds, for socket buffer limits.
+// TrueSize is the memory that limits of buffers count for the packet: that of one
+// that came from outside, a page for its bytes and headers. A packet whose bytes
+// are shared with the sender counts as much, so that limits strike at the same
+// packet whichever way it came.
 func (p *Packet) TrueSize() int {
-	n := packetSize + len(p.page.Data)
-	for i := range p.frags[:p.nfrags] {
-		n += int(p.frags[i].Len)
-	}
-	return n
+	return packetSize + (p.Len()+headerRoom+255)&^255
 }
+
+// headerRoom is how much of a page headers take.
+const headerRoom = 96
 
 const packetSize = 512
 

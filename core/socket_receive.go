@@ -118,7 +118,7 @@ func (s *Socket) complete() bool {
 
 func (s *Socket) receiveSome(m *Message) (int, error) {
 	bulk, ok := s.endpoint.(BulkEndpoint)
-	if !ok || len(m.Data) <= bulkCopy || m.Flags&(MsgOOB|MsgPeek|MsgTrunc) != 0 || len(m.Vector) > 0 {
+	if !ok || s.instance.domain.exact || len(m.Data) <= bulkCopy || m.Flags&(MsgOOB|MsgPeek|MsgTrunc) != 0 || len(m.Vector) > 0 {
 		return s.endpoint.Receive(m)
 	}
 	d := s.instance.domain

@@ -40,6 +40,7 @@ type Virtual struct {
 	nextID  uint32
 	looping bool
 	closed  bool
+	stop    atomic.Bool // Interrupt was called
 }
 
 // task is one coroutine.
@@ -276,6 +277,11 @@ func (h *Virtual) Drive(f func(run func(before core.Time))) {
 	})
 }
 
+// Interrupt has the loop return after the running event, or before the next one
+// if it does not run. The loop goes on from there when it is called again. Any
+// goroutine may call it, also a task.
+func (h *Virtual) Interrupt() { h.stop.Store(true) }
+
 // Blocked are the names of the tasks that have not ended, oldest first. It is for
 // a caller outside of the loop.
 func (h *Virtual) Blocked() []string { return h.blocked() }
@@ -342,11 +348,12 @@ func (h *Virtual) steps(until core.Time, done *bool) {
 }
 
 // events runs what happens up to and including until; false tells that done was
-// set before that.
+// set or the loop interrupted before that.
 func (h *Virtual) events(until core.Time, done *bool) bool {
 	for {
 		for h.step() {
-			if done != nil && *done {
+			if done != nil && *done || h.stop.Load() {
+				h.stop.Store(false)
 				return false
 			}
 		}
@@ -357,6 +364,10 @@ func (h *Virtual) events(until core.Time, done *bool) bool {
 			return true
 		}
 		h.advance(next)
+		if h.stop.Load() {
+			h.stop.Store(false)
+			return false
+		}
 	}
 }
 

@@ -35,6 +35,9 @@ type Config struct {
 	// set it only where both ends are in one Domain. Nil derives a stream for
 	// each direction from the sending end's host.
 	Source core.Source
+	// Ferry brings frames to an end in another Domain; nil has the Domains do so
+	// by themselves.
+	Ferry Ferry
 }
 
 // Wire is what one direction does to frames. The zero value is ideal. Every

@@ -45,7 +45,10 @@ func (f *flight) put(p *core.Packet, at core.Time) {
 		return
 	}
 	p.Move(ifc.Instance())
-	first := f.first()
+	next := core.Never
+	if x := f.first(); x != nil {
+		next = x.at
+	}
 	a := arrival{at, f.next, p}
 	f.next++
 	if f.n == 0 || at >= f.ring[(f.head+f.n-1)&(len(f.ring)-1)].at {
@@ -53,7 +56,7 @@ func (f *flight) put(p *core.Packet, at core.Time) {
 	} else {
 		f.pushHeap(a)
 	}
-	if first == nil || at < first.at {
+	if at < next {
 		ifc.SetArrival(&f.timer, at, f)
 	}
 }

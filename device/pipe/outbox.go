@@ -62,7 +62,13 @@ func (e *End) sendAway(to *peer, batch []*core.Packet) int {
 	n := 0
 	for ; n < len(batch); n++ {
 		p := batch[n]
-		if len(b.filling.frames) >= boxFrames-1 || len(b.filling.data) > 0 && len(b.filling.data)+2*p.Len() > boxBytes {
+		if e.cable.cfg.Ferry != nil {
+			if len(b.filling.frames) >= maxFlight { // it would not land
+				e.ifc.Stats().TxDropped++
+				p.Free()
+				continue
+			}
+		} else if len(b.filling.frames) >= boxFrames-1 || len(b.filling.data) > 0 && len(b.filling.data)+2*p.Len() > boxBytes {
 			b.starved = true
 			break
 		}
@@ -90,7 +96,9 @@ func (e *End) sendAway(to *peer, batch []*core.Packet) int {
 		b.posted = true
 	}
 	b.mu.Unlock()
-	if post {
+	if post && e.cable.cfg.Ferry != nil {
+		e.cable.cfg.Ferry.Waiting(e)
+	} else if post {
 		to.ifc.Instance().Domain().Post(b.fetch)
 	}
 	return n

@@ -222,3 +222,21 @@ func TestAddressesComeFromTheName(t *testing.T) {
 		t.Errorf("addresses %v %v %v %v", a, b, a2.Properties().HWAddr, a3.Properties().HWAddr)
 	}
 }
+
+// Frames that were all sent at once arrive each at an instant of its own, however
+// they overtake each other.
+func TestAnOvertakingFrameIsNotLate(t *testing.T) {
+	h := host.NewVirtual(1)
+	r := coretest.New(t, h)
+	ea, eb := pipe.New(pipe.Config{Wire: pipe.Wire{Delay: time.Millisecond, Jitter: time.Second}})
+	a, b := devicetest.NewStation(t, h, r, "a", ea), devicetest.NewStation(t, h, r, "b", eb)
+	a.Send(100, 100)
+	h.RunFor(time.Minute)
+	at := map[any]bool{}
+	for _, f := range b.Received() {
+		at[f.At] = true
+	}
+	if len(at) != 100 {
+		t.Errorf("100 frames arrived at %d instants", len(at))
+	}
+}

@@ -49,16 +49,6 @@ type pieceBlock struct {
 type pieceQueue struct {
 	head, tail *pieceBlock
 	bytes      int32
-	memory     int32 // what the bytes keep from being used otherwise
-}
-
-// cost is the memory that a piece of n bytes pins: a small page as a whole, of a
-// large one, which others share, the bytes.
-func cost(page *allocator.Page, n uint32) int32 {
-	if s := len(page.Data); s <= 4096 {
-		return int32(s)
-	}
-	return int32(n)
 }
 
 // extend appends bytes that continue the last piece in the same page: the queue's
@@ -72,7 +62,6 @@ func (q *pieceQueue) extend(page *allocator.Page, off, n uint32) bool {
 	if l.page != page || l.off+l.n != off {
 		return false
 	}
-	q.memory += cost(page, l.n+n) - cost(page, l.n)
 	l.n += n
 	q.bytes += int32(n)
 	return true
@@ -101,7 +90,6 @@ func (q *pieceQueue) push(m *slabs, page *allocator.Page, off, n uint32) bool {
 	b.pieces[b.end] = piece{page, off, n}
 	b.end++
 	q.bytes += int32(n)
-	q.memory += cost(page, n)
 	return true
 }
 
@@ -125,14 +113,11 @@ func (q *pieceQueue) drop(m *slabs, n int) {
 		b := q.head
 		p := &b.pieces[b.first]
 		if uint32(n) < p.n {
-			old := cost(p.page, p.n)
 			p.off += uint32(n)
 			p.n -= uint32(n)
-			q.memory += cost(p.page, p.n) - old
 			return
 		}
 		n -= int(p.n)
-		q.memory -= cost(p.page, p.n)
 		p.page.Unref(m.account)
 		p.page = nil
 		b.first++
@@ -193,7 +178,6 @@ func (q *pieceQueue) append(o *pieceQueue) {
 		q.tail.next = o.head
 		q.tail = o.tail
 		q.bytes += o.bytes
-		q.memory += o.memory
 	}
 	*o = pieceQueue{}
 }

@@ -12,8 +12,9 @@ type held struct {
 	pieces     pieceQueue
 }
 
-// rangeCost is the memory of a run beside its pages.
-const rangeCost = 320
+// rangeCost is the memory of a run beside its bytes: its blocks, and the page that
+// it may fill with one byte.
+const rangeCost = 320 + 2048
 
 // maxRanges bounds the runs of one connection, whatever the buffer.
 const maxRanges = 1024
@@ -67,9 +68,9 @@ func (r *reassembly) insert(t *Transport, p *core.Packet, seq wire.Seq, skip, n 
 				}
 				at = &into.next
 			}
-			before := into.pieces.memory
+			before := into.pieces.bytes
 			k, pushed := pushPacket(&into.pieces, m, p, skip+uint32(seq-start), uint32(gap-seq))
-			r.memory += into.pieces.memory - before
+			r.memory += into.pieces.bytes - before
 			into.end = into.end.Add(k)
 			if !pushed {
 				if into.pieces.bytes == 0 {
@@ -137,7 +138,7 @@ func (r *reassembly) add(t *Transport, at **held, seq wire.Seq) *held {
 func (r *reassembly) remove(t *Transport, h *held) {
 	*r.link(h) = h.next
 	r.ranges--
-	r.memory -= rangeCost + h.pieces.memory
+	r.memory -= rangeCost + h.pieces.bytes
 	h.pieces.clear(&t.slabs)
 	if r.last == h {
 		r.last = nil
@@ -179,7 +180,7 @@ func (r *reassembly) blocks(o *wire.TCPOptions, most uint8) {
 func (r *reassembly) ready(t *Transport, q *pieceQueue, nxt wire.Seq) wire.Seq {
 	for h := r.first; h != nil && h.start.LEQ(nxt); h = r.first {
 		if h.end.GT(nxt) {
-			before := h.pieces.memory
+			before := h.pieces.bytes
 			h.pieces.drop(&t.slabs, int(nxt-h.start))
 			r.memory -= before
 			q.append(&h.pieces)

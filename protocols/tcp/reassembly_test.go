@@ -95,8 +95,8 @@ func TestSegmentsInAnyOrderMakeTheStream(t *testing.T) {
 				t.Errorf("seed %d: the stream is another", seed)
 			}
 			r.queue.clear(&tr.slabs)
-			if r.queue.memory != 0 {
-				t.Errorf("seed %d: an empty queue pins %d bytes", seed, r.queue.memory)
+			if r.queue.bytes != 0 || r.queue.head != nil {
+				t.Errorf("seed %d: an empty queue holds %d bytes", seed, r.queue.bytes)
 			}
 			r.dropHeld(tr)
 		})

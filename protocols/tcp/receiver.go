@@ -30,9 +30,13 @@ type receiver struct {
 // tcp_adv_win_scale=1 has it, the rest is for what carries the bytes.
 func space(m int32) int32 { return m / 2 }
 
-// memory is what arrived bytes take.
+// memory is what arrived bytes take: their number, and what runs out of order cost
+// beside them. It does not look at the pages they lie in, which a packet that was
+// copied on its way has others of than one that was not: windows are the same.
+// Small payloads are copied together, so that no page is pinned for less than
+// half of what it holds.
 func (r *receiver) memory() int32 {
-	n := r.queue.memory
+	n := r.queue.bytes
 	if r.held != nil {
 		n += r.held.memory
 	}
@@ -40,8 +44,8 @@ func (r *receiver) memory() int32 {
 }
 
 // used is how much of the window's room is taken: the bytes, or half of the memory
-// they pin if that is more. So what arrives does not move the window's edge,
-// unless it comes in wasteful pieces; only the user's reading does.
+// if that is more. So what arrives does not move the window's edge, unless it comes
+// in many runs; only the user's reading does.
 func (r *receiver) used() int32 {
 	return max(r.queue.bytes, space(r.memory()))
 }
@@ -129,7 +133,7 @@ func pushPacket(q *pieceQueue, m *slabs, p *core.Packet, skip, n uint32) (pushed
 }
 
 // smallPayload is up to where received bytes are copied together.
-const smallPayload = 256
+const smallPayload = 1024
 
 // pawsIdle is how long TS.Recent holds (RFC 7323 §5.5), in seconds.
 const pawsIdle = 24 * 24 * 3600

@@ -1,0 +1,250 @@
+package sim
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Automatic routes
+//
+// Routers know shortest ways by the links' costs, ties going to the router that was
+// made first: one route to each other router's block, and, in networks of up to
+// manyRouters, one to each subnet between routers. Hosts have a default route by
+// each router that hears them, the cheapest link first.
+const manyRouters = 256
+
+// way is a neighbour of a router by a subnet.
+type way struct {
+	out *port // by which one leaves
+	via *port // the next router's
+}
+
+// route gives the nodes their routes.
+func (n *Network) route() error {
+	var errs []error
+	for _, x := range n.nodes {
+		for _, t := range x.config.Routes {
+			if err := x.in.AddRoutes(t.Text); err != nil {
+				errs = append(errs, fmt.Errorf("%s%w", prefix(t.Place), err))
+			}
+		}
+	}
+	if n.options.ByHand || len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	var routers []*Node
+	for _, x := range n.nodes {
+		if x.IsRouter() {
+			routers = append(routers, x)
+		}
+	}
+	g := newWays(n, routers)
+	for _, x := range n.nodes {
+		if len(x.config.Routes) > 0 {
+			continue
+		}
+		var err error
+		if x.IsRouter() {
+			err = g.routes(x)
+		} else {
+			err = x.defaults()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", x.where(), err)
+		}
+	}
+	return nil
+}
+
+// defaults gives a host its default routes.
+func (x *Node) defaults() error {
+	metric := uint32(0)
+	for _, p := range x.ports {
+		for _, q := range p.subnet.ports {
+			if q.node == x || !q.node.IsRouter() {
+				continue
+			}
+			metric++
+			for _, any := range []wire.Prefix{{Addr: wire.IPv4Any()}, {Addr: wire.IPv6Any()}} {
+				if err := x.add(any, way{p, q}, metric); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// add adds a route by w, if both ends have an address of the family.
+func (x *Node) add(to wire.Prefix, w way, metric uint32) error {
+	for _, a := range w.via.prefixes {
+		if a.Addr.Is4() == to.Addr.Is4() {
+			err := x.in.AddRoute(core.RouteEntry{Prefix: to, Gateway: a.Addr, Interface: w.out.ifc, Metric: metric, Protocol: core.RouteByStatic})
+			if err != nil {
+				return fmt.Errorf("route to %v via %v: %w", to, a.Addr, err)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// ways is the graph of routers.
+type ways struct {
+	net     *Network
+	routers []*Node
+	rank    map[*Node]int
+	next    [][]edge
+	// scratch of one source
+	cost  []int
+	first []way
+	queue nearest
+}
+
+type edge struct {
+	to   int
+	cost int
+	way  way
+}
+
+func newWays(n *Network, routers []*Node) *ways {
+	g := &ways{net: n, routers: routers, rank: make(map[*Node]int, len(routers)), next: make([][]edge, len(routers)),
+		cost: make([]int, len(routers)), first: make([]way, len(routers))}
+	for i, r := range routers {
+		g.rank[r] = i
+	}
+	for i, r := range routers {
+		for _, p := range r.ports {
+			for _, q := range p.subnet.ports {
+				if j, ok := g.rank[q.node]; ok && q.node != r {
+					g.next[i] = append(g.next[i], edge{j, p.subnet.cost, way{p, q}})
+				}
+			}
+		}
+	}
+	return g
+}
+
+// routes gives a router its routes.
+func (g *ways) routes(x *Node) error {
+	from := g.rank[x]
+	g.shortest(from)
+	for j, r := range g.routers {
+		b := g.net.blocks[r]
+		if b == nil || j == from || g.cost[j] < 0 {
+			continue
+		}
+		for _, to := range prefixes(g.net.families(x), b.base, b.bits) {
+			if err := x.add(to, g.first[j], 0); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range g.net.subnets {
+		if s.owner != nil || len(g.routers) > manyRouters && s.bits != 0 && g.joins(s) {
+			continue
+		}
+		if to, ok := g.nearest(s, x); ok {
+			for _, p := range s.prefixes(g.net.families(x)) {
+				if err := x.add(p, to, 0); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// joins tells that all who are on s are routers: nobody's traffic goes there.
+func (g *ways) joins(s *subnet) bool {
+	for _, p := range s.ports {
+		if _, ok := g.rank[p.node]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// prefixes of a subnet.
+func (s *subnet) prefixes(f Families) (out []wire.Prefix) {
+	if s.bits != 0 {
+		return prefixes(f, s.base, s.bits)
+	}
+	seen := map[wire.Prefix]bool{}
+	for _, p := range s.ports {
+		for _, a := range p.prefixes {
+			if m := a.Masked(); !seen[m] {
+				seen[m] = true
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// nearest is the way from x to the closest router on s; false if x is on s itself,
+// or none can be reached.
+func (g *ways) nearest(s *subnet, x *Node) (w way, ok bool) {
+	best := -1
+	for _, p := range s.ports {
+		if p.node == x {
+			return way{}, false
+		}
+		if j, router := g.rank[p.node]; router && g.cost[j] >= 0 && (best < 0 || g.cost[j] < best) {
+			best, w = g.cost[j], g.first[j]
+		}
+	}
+	return w, best >= 0
+}
+
+// shortest fills cost and first for the source from (Dijkstra).
+func (g *ways) shortest(from int) {
+	for i := range g.cost {
+		g.cost[i] = -1
+		g.first[i] = way{}
+	}
+	done := make([]bool, len(g.routers))
+	g.cost[from] = 0
+	g.queue = append(g.queue[:0], station{0, from})
+	for len(g.queue) > 0 {
+		s := heap.Pop(&g.queue).(station)
+		if done[s.router] {
+			continue
+		}
+		done[s.router] = true
+		for _, e := range g.next[s.router] {
+			cost := s.cost + e.cost
+			if done[e.to] || g.cost[e.to] >= 0 && g.cost[e.to] <= cost {
+				continue
+			}
+			g.cost[e.to] = cost
+			g.first[e.to] = g.first[s.router]
+			if s.router == from {
+				g.first[e.to] = e.way
+			}
+			heap.Push(&g.queue, station{cost, e.to})
+		}
+	}
+}
+
+type station struct{ cost, router int }
+
+// nearest is a heap of routers by cost, then rank.
+type nearest []station
+
+func (q nearest) Len() int { return len(q) }
+func (q nearest) Less(i, j int) bool {
+	return q[i].cost < q[j].cost || q[i].cost == q[j].cost && q[i].router < q[j].router
+}
+func (q nearest) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *nearest) Push(x any)   { *q = append(*q, x.(station)) }
+func (q *nearest) Pop() any {
+	last := len(*q) - 1
+	x := (*q)[last]
+	*q = (*q)[:last]
+	return x
+}
