@@ -49,24 +49,27 @@ type call struct {
 	part     bool // something of the whole is done
 	want     []interest
 
-	socket   *socket
-	message  core.Message
-	iov      [][]byte
-	control  []byte
-	name     []byte
-	flags    int
-	target   int // bytes at least
-	address  core.SockAddr
-	header   *Msghdr
-	headers  []Mmsghdr
-	polled   []PollFD
-	events   []EpollEvent
-	epoll    *epoll
-	timeout  time.Duration
-	offIn    *int64
-	offOut   *int64
-	length   int
-	duration time.Duration
+	socket  *socket
+	message core.Message
+	iov     [][]byte
+	control []byte
+	name    []byte
+	flags   int
+	target  int // bytes at least
+	address core.SockAddr
+	header  *Msghdr
+	headers []Mmsghdr
+	polled  []PollFD
+	events  []EpollEvent
+	epoll   *epoll
+	timeout time.Duration
+	offIn   *int64
+	offOut  *int64
+	length  int
+	start   int64
+	source  *file
+	buffer  []byte
+	chunk   []byte
 }
 
 // Interest is what an Op waits for: any of Events (POLLIN, …) of a descriptor.

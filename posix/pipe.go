@@ -20,6 +20,8 @@ type pipe struct {
 	slots            [][]byte // the bytes that wait in each; cap is what its page has
 	most             int      // slots
 	readers, writers int
+	busy             bool // a splice works on the slots outside of an entry
+	contended        bool // another call found it busy
 }
 
 // pipeEnd is one end as an object.
@@ -95,7 +97,7 @@ func (e *pipeEnd) read(iov [][]byte) (n int, err error) {
 		case e.closed:
 			err = syscall.EBADF
 		case total(iov) == 0:
-		case len(e.slots) == 0 && e.writers > 0:
+		case e.taken() || len(e.slots) == 0 && e.writers > 0:
 			err = syscall.EAGAIN
 		default:
 			full := len(e.slots) == e.most
@@ -120,12 +122,59 @@ func (x *pipe) takeOut(b []byte) (n int) {
 			x.slots[0] = s[c:]
 			continue
 		}
-		x.slots[0] = nil
-		if x.slots = x.slots[1:]; len(x.slots) == 0 {
-			x.slots = nil
-		}
+		x.dropSlot()
 	}
 	return n
+}
+
+func (x *pipe) dropSlot() {
+	x.slots[0] = nil
+	if x.slots = x.slots[1:]; len(x.slots) == 0 {
+		x.slots = nil
+	}
+}
+
+// taken tells whether a splice works on the slots; its end wakes who asked.
+func (x *pipe) taken() bool {
+	x.contended = x.contended || x.busy
+	return x.busy
+}
+
+// release ends a splice's work, which moved what it did not only look for.
+func (x *pipe) release(moved core.Ready) {
+	x.busy = false
+	if x.contended {
+		x.contended = false
+		moved |= core.ReadyIn | core.ReadyOut
+	}
+	if moved != 0 {
+		x.queue.wake(moved)
+	}
+}
+
+// front is what the first n bytes lie in.
+func (x *pipe) front(n int) (iov [][]byte) {
+	for _, s := range x.slots {
+		if n <= 0 {
+			break
+		}
+		k := min(n, len(s))
+		iov = append(iov, s[:k:k])
+		n -= k
+	}
+	return iov
+}
+
+// drop takes the first n bytes off.
+func (x *pipe) drop(n int) {
+	for n > 0 && len(x.slots) > 0 {
+		if s := x.slots[0]; n < len(s) {
+			x.slots[0] = s[n:]
+			return
+		}
+		n -= len(x.slots[0])
+		x.dropSlot()
+	}
 }
 
 // write is pipe_write: a write of up to PIPE_BUF bytes goes in whole or not at all.
@@ -142,7 +191,7 @@ func (e *pipeEnd) write(iov [][]byte) (n int, err error) {
 			err = syscall.EPIPE
 			return
 		}
-		if room := e.room(want); room == 0 || want <= pipeSlot && room < want {
+		if room := e.room(want); e.taken() || room == 0 || want <= pipeSlot && room < want {
 			err = syscall.EAGAIN
 			return
 		}

@@ -142,7 +142,12 @@ func pieces(iov [][]byte) (first []byte, rest [][]byte) {
 func (o *Op) writeSome() error {
 	w, m := o.want[0].object.(writer), &o.message
 	for {
-		n, err := w.write(append([][]byte{m.Data}, m.Vector...))
+		n, err := 0, error(nil)
+		if f, ok := w.(*file); ok {
+			n, err = f.writeOn(o.rest(), o.want[0].flags.Load()&O_APPEND != 0)
+		} else {
+			n, err = w.write(o.rest())
+		}
 		if n > 0 {
 			o.n += n
 			advance(m, n)
@@ -155,10 +160,25 @@ func (o *Op) writeSome() error {
 			return err
 		case err != nil && o.n > 0:
 			return nil
-		case err != nil || m.Len() == 0 || n == 0:
+		case err != nil || m.Len() == 0 || n == 0 || wholeWrites(w):
 			return err
 		}
 	}
+}
+
+// wholeWrites tells whether w takes a write at once, of which it may read a part.
+func wholeWrites(w writer) bool {
+	x, ok := w.(interface{ whole() bool })
+	return ok && x.whole()
+}
+
+// rest is what is left of the message's bytes, as an iov.
+func (o *Op) rest() [][]byte {
+	if len(o.message.Vector) == 0 {
+		o.single[0] = o.message.Data
+		return o.single[:]
+	}
+	return append([][]byte{o.message.Data}, o.message.Vector...)
 }
 
 // advance takes the first n bytes off the buffers of m.
