@@ -8,6 +8,7 @@ import (
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/qdisc/fifo"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
@@ -69,7 +70,13 @@ func assemble(set *feature.Set) *core.Wiring {
 			tun.Kind(),
 			tunvnet.Kind(),
 		},
+		Qdiscs: []core.QdiscKind{
+			fifo.Bytes(),
+			fifo.Fast(),
+			fifo.Packets(),
+		},
 		Sysctls: []*sysctl.Table{
+			fifoSysctls(set),
 			corePortSysctls(set),
 		},
 		Loopback:   loopback.Device,
@@ -86,7 +93,8 @@ func owners() feature.Owners {
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
-		Sysctls:   []string{""},
+		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED"},
+		Sysctls:   []string{"NET_SCHED", ""},
 		Loopback:  "LOOPBACK",
 	}
 }

@@ -18,6 +18,7 @@ CONFIG_MODULE_SANDBOX=y
 #
 CONFIG_IPV4=y
 CONFIG_IPV6=y
+CONFIG_NET_SCHED=y
 # end of Networking
 
 #
@@ -76,6 +77,7 @@ func symbols() []feature.Symbol {
 		{Name: "MODULE_SANDBOX", Value: "y", Bool: true, Static: true, Where: "Kconfig.toml:19"},
 		{Name: "IPV4", Value: "y", Bool: true},
 		{Name: "IPV6", Value: "y", Bool: true},
+		{Name: "NET_SCHED", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},
 		{Name: "TCP_CONG_ADVANCED", Value: "y", Bool: true},
 		{Name: "TCP_CONG_CUBIC", Value: "y", Bool: true},

@@ -7,6 +7,7 @@ import (
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/qdisc/fifo"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/protocols/tcp"
 	"github.com/libos-go/libos/protocols/udp"
@@ -1599,6 +1600,32 @@ func udpSysctls(_ *feature.Set) *sysctl.Table {
 		},
 		Clone: func(block any) any {
 			c := *block.(*udp.Sysctls)
+			return &c
+		},
+	}
+}
+
+// fifoSysctls is the table of core/qdisc/fifo.Sysctls.
+func fifoSysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/core/qdisc/fifo.Sysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.core.default_qdisc",
+				Kind:    sysctl.String,
+				Default: "noqueue",
+				Help:    "Queueing discipline of interfaces made later, by its name. noqueue keeps the plain queue of the interface. Loopback and devices that take all they are given (a pipe that does not pace) have none in any case.",
+				Field:   "Default",
+				Pointer: func(block any) any {
+					return &block.(*fifo.Sysctls).Default
+				},
+			},
+		},
+		Default: &fifo.Sysctls{
+			Default: "noqueue",
+		},
+		Clone: func(block any) any {
+			c := *block.(*fifo.Sysctls)
 			return &c
 		},
 	}

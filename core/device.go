@@ -91,5 +91,6 @@ type Properties struct {
 	HWAddr   wire.HWAddr
 	Flags    InterfaceFlags
 	Offloads Offloads
-	QueueLen int // packets kept when the device does not accept more, 0 means 1000
+	QueueLen int  // packets kept when the device does not accept more, 0 means 1000
+	NoQueue  bool // takes all that it is given: net.core.default_qdisc is not for it (IFF_NO_QUEUE)
 }

@@ -201,6 +201,10 @@ func (in *Instance) AddDevice(dev Device, name string) (*Interface, error) {
 			ifc.own().sieve = s
 		}
 		dev.Attach(ifc)
+		if err = ifc.attachDefaultQdisc(pr.NoQueue); err != nil {
+			in.domain.host.Log().Warn("interface without queueing discipline", "instance", in.name, "interface", name, "error", err)
+			err = nil
+		}
 		in.notify(Event{Kind: EventInterface, Interface: ifc})
 	})
 	if err != nil {
@@ -240,6 +244,7 @@ func (in *Instance) detach(ifc *Interface) bool {
 		in.packets += st.TxPackets + st.RxPackets
 	}
 	ifc.txq.Free()
+	ifc.removeQdiscs()
 	in.domain.run.forget(ifc)
 	in.interfaces[ifc.index-1] = nil
 	if in.loopback == ifc {

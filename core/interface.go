@@ -34,6 +34,7 @@ type Interface struct {
 	isDirty   bool
 	nextDirty *Interface
 	txq       PacketList
+	queue     *queueing  // disciplines, nil for the plain queue txq
 	rxq       PacketList // frames that wait in the Domain's run queue
 	isQueued  bool       // there
 
@@ -326,7 +327,7 @@ func (ifc *Interface) input(p *Packet) {
 // Transmit queues a complete frame (link header in place) and takes ownership.
 // Inside an entry; the frame leaves when the entry does.
 func (ifc *Interface) Transmit(p *Packet) {
-	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.txq.Len() >= int(ifc.queueLen) {
+	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.txq.Len() >= int(ifc.queueLen) && ifc.queue == nil {
 		ifc.count().TxDropped++
 		p.Free()
 		return
@@ -334,7 +335,11 @@ func (ifc *Interface) Transmit(p *Packet) {
 	if p.Checksum == ChecksumPartial && ifc.offloads&OffloadTxChecksum == 0 {
 		p.CompleteChecksum()
 	}
-	ifc.txq.Push(p)
+	if ifc.queue != nil {
+		ifc.queue.nodes[0].Qdisc.Enqueue(p)
+	} else {
+		ifc.txq.Push(p)
+	}
 	ifc.instance.domain.markDirty(ifc)
 }
 
@@ -362,6 +367,10 @@ func (ifc *Interface) SetPacer(p Pacer) {
 
 // flush offers the queue to the device.
 func (ifc *Interface) flush() {
+	if ifc.queue != nil {
+		ifc.queue.flush()
+		return
+	}
 	batch := ifc.instance.domain.batch[:]
 	for !ifc.stalled && ifc.txq.Len() > 0 {
 		n, most := 0, len(batch)
@@ -379,31 +388,36 @@ func (ifc *Interface) flush() {
 			batch[n] = p
 			n++
 		}
-		bytes := 0
-		for _, p := range batch[:n] {
-			if p.Flags&flagTapped == 0 {
-				p.Flags |= flagTapped
-				if ifc.seldom != nil {
-					for _, t := range ifc.seldom.taps {
-						t.Tap(ifc, p, true)
-					}
+		ifc.offer(batch[:n])
+	}
+}
+
+// offer gives packets to the device and tells how many it took; the others wait
+// at the head of txq.
+func (ifc *Interface) offer(batch []*Packet) (taken int) {
+	bytes := 0
+	for _, p := range batch {
+		if p.Flags&flagTapped == 0 {
+			p.Flags |= flagTapped
+			if ifc.seldom != nil {
+				for _, t := range ifc.seldom.taps {
+					t.Tap(ifc, p, true)
 				}
 			}
-			bytes += p.Len()
 		}
-		taken := ifc.device.Send(batch[:n])
-		for i := n - 1; i >= taken; i-- {
-			bytes -= batch[i].Len()
-			ifc.txq.PushFront(batch[i])
-		}
-		stats := ifc.count()
-		stats.TxPackets += uint64(taken)
-		stats.TxBytes += uint64(bytes)
-		clear(batch[:n])
-		if taken < n {
-			ifc.stalled = true
-		}
+		bytes += p.Len()
 	}
+	taken = ifc.device.Send(batch)
+	for i := len(batch) - 1; i >= taken; i-- {
+		bytes -= batch[i].Len()
+		ifc.txq.PushFront(batch[i])
+	}
+	stats := ifc.count()
+	stats.TxPackets += uint64(taken)
+	stats.TxBytes += uint64(bytes)
+	ifc.stalled = ifc.stalled || taken < len(batch)
+	clear(batch)
+	return taken
 }
 
 // Resume tells the interface that its device takes packets again. Any
@@ -418,7 +432,7 @@ func (ifc *Interface) Resume() {
 // ResumeLocked is Resume for a device that is inside an entry.
 func (ifc *Interface) ResumeLocked() {
 	ifc.stalled = false
-	if ifc.txq.Len() > 0 {
+	if ifc.txq.Len() > 0 || ifc.queue != nil {
 		ifc.instance.domain.markDirty(ifc)
 	}
 }
@@ -466,6 +480,7 @@ func (ifc *Interface) setUp(up bool) error {
 	} else {
 		ifc.flags &^= FlagUp | FlagRunning
 		ifc.txq.Free()
+		ifc.purgeQdiscs()
 		ifc.flushNeighbours()
 	}
 	ifc.instance.invalidateRoutes() // routes by an interface that is down do not count

@@ -80,6 +80,14 @@ type Packet struct {
 	SegmentSize      uint16 // payload of each segment of a super-segment, 0 otherwise
 	FlowLabel        uint32
 
+	// Departure is when an outgoing packet may leave at the earliest, 0 for at once,
+	// and PacingRate what its socket sends at the most, in bytes a second, 0 for no
+	// limit: to be kept by a discipline that paces (fq).
+	Departure  Time
+	PacingRate uint64
+	// Queue belongs to the discipline that holds the packet.
+	Queue QueueMark
+
 	network   int32 // offsets in the page of the headers met so far, -1 unknown
 	transport int32
 	foreign   int32  // interface index where there is no *Interface: in another process
@@ -151,7 +159,7 @@ func worksForCaller(function string) bool {
 func (p *Packet) reset() {
 	p.next, p.Interface, p.Route = nil, nil, nil
 	p.nfrags, p.fragLen = 0, 0
-	p.Arrival = 0
+	p.Arrival, p.Departure, p.PacingRate = 0, 0, 0
 	p.Src, p.Dst = wire.Addr{}, wire.Addr{}
 	p.SrcPort, p.DstPort, p.EtherType = 0, 0, 0
 	p.Protocol, p.TOS, p.HopLimit, p.Type, p.Checksum, p.Flags = 0, 0, 0, 0, 0, 0
@@ -479,6 +487,7 @@ func (c *Packet) copyMeta(p *Packet) {
 	c.EtherType, c.Protocol, c.TOS, c.HopLimit = p.EtherType, p.Protocol, p.TOS, p.HopLimit
 	c.Type, c.Checksum, c.Flags = p.Type, p.Checksum, p.Flags
 	c.ChecksumStart, c.ChecksumField, c.SegmentSize, c.FlowLabel = p.ChecksumStart, p.ChecksumField, p.SegmentSize, p.FlowLabel
+	c.Departure, c.PacingRate = p.Departure, p.PacingRate
 	c.network, c.transport, c.foreign, c.ancillary = p.network, p.transport, p.foreign, p.ancillary
 }
 

@@ -22,6 +22,7 @@ type sysctlBlocks struct {
 	fresh  []any // device tables: the "default" block
 	device int   // tables from here on are of devices
 	ports  int   // the table of PortSysctls
+	qdisc  int   // the table of net.core.default_qdisc + 1, 0 for none
 }
 
 // set replaces blocks[i], setFresh fresh[i]; the first of them takes the
@@ -78,6 +79,9 @@ func (w *Wiring) sysctlDefaults() *sysctlBlocks {
 		}
 		if _, ok := t.Default.(*PortSysctls); ok {
 			s.ports = i
+		}
+		if _, ok := t.Default.(defaultQdisc); ok {
+			s.qdisc = i + 1
 		}
 	}
 	return s
@@ -215,6 +219,11 @@ func (in *Instance) setSysctl(name, value string) error {
 	}
 	if k := in.sysctlKeeper(table); k != nil {
 		if err := k.CheckSysctl(e.Name, own); err != nil {
+			return fmt.Errorf("sysctl %s = %q: %w", e.Name, value, err)
+		}
+	}
+	if b, ok := own.(defaultQdisc); ok {
+		if err := in.checkDefaultQdisc(b.DefaultQdisc()); err != nil {
 			return fmt.Errorf("sysctl %s = %q: %w", e.Name, value, err)
 		}
 	}

@@ -20,6 +20,8 @@ type Wiring struct {
 	Protocols []ProtocolEntry
 	// Devices are the device kinds that can be made by name.
 	Devices []DeviceKind
+	// Qdiscs are the queueing disciplines that interfaces may have.
+	Qdiscs []QdiscKind
 	// Sysctls are tables that belong to no protocol (net.core).
 	Sysctls []*sysctl.Table
 	// EtherType, IPProtocol and SocketKind are the dispatch tables: indices

@@ -13,6 +13,7 @@ const (
 	MODULE_SANDBOX        = true
 	IPV4                  = true
 	IPV6                  = true
+	NET_SCHED             = true
 	TCP                   = true
 	TCP_CONG_ADVANCED     = true
 	TCP_CONG_CUBIC        = true

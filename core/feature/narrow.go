@@ -8,8 +8,8 @@ import (
 // Owners names the symbol behind each entry of a wiring, in the order of the
 // entries; "" for what is always there.
 type Owners struct {
-	Networks, Protocols, Devices, Sysctls []string
-	Loopback                              string
+	Networks, Protocols, Devices, Qdiscs, Sysctls []string
+	Loopback                                      string
 }
 
 // Choice is a value that a symbol brings in.
@@ -55,6 +55,7 @@ func Narrow(w *core.Wiring, s *Set, o Owners) *core.Wiring {
 	w.Networks, networks = keep(s, w.Networks, o.Networks)
 	w.Protocols, protocols = keep(s, w.Protocols, o.Protocols)
 	w.Devices, _ = keep(s, w.Devices, o.Devices)
+	w.Qdiscs, _ = keep(s, w.Qdiscs, o.Qdiscs)
 	w.Sysctls, _ = keep(s, w.Sysctls, o.Sysctls)
 	if o.Loopback != "" && !s.On(o.Loopback) {
 		w.Loopback = nil

@@ -68,6 +68,7 @@ func (e *End) Properties() core.Properties {
 		p.HWAddr = c.hwaddr(e.index)
 		p.Flags = core.FlagBroadcast | core.FlagMulticast
 	}
+	p.NoQueue = !e.out.paced
 	if e.out.paced {
 		p.QueueLen = e.out.wire.QueueLen
 	}

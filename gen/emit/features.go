@@ -23,6 +23,7 @@ type features struct {
 	networks  []owned
 	protocols []owned
 	kinds     []owned
+	qdiscs    []owned
 	commands  []owned
 	loopback  *owned
 	providers []owned
@@ -88,6 +89,8 @@ func (f *features) add(symbol string, p *scan.Package) error {
 			protocols = append(protocols, &o)
 		case scan.Kind:
 			f.kinds = append(f.kinds, o)
+		case scan.Qdisc:
+			f.qdiscs = append(f.qdiscs, o)
 		case scan.Command:
 			f.commands = append(f.commands, o)
 		case scan.Provider:

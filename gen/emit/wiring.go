@@ -43,7 +43,7 @@ func (f *features) wiringFields() []jen.Code {
 		field("Name", jen.Id("set").Dot("Name")),
 		field("Config", jen.Id("set").Dot("Config")),
 	}
-	var networks, protocols, kinds, tables []jen.Code
+	var networks, protocols, kinds, qdiscs, tables []jen.Code
 	for _, o := range f.networks {
 		networks = append(networks, jen.Values(f.with(o, "Network")...))
 	}
@@ -52,6 +52,9 @@ func (f *features) wiringFields() []jen.Code {
 	}
 	for _, o := range f.kinds {
 		kinds = append(kinds, f.call(o.fn))
+	}
+	for _, o := range f.qdiscs {
+		qdiscs = append(qdiscs, f.call(o.fn))
 	}
 	for _, o := range f.sysctls {
 		tables = append(tables, f.tableCall(o.sysctl))
@@ -64,6 +67,7 @@ func (f *features) wiringFields() []jen.Code {
 		{"Networks", b.core("NetworkEntry"), networks},
 		{"Protocols", b.core("ProtocolEntry"), protocols},
 		{"Devices", b.core("DeviceKind"), kinds},
+		{"Qdiscs", b.core("QdiscKind"), qdiscs},
 		{"Sysctls", b.table(), tables},
 	} {
 		if len(part.list) > 0 {
@@ -128,7 +132,7 @@ func (f *features) ownerFields() []jen.Code {
 	for _, part := range []struct {
 		name string
 		list []owned
-	}{{"Networks", f.networks}, {"Protocols", f.protocols}, {"Devices", f.kinds}, {"Sysctls", f.sysctls}} {
+	}{{"Networks", f.networks}, {"Protocols", f.protocols}, {"Devices", f.kinds}, {"Qdiscs", f.qdiscs}, {"Sysctls", f.sysctls}} {
 		var names []jen.Code
 		for _, o := range part.list {
 			names = append(names, jen.Lit(o.symbol))

@@ -17,6 +17,7 @@ const (
 	protocolType = "core.Protocol"
 	networkType  = "core.NetworkProtocol"
 	kindType     = "core.DeviceKind"
+	qdiscType    = "core.QdiscKind"
 	deviceType   = "core.Device"
 	commandType  = "github.com/spf13/cobra.Command"
 )
@@ -29,6 +30,7 @@ const (
 	Network              // func() core.NetworkProtocol
 	Protocol             // func(...) core.Protocol
 	Kind                 // func() core.DeviceKind
+	Qdisc                // func() core.QdiscKind
 	Loopback             // func() core.Device
 	Command              // func(...) *cobra.Command
 )
@@ -240,8 +242,10 @@ func (s *scanner) function(d *ast.FuncDecl) {
 		if !s.params(d, sig, &f) {
 			return
 		}
-	case kindType:
-		f.Role = Kind
+	case kindType, qdiscType:
+		if f.Role = Kind; full == qdiscType {
+			f.Role = Qdisc
+		}
 		if !none {
 			return
 		}
