@@ -40,9 +40,10 @@ func (r *random) Uint64() uint64 {
 type Option func(*settings)
 
 type settings struct {
-	log  *slog.Logger
-	seed *[32]byte
-	wall time.Time
+	log   *slog.Logger
+	seed  *[32]byte
+	wall  time.Time
+	alone bool
 }
 
 // WithLog gives the host a log; without it the host is silent.
@@ -50,6 +51,10 @@ func WithLog(l *slog.Logger) Option { return func(s *settings) { s.log = l } }
 
 // WithSeed makes the random streams of a real-time host repeatable.
 func WithSeed(seed [32]byte) Option { return func(s *settings) { s.seed = &seed } }
+
+// Alone tells a virtual host that nothing but its loop, and the goroutine that
+// runs it between two calls, touches its Domains and tasks: it then takes no locks.
+func Alone() Option { return func(s *settings) { s.alone = true } }
 
 // WithWallClock sets the civil time at which a virtual host starts.
 func WithWallClock(t time.Time) Option { return func(s *settings) { s.wall = t } }

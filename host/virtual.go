@@ -30,6 +30,9 @@ type Virtual struct {
 	log   *slog.Logger
 	now   atomic.Int64
 	wheel timer.Wheel // domains' deadlines, sleeps and events
+	sole  *deadline   // the only Domain so far: its deadline is not in the wheel
+	due   core.Time   // of sole
+	alone bool        // see Alone
 
 	current atomic.Pointer[task]
 	mu      sync.Mutex // guards ready and deferred: a wake is legal from any thread
@@ -38,6 +41,7 @@ type Virtual struct {
 	later   []*core.Domain
 	tasks   []*task // all that have not ended, oldest first
 	nextID  uint32
+	domains int
 	looping bool
 	closed  bool
 	stop    atomic.Bool // Interrupt was called
@@ -59,7 +63,7 @@ type task struct {
 // NewVirtual makes a host at time 0. Equal seeds give equal runs.
 func NewVirtual(seed uint64, options ...Option) *Virtual {
 	s := apply(options)
-	return &Virtual{seed: seed, wall: s.wall, log: s.log}
+	return &Virtual{seed: seed, wall: s.wall, log: s.log, alone: s.alone, due: core.Never}
 }
 
 // Now implements core.Host.
@@ -94,15 +98,45 @@ func (h *Virtual) deadline(d *core.Domain) *deadline {
 		h.nextID++
 		x = &deadline{domain: d, order: h.nextID}
 		d.HostState = x
+		switch {
+		case h.domains == 0:
+			h.sole = x
+		case h.sole != nil:
+			if h.due != core.Never {
+				h.wheel.Set(&h.sole.timer, h.due, h.sole, h.sole.order)
+			}
+			h.sole, h.due = nil, core.Never
+		}
+		h.domains++
 	}
 	return x
 }
 
+// lock and unlock guard what other goroutines may touch.
+func (h *Virtual) lock() {
+	if !h.alone {
+		h.mu.Lock()
+	}
+}
+
+func (h *Virtual) unlock() {
+	if !h.alone {
+		h.mu.Unlock()
+	}
+}
+
+// nextEvent is the earliest deadline, with the lock held.
+func (h *Virtual) nextEvent() core.Time { return min(h.due, h.wheel.Next()) }
+
 // Arm implements core.Host.
 func (h *Virtual) Arm(d *core.Domain, t core.Time) {
+	h.lock()
+	defer h.unlock()
 	x := h.deadline(d)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if x == h.sole {
+		h.due = t
+		return
+	}
 	if t == core.Never {
 		h.wheel.Cancel(&x.timer)
 		return
@@ -112,9 +146,9 @@ func (h *Virtual) Arm(d *core.Domain, t core.Time) {
 
 // Defer implements core.Host: d goes on at this same instant.
 func (h *Virtual) Defer(d *core.Domain) {
+	h.lock()
+	defer h.unlock()
 	x := h.deadline(d)
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if !x.later {
 		x.later = true
 		h.later = append(h.later, d)
@@ -129,12 +163,12 @@ func (h *Virtual) Start(name string, f func()) {
 		f()
 	})
 	t.next = next
-	h.mu.Lock()
+	h.lock()
 	h.nextID++
 	t.id = h.nextID
 	h.tasks = append(h.tasks, t)
 	h.enqueue(t)
-	h.mu.Unlock()
+	h.unlock()
 }
 
 // Go is Start.
@@ -153,29 +187,29 @@ var ErrNotTask = errors.New("host: a blocking call in virtual time from a gorout
 // Park implements core.Host. A call that was woken already goes on wherever it
 // comes from: nothing has to happen before it can.
 func (h *Virtual) Park(w *core.Waiter) error {
-	h.mu.Lock()
+	h.lock()
 	if w.Woken {
 		w.Woken = false
-		h.mu.Unlock()
+		h.unlock()
 		return nil
 	}
 	t := h.current.Load()
 	if t == nil || t.gid != goid.Get() {
-		h.mu.Unlock()
+		h.unlock()
 		return ErrNotTask
 	}
 	if h.closed {
-		h.mu.Unlock()
+		h.unlock()
 		return errClosed
 	}
 	w.Task = t
 	t.parked = w
-	h.mu.Unlock()
+	h.unlock()
 	t.yield(struct{}{})
-	h.mu.Lock()
+	h.lock()
 	w.Woken, w.Task, t.parked = false, nil, nil
 	closed := h.closed
-	h.mu.Unlock()
+	h.unlock()
 	if closed {
 		return errClosed
 	}
@@ -184,12 +218,12 @@ func (h *Virtual) Park(w *core.Waiter) error {
 
 // Wake implements core.Host.
 func (h *Virtual) Wake(w *core.Waiter) {
-	h.mu.Lock()
+	h.lock()
 	w.Woken = true
 	if t, ok := w.Task.(*task); ok {
 		h.enqueue(t)
 	}
-	h.mu.Unlock()
+	h.unlock()
 }
 
 // Random implements core.Host.
@@ -213,10 +247,10 @@ func (e *event) Expire(*timer.Timer, core.Time) { e.f() }
 
 // At has f called by the loop at t, outside of any task and of any Domain.
 func (h *Virtual) At(t core.Time, f func()) {
-	h.mu.Lock()
+	h.lock()
 	e := &event{f: f}
 	h.wheel.Set(&e.timer, t, e, 0)
-	h.mu.Unlock()
+	h.unlock()
 }
 
 // Sleep blocks the calling task for d.
@@ -260,12 +294,12 @@ func (h *Virtual) Do(f func()) error {
 // Next is the instant of the next event: Now if something can run at once, Never
 // if nothing is left to happen.
 func (h *Virtual) Next() core.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	if h.head < len(h.ready) || len(h.later) > 0 {
 		return h.Now()
 	}
-	return h.wheel.Next()
+	return h.nextEvent()
 }
 
 // Drive calls f on a goroutine on which the loop may run, for callers that run
@@ -357,9 +391,9 @@ func (h *Virtual) events(until core.Time, done *bool) bool {
 				return false
 			}
 		}
-		h.mu.Lock()
-		next := h.wheel.Next()
-		h.mu.Unlock()
+		h.lock()
+		next := h.nextEvent()
+		h.unlock()
 		if next > until || next == core.Never {
 			return true
 		}
@@ -377,12 +411,25 @@ func (h *Virtual) advance(t core.Time) {
 	if core.Time(h.now.Load()) < t {
 		h.now.Store(int64(t))
 	}
-	h.wheel.Advance(t)
+	if h.wheel.Next() <= t {
+		h.wheel.Advance(t)
+	}
+	h.lock()
+	sole := h.sole
+	if h.due > t {
+		sole = nil
+	} else {
+		h.due = core.Never
+	}
+	h.unlock()
+	if sole != nil {
+		sole.domain.RunTimers()
+	}
 }
 
 // step runs one task or one deferred Domain; false when there is none.
 func (h *Virtual) step() bool {
-	h.mu.Lock()
+	h.lock()
 	if h.head < len(h.ready) {
 		t := h.ready[h.head]
 		h.ready[h.head] = nil
@@ -391,7 +438,7 @@ func (h *Virtual) step() bool {
 			h.ready, h.head = h.ready[:0], 0
 		}
 		t.queued = false
-		h.mu.Unlock()
+		h.unlock()
 		h.resume(t)
 		return true
 	}
@@ -399,11 +446,11 @@ func (h *Virtual) step() bool {
 		d := h.later[0]
 		h.later = append(h.later[:0], h.later[1:]...)
 		h.deadline(d).later = false
-		h.mu.Unlock()
+		h.unlock()
 		d.Run()
 		return true
 	}
-	h.mu.Unlock()
+	h.unlock()
 	return false
 }
 
@@ -415,26 +462,26 @@ func (h *Virtual) resume(t *task) {
 		return
 	}
 	t.ended = true
-	h.mu.Lock()
+	h.lock()
 	for i, x := range h.tasks {
 		if x == t {
 			h.tasks = append(h.tasks[:i], h.tasks[i+1:]...)
 			break
 		}
 	}
-	h.mu.Unlock()
+	h.unlock()
 }
 
 // Close ends every blocked task: its call fails, and it runs to its end.
 func (h *Virtual) Close() error {
-	h.mu.Lock()
+	h.lock()
 	h.closed = true
 	for _, t := range h.tasks {
 		if t.parked != nil {
 			h.enqueue(t)
 		}
 	}
-	h.mu.Unlock()
+	h.unlock()
 	h.loop(h.Now(), nil)
 	if names := h.blocked(); len(names) > 0 {
 		return &DeadlockError{Now: h.Now(), Tasks: names}

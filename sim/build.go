@@ -114,9 +114,6 @@ func (n *Network) make(x *Node) error {
 			return err
 		}
 	}
-	if n.options.LastPackets > 0 {
-		x.last = newLastPackets(x, n.options.LastPackets)
-	}
 	return nil
 }
 
@@ -158,9 +155,6 @@ func (p *port) attach() error {
 		return err
 	}
 	p.ifc = ifc
-	if p.node.last != nil {
-		in.Domain().Do(func() { ifc.AddTap(p.node.last) })
-	}
 	texts := make([]string, len(p.prefixes))
 	for i, a := range p.prefixes {
 		texts[i] = a.String()

@@ -10,7 +10,6 @@ import (
 
 // lastPackets keeps the heads of the packets that a node saw last, for a Failure.
 type lastPackets struct {
-	node *Node
 	ring []lastPacket
 	next uint
 }
@@ -24,8 +23,8 @@ type lastPacket struct {
 	n    uint8
 }
 
-func newLastPackets(x *Node, n int) *lastPackets {
-	return &lastPackets{node: x, ring: make([]lastPacket, 0, n)}
+func newLastPackets(n int) *lastPackets {
+	return &lastPackets{ring: make([]lastPacket, 0, n)}
 }
 
 // Tap implements core.Tap.

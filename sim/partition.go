@@ -14,7 +14,7 @@ func (n *Network) partition() {
 		count = max(count, k+1)
 	}
 	for i := range count {
-		h := host.NewVirtual(n.options.Seed, host.WithWallClock(n.options.Start), host.WithLog(n.options.Log))
+		h := host.NewVirtual(n.options.Seed, host.WithWallClock(n.options.Start), host.WithLog(n.options.Log), host.Alone())
 		p := &part{index: i, net: n, host: h, domain: core.NewDomain(h, core.DomainOptions{Exact: true}), out: make([][]*pipe.End, count)}
 		n.parts = append(n.parts, p)
 	}

@@ -13,7 +13,7 @@ import (
 
 // chain is a line of hosts at both ends and routers between them.
 func chain(n *sim.Network, routers int, c sim.LinkConfig) (first, last *sim.Node) {
-	first = n.Node("left", sim.NodeConfig{})
+	first = n.Node("left", sim.NodeConfig{Sysctls: []sim.Sysctl{{Name: "net.ipv4.ip_default_ttl", Value: "128"}}})
 	before := first
 	for i := range routers {
 		r := n.Node(fmt.Sprintf("r%d", i), sim.NodeConfig{})

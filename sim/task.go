@@ -105,6 +105,14 @@ func (f *Failure) Error() string {
 // launch has s started at its time.
 func (x *Node) launch(s start) {
 	h := x.part.host
+	if x.last == nil && x.net.options.LastPackets > 0 { // only tasks fail
+		x.last = newLastPackets(x.net.options.LastPackets)
+		x.in.Domain().Do(func() {
+			for _, p := range x.ports {
+				p.ifc.AddTap(x.last)
+			}
+		})
+	}
 	t := &Task{x, s.name}
 	run := func() {
 		h.Start(x.name+"/"+s.name, func() {
