@@ -23,7 +23,7 @@ var Layers = &analysis.Analyzer{
     (protocols/internal/…), and protocols/OTHER only if the Kconfig entry of NAME
     depends on OTHER;
   - device, host and netlink import core and allocator;
-  - sim, posix, capi and plugin import anything but the generator, but
+  - sim, posix, capi, packetdrill and plugin import anything but the generator, but
     plugin/ring, which moves bytes and imports nothing of ours;
   - gen imports core (the generator reads tags as sysctl.Of does); cmd imports anything;
   - nobody imports cmd or examples; bench is a module of its own.

@@ -27,7 +27,7 @@ var (
 	// start a goroutine, or read a clock or random source of its own (C1).
 	freeOfBlockingTrees = []string{"allocator", "core", "protocols", "netlink"}
 	// explicitTrees are wired by explicit values (C4).
-	explicitTrees = []string{"allocator", "core", "protocols", "netlink", "device", "host", "sim", "posix", "capi", "plugin"}
+	explicitTrees = []string{"allocator", "core", "protocols", "netlink", "device", "host", "sim", "posix", "capi", "plugin", "packetdrill"}
 )
 
 // An exception lets one file break one rule. It names the file relative to the

@@ -1,0 +1,10 @@
+package packetdrill_test
+
+import (
+	"testing"
+
+	"github.com/libos-go/libos/packetdrill/packetdrilltest"
+)
+
+// The scripts of this package show the language, each a feature.
+func TestScripts(t *testing.T) { packetdrilltest.Run(t, "testdata/*.pkt") }

@@ -1,0 +1,76 @@
+// Package packetdrilltest runs packetdrill scripts as subtests. A test of scripts is
+// one line:
+//
+//	packetdrilltest.Run(t, "testdata/*.pkt")
+package packetdrilltest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/libos-go/libos"
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/packetdrill"
+	"github.com/libos-go/libos/protocols/udplite"
+)
+
+// Run runs the scripts that a pattern names against an instance in virtual time,
+// each as a subtest of its own for IPv4 and for IPv6 (a script that says
+// --ip_version only for that). Directories are searched for *.pkt. The instance has
+// all that defconfig has, and UDP-Lite.
+func Run(t *testing.T, patterns ...string) {
+	t.Helper()
+	RunOn(t, &packetdrill.Virtual{Wiring: Wiring, Seed: 1, Debug: true}, packetdrill.Defaults(), patterns...)
+}
+
+// Wiring is defconfig's with UDP-Lite.
+func Wiring() *core.Wiring {
+	w := libos.Wiring()
+	w.Protocols = append(slices.Clone(w.Protocols), core.ProtocolEntry{Protocol: udplite.Protocol()})
+	w.EtherType, w.IPProtocol, w.SocketKind = nil, nil, nil // the generated switches do not know it
+	return w
+}
+
+// RunOn is Run with the backend and the settings of the test's choice.
+func RunOn(t *testing.T, b packetdrill.Backend, s packetdrill.Settings, patterns ...string) {
+	t.Helper()
+	var files []string
+	for _, p := range patterns {
+		list, err := filepath.Glob(p)
+		if err == nil {
+			list, err = packetdrill.Files(list...)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, list...)
+	}
+	if len(files) == 0 {
+		t.Fatalf("no script is at %q", patterns)
+	}
+	for _, file := range files {
+		t.Run(filepath.ToSlash(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs, err := packetdrill.Prepare(file, string(text), s, packetdrill.IPv4, packetdrill.IPv6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range runs {
+				t.Run(r.Settings.IPVersion.String(), func(t *testing.T) {
+					result := packetdrill.Run(r.Script, r.Settings, b, func(line string) { t.Log(line) })
+					if result.Skipped != "" {
+						t.Skip(result.Skipped)
+					}
+					for _, f := range result.Failures {
+						t.Error(f.Format(file))
+					}
+				})
+			}
+		})
+	}
+}

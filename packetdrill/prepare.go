@@ -1,0 +1,96 @@
+package packetdrill
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Prepared is a script with the settings of one run.
+type Prepared struct {
+	Script   *Script
+	Settings Settings
+}
+
+// Prepare parses a script and applies its options to s: one run for each family,
+// or the one that the script or s says. What s defines (-D) holds in its text.
+func Prepare(file, text string, s Settings, families ...IPVersion) ([]Prepared, error) {
+	said := s
+	script, err := Parse(file, text, s.Defines)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range script.Options {
+		if err := s.Set(o.Name, o.Value); err != nil {
+			return nil, &Error{file, o.Line, err.Error()}
+		}
+	}
+	if len(s.Defines) > len(said.Defines) { // the script's own words
+		again := s
+		if script, err = Parse(file, text, again.Defines); err != nil {
+			return nil, err
+		}
+	}
+	if err := script.include(&s); err != nil {
+		return nil, err
+	}
+	if s.Versioned {
+		families = []IPVersion{s.IPVersion}
+	}
+	var list []Prepared
+	for _, f := range families {
+		one := s
+		one.IPVersion = f
+		list = append(list, Prepared{script, one})
+	}
+	return list, nil
+}
+
+// include puts the init scripts of the settings before the script's own commands.
+func (s *Script) include(set *Settings) error {
+	var list []Command
+	for _, name := range set.InitScripts {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(s.Name), name)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("%s: --init_scripts: %w", s.Name, err)
+		}
+		list = append(list, Command{Line: 1, Text: string(b)})
+	}
+	s.Init = append(list, s.Init...)
+	return nil
+}
+
+// Files are the scripts of paths: files as they are, and *.pkt in directories, in
+// order of their names.
+func Files(paths ...string) (files []string, err error) {
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		if !st.IsDir() {
+			files = append(files, p)
+			continue
+		}
+		var found []string
+		err = filepath.WalkDir(p, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && strings.HasSuffix(path, ".pkt") {
+				found = append(found, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		sort.Strings(found)
+		files = append(files, found...)
+	}
+	return files, nil
+}
