@@ -29,6 +29,7 @@ const (
 	UDPLITE_MODULE        = false
 	LOOPBACK              = true
 	PIPE                  = true
+	SEGMENT               = true
 	TUN                   = true
 	TUN_MODULE            = false
 	TUN_VNET_HDR          = true
