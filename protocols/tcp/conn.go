@@ -74,6 +74,7 @@ const (
 	flagReusePort                     // SO_REUSEPORT likewise
 	flagDeferred                      // TCP_DEFER_ACCEPT: the handshake is over but for data
 	flagCounted                       // among the Transport's orphans
+	flagNoSpace                       // a writer found the send buffer full
 )
 
 // conn is a TCP socket: a connection, a listener, or neither yet. It lives in a

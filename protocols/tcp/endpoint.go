@@ -235,6 +235,7 @@ func (c *conn) maySend() error {
 		return syscall.EPIPE
 	}
 	if c.snd.room() <= 0 {
+		c.flags |= flagNoSpace
 		return syscall.EAGAIN
 	}
 	return nil
@@ -262,6 +263,9 @@ func (c *conn) Send(m *core.Message) (int, error) {
 		c.sendUrgent()
 	}
 	c.set(flagMore, m.Flags&core.MsgMore != 0)
+	if n < len(m.Data) {
+		c.flags |= flagNoSpace
+	}
 	c.touch()
 	c.t.settle()
 	return n, nil

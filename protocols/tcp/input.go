@@ -146,7 +146,9 @@ func (c *conn) arriveSynSent(s *segment) {
 		c.rtt.sample(time.Duration(rtt))
 	}
 	c.snd.una = s.ack
+	c.snd.log.ack(s.ack)
 	c.snd.retries = 0
+	c.timeoutsOver()
 	c.snd.wl1, c.snd.wl2 = s.seq, s.ack
 	c.snd.window = s.window // never scaled on a SYN
 	c.snd.maxWindow = s.window
@@ -206,6 +208,7 @@ func (c *conn) established() {
 	c.rtoAt = core.Never
 	c.rtt.established()
 	c.lastRecv = c.now()
+	c.tally.dataAt, c.tally.ackAt, c.snd.lastAt = c.now(), c.now(), int64(c.now())
 	c.rcv.quick = 8
 	c.startControl(c.cong.name)
 	if o := c.options(); o == nil || !o.SendBufferSet {
@@ -261,6 +264,7 @@ func (c *conn) acked(s *segment) bool {
 		c.challengeACK() // RFC 5961 §5.2
 		return false
 	}
+	c.tally.ackAt = c.now()
 	window := s.window
 	if s.flags&wire.TCPSyn == 0 {
 		window <<= c.snd.scale
@@ -297,6 +301,7 @@ func (c *conn) advance(s *segment) {
 	flight := c.snd.flight()
 	n := uint32(s.ack - c.snd.una)
 	sample := time.Duration(c.snd.measured(s.ack, int64(c.now())))
+	timed := sample
 	if c.rec.trouble() {
 		sample = 0
 	}
@@ -318,7 +323,10 @@ func (c *conn) advance(s *segment) {
 	if sample > 0 {
 		c.rtt.sample(sample)
 	}
+	c.late()
 	c.snd.acked(&c.t.slabs, n)
+	c.delivered(timed, c.cong.idle())
+	c.timeoutsOver()
 	c.rtt.progress()
 	c.rec.board.trim(s.ack)
 	if c.route != nil {
@@ -347,7 +355,11 @@ func (c *conn) advance(s *segment) {
 		c.extra.urgent.acked(s.ack)
 	}
 	if c.writable() {
+		c.flags &^= flagNoSpace
 		c.wake(core.ReadyOut)
+	}
+	if !c.snd.outstanding() && c.snd.queue.len() == 0 {
+		c.watch(false, false)
 	}
 }
 
@@ -367,6 +379,9 @@ func (c *conn) text(s *segment) {
 		return
 	}
 	seq, n, skip := s.seq, s.n, s.skip
+	if n > 0 {
+		c.tally.dataAt = c.now()
+	}
 	fin := s.flags&wire.TCPFin != 0
 	if c.is(flagTimestamps) && n >= uint32(c.rcv.mss) && s.opts.Has&wire.TCPHasTimestamp != 0 && s.opts.TSEcr != 0 {
 		if d := int32(c.timestamp() - s.opts.TSEcr); d >= 0 {
@@ -460,6 +475,7 @@ func (c *conn) outOfOrder(s *segment, seq wire.Seq, n, skip uint32, fin bool) {
 		}
 	}
 	c.t.counters.ofoQueue++
+	c.tally.outOfOrder += s.count()
 	dup, ok := h.insert(c.t, s.p, seq, skip, n)
 	if !ok {
 		c.t.counters.ofoDrop++

@@ -157,7 +157,7 @@ func (l *listener) request(u *tuple, s *segment) *conn {
 
 // enter puts a connection request among those that wait for the last step.
 func (l *listener) enter(c *conn) {
-	c.tally.segsIn = 1 // the SYN
+	c.tally.segsIn, c.tally.passive = 1, true // the SYN
 	c.setState(stateSynReceived)
 	c.enter()
 	l.pending = append(l.pending, c)
@@ -194,6 +194,7 @@ func (c *conn) establishPassive(s *segment) bool {
 	c.snd.window = s.window << c.snd.scale
 	c.snd.maxWindow = max(c.snd.maxWindow, c.snd.window)
 	c.established()
+	c.tally.segsOut = 0 // Linux counts from the socket's beginning on, which is now
 	if l == nil {
 		c.wake(core.ReadyOut | core.ReadyIn)
 		return true

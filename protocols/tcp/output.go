@@ -222,6 +222,14 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	}
 	t.counters.outSegs++
 	c.tally.segsOut++
+	if n > 0 {
+		c.tally.dataOut++
+		c.snd.lastAt = int64(c.now())
+		c.tally.sent += uint64(n)
+		if again := c.snd.max.Sub(seq); again > 0 {
+			c.tally.resent += uint64(min(uint32(again), n))
+		}
+	}
 	_ = t.in.Output(p) // what is lost on the way out is sent again
 	return true
 }
@@ -302,7 +310,7 @@ func (c *conn) output() {
 // sendNew sends from nxt on what the windows allow: data for the first time, and
 // after a timeout once more.
 func (c *conn) sendNew() {
-	filled := false // the congestion window
+	filled, shut := false, false // the congestion window, the peer's
 	for {
 		skipTo, room := c.rec.board.gap(c.snd.nxt)
 		c.snd.nxt = skipTo // what was sacked is not sent again
@@ -320,6 +328,7 @@ func (c *conn) sendNew() {
 				usable = n
 			}
 			if usable < n && !oldest && (usable <= 0 || usable < int(c.snd.maxWindow/2)) {
+				shut = true
 				break // silly windows (RFC 9293 §3.8.6.2.1)
 			}
 			n = min(n, usable)
@@ -355,6 +364,9 @@ func (c *conn) sendNew() {
 		if n < full {
 			c.snd.small = wire.MaxSeq(c.snd.small, seq.Add(uint32(max(n, 0))))
 		}
+		if c.snd.timedAt == 0 {
+			c.tally.mark = c.snd.log.acked
+		}
 		c.snd.sent(sent, int64(c.now()), !c.rec.trouble())
 		if c.rtoAt == core.Never || c.is(flagPersist) {
 			c.flags &^= flagPersist
@@ -365,6 +377,7 @@ func (c *conn) sendNew() {
 		}
 	}
 	c.cong.used(c.snd.una, c.snd.nxt, filled)
+	c.watch(shut, filled)
 }
 
 // hold tells whether a segment that is not full has to wait: by Nagle's rule in

@@ -41,7 +41,11 @@ func (c *conn) sacked(s *segment) (news bool) {
 		if b.Start.LT(c.snd.una) || b.Start.LT(s.ack) || b.End.LEQ(b.Start) || b.End.GT(c.snd.max) {
 			continue
 		}
+		had, highest := r.board.bytes, r.board.end(c.snd.una)
 		r.board.insert(b)
+		if r.board.bytes != had && b.End.LEQ(highest) && !c.sentAgain(b.Start) {
+			c.tally.reordered++
+		}
 	}
 	return r.board.bytes != before
 }
@@ -59,6 +63,7 @@ func (c *conn) repeated(s *segment, b wire.SACKBlock) bool {
 	default:
 		return false
 	}
+	c.tally.dsacks += max(1, uint32(b.End-b.Start)/max(uint32(c.snd.mss), 1))
 	if c.rec.undo.reported(b, c.rec.point) {
 		c.t.counters.dsackUndo++
 		c.takeBack()
@@ -214,6 +219,7 @@ func (c *conn) pipe() uint32 {
 func (c *conn) expire(first bool) {
 	r := &c.rec
 	c.t.counters.timeouts++
+	c.timedOut(first)
 	if first {
 		c.tell(congestion.Event{Kind: congestion.Timeout, InFlight: c.snd.flight(), Lost: c.snd.flight()})
 		r.undo.begin(c.snd.una, c.timestamp())

@@ -30,6 +30,7 @@ type sender struct {
 	timedAt int64    // when it was sent, 0: none is
 	lastAt  int64    // when data were last sent
 	total   uint64   // acknowledged so far
+	log     sentLog
 }
 
 // start begins the sequence space at iss.
@@ -58,9 +59,11 @@ func (s *sender) room() int { return int(s.limit) - s.queue.len() }
 // time is measured, unless clear is false: in recovery its acknowledgement waits
 // for others.
 func (s *sender) sent(n uint32, now int64, clear bool) {
+	seq := s.nxt
 	s.nxt = s.nxt.Add(n)
-	s.lastAt = now
 	if s.nxt.GT(s.max) {
+		seq = wire.MaxSeq(seq, s.max)
+		s.log.add(seq, uint32(s.nxt-seq))
 		if s.timedAt == 0 && clear {
 			s.timed, s.timedAt = s.nxt, max(now, 1)
 		}
@@ -72,6 +75,7 @@ func (s *sender) sent(n uint32, now int64, clear bool) {
 func (s *sender) acked(m *slabs, n uint32) {
 	s.una = s.una.Add(n)
 	s.total += uint64(n)
+	s.log.ack(s.una)
 	s.nxt = wire.MaxSeq(s.nxt, s.una) // after a timeout had sent it back
 	s.small = wire.MaxSeq(s.small, s.una)
 	s.queue.ack(m, s.una)

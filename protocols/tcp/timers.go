@@ -63,6 +63,7 @@ func (c *conn) retransmission() {
 			c.end(syscall.ETIMEDOUT)
 			return
 		}
+		c.timedOut(c.snd.retries == 0)
 		c.snd.retries++
 		c.rtt.expired()
 		c.sendSyn()

@@ -277,6 +277,9 @@ func (t *Transport) receive(p *core.Packet) {
 		c.end(0)
 	default:
 		c.tally.segsIn += s.count()
+		if s.n > 0 {
+			c.tally.dataIn += s.count()
+		}
 		c.arrive(s)
 		return
 	}
