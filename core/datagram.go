@@ -310,7 +310,7 @@ func (e *datagramEndpoint) enqueue(p *Packet) bool {
 }
 
 func (e *datagramEndpoint) Receive(m *Message) (int, error) {
-	if m.Flags&MsgOOB != 0 {
+	if m.Flags&MsgOOB != 0 && e.socket.protocol != 0 && !(SocketKind{Protocol: int(e.socket.protocol)}).hasPorts() { // others pass over it
 		return 0, syscall.EOPNOTSUPP
 	}
 	if e.socket.err != 0 {
@@ -321,6 +321,8 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 		switch {
 		case e.dead():
 			return 0, syscall.Errno(e.why)
+		case e.shutRead && e.socket.typ == SockDgram && (e.socket.nonblock || m.Flags&MsgDontWait != 0):
+			return 0, syscall.EAGAIN // the end ends waits alone (net/core/datagram.c, __skb_wait_for_more_packets)
 		case e.shutRead || e.ready&ReadyRdHup != 0:
 			return 0, nil
 		case e.oriented() && !e.connected && !e.connecting:

@@ -25,7 +25,7 @@ func TestReadinessOfAStream(t *testing.T) {
 		soon := func() { ok(t, h.a.Sleep(100*time.Millisecond)) }
 		_, b := k.addresses()
 		fresh := open(t, h.a, k)
-		wantReady(t, "CLOSED", fresh, in|out|hup|rdhup)
+		wantReady(t, "CLOSED", fresh, out|hup)
 		l := h.bound(t, k, 7)
 		wantReady(t, "LISTEN", l, 0)
 		far := at("10.0.0.77", 7)

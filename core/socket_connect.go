@@ -63,13 +63,14 @@ func (s *Socket) connected(unfinished error) error {
 // outcome tells how a connect ended.
 func (s *Socket) outcome() error {
 	s.connecting = false
-	if err := s.takeError(); err != nil {
-		return err
+	err := s.takeError()
+	if _, ok := s.endpoint.Peer(); !ok && err == nil {
+		err = syscall.ECONNABORTED
 	}
-	if _, ok := s.endpoint.Peer(); !ok {
-		return syscall.ECONNABORTED
+	if e, ok := s.endpoint.(interface{ ConnectFailed() }); ok && err != nil {
+		e.ConnectFailed()
 	}
-	return nil
+	return err
 }
 
 // Disconnect dissolves the association with the peer, as connect(2) with

@@ -129,16 +129,15 @@ func (i *epollItem) revents() uint32 {
 	if i.event.Events&^epollPrivate == 0 {
 		return 0
 	}
-	return uint32(uint16(events(i.key.d.object.ready()))) & (i.event.Events | EPOLLERR | EPOLLHUP)
+	return uint32(uint16(events(i.key.d.object))) & i.event.Events
 }
 
 // tell is called inside an entry when something may have come: ep_poll_callback.
 func (i *epollItem) tell(r core.Ready) {
 	want := i.event.Events &^ epollPrivate
-	if want == 0 || uint32(uint16(events(r)))&want == 0 && r&(core.ReadyErr|core.ReadyHup) == 0 {
-		return
+	if uint32(uint16(synonyms(r, allSynonyms)))&want != 0 {
+		i.mayBeReady()
 	}
-	i.mayBeReady()
 }
 
 func (i *epollItem) mayBeReady() {
@@ -218,7 +217,7 @@ func (p *Process) EpollCtl(epfd, op, fd int, ev *EpollEvent) error {
 			case i.event.Events&EPOLLEXCLUSIVE != 0:
 				err = syscall.EINVAL
 			default:
-				i.event = *ev
+				i.set(*ev)
 				i.watch.change(i.mask())
 				i.look()
 			}
@@ -227,6 +226,13 @@ func (p *Process) EpollCtl(epfd, op, fd int, ev *EpollEvent) error {
 		}
 	})
 	return err
+}
+
+// set takes an event. Errors and hang-ups are told of in any case, until
+// EPOLLONESHOT has disabled the item.
+func (i *epollItem) set(ev EpollEvent) {
+	i.event = ev
+	i.event.Events |= EPOLLERR | EPOLLHUP
 }
 
 func (i *epollItem) mask() core.Ready {
@@ -241,7 +247,8 @@ func (i *epollItem) look() {
 }
 
 func (e *epoll) add(key epollKey, ev EpollEvent) {
-	i := &epollItem{epoll: e, key: key, event: ev, sibling: key.d.items}
+	i := &epollItem{epoll: e, key: key, sibling: key.d.items}
+	i.set(ev)
 	key.d.items = i
 	if e.items == nil {
 		e.items = make(map[epollKey]*epollItem)

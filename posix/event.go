@@ -103,7 +103,7 @@ func putNumber(iov [][]byte, v uint64) int {
 }
 
 func (e *event) write(iov [][]byte) (n int, err error) {
-	if total(iov) < 8 {
+	if total(iov) != 8 {
 		return 0, syscall.EINVAL
 	}
 	var b [8]byte
@@ -128,9 +128,6 @@ func (e *event) write(iov [][]byte) (n int, err error) {
 	}
 	return 8, nil
 }
-
-// whole: a write is taken at once or not at all, whatever is left of its buffer.
-func (e *event) whole() bool { return true }
 
 // Itimerspec is struct itimerspec: when a timer goes off first, 0 for never, and
 // how often then, 0 for not again.

@@ -1,6 +1,7 @@
 package posix
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -57,11 +58,34 @@ func (o *Op) fill(h *Msghdr) {
 	h.NameLen, h.Flags, h.ControlLen = o.extra, m.OutFlags|o.flags&MSG_CMSG_CLOEXEC, 0
 	o.control = s.AppendControl(o.control[:0], m)
 	whole := true
-	h.ControlLen, whole = core.FitControl(h.Control, o.control)
+	h.ControlLen, whole = fitControl(h.Control, o.control)
 	if !whole {
 		h.Flags |= MSG_CTRUNC
 	}
 }
+
+// fitControl copies control messages into b; the last that does not fit is cut
+// (net/core/scm.c, put_cmsg).
+func fitControl(b, control []byte) (n int, whole bool) {
+	for len(control) > 0 {
+		c, rest, ok := core.NextControl(control)
+		if !ok || len(b)-n < sizeofCmsghdr {
+			return n, false
+		}
+		size := sizeofCmsghdr + len(c.Data)
+		if left := len(b) - n; size > left {
+			copy(b[n:], control[:left])
+			binary.NativeEndian.PutUint64(b[n:], uint64(left))
+			return len(b), false
+		}
+		n += copy(b[n:], control[:len(control)-len(rest)])
+		control = rest
+	}
+	return n, true
+}
+
+// sizeofCmsghdr is struct cmsghdr.
+const sizeofCmsghdr = 16
 
 // Sendmsg begins Process.Sendmsg.
 func (o *Op) Sendmsg(fd int, m *Msghdr, flags int) bool {
@@ -81,8 +105,10 @@ func (o *Op) takeHeader(s *socket, m *Msghdr) (err error) {
 	if len(m.Iov) > iovMax {
 		return syscall.EMSGSIZE
 	}
-	if o.message.Addr, o.message.HasAddr, err = s.sendAddress(m.Name); err != nil {
-		return err
+	if len(m.Name) > 0 {
+		if o.message.Addr, o.message.HasAddr, err = s.sendAddress(m.Name); err != nil {
+			return err
+		}
 	}
 	return o.message.ParseControl(m.Control)
 }

@@ -14,14 +14,32 @@ type PollFD struct {
 	Revents int16
 }
 
-// events are the bits of poll(2) for a readiness, with the synonyms of each.
-func events(r core.Ready) int16 {
+// allSynonyms are the bits that mean the same as POLLIN and POLLOUT. Which of them
+// an object shows beside these differs.
+const allSynonyms = POLLRDNORM | POLLWRNORM | POLLWRBAND
+
+// events are the bits of poll(2) for what an object is ready for. Inside an entry.
+func events(o object) int16 {
+	shown := int16(POLLRDNORM | POLLWRNORM)
+	switch x := o.(type) {
+	case *event, *clock:
+		shown = 0
+	case *socket:
+		if x.typ != SOCK_STREAM {
+			shown = allSynonyms
+		}
+	}
+	return synonyms(o.ready(), shown)
+}
+
+// synonyms are the bits of poll(2) for a readiness.
+func synonyms(r core.Ready, shown int16) int16 {
 	e := int16(r)
 	if r&core.ReadyIn != 0 {
-		e |= POLLRDNORM
+		e |= shown & POLLRDNORM
 	}
 	if r&core.ReadyOut != 0 {
-		e |= POLLWRNORM | POLLWRBAND
+		e |= shown & (POLLWRNORM | POLLWRBAND)
 	}
 	return e
 }
@@ -90,7 +108,7 @@ func (o *Op) poll() error {
 			if x.closed.Load() {
 				f.Revents = POLLNVAL
 			} else {
-				f.Revents = events(x.object.ready()) & (f.Events | POLLERR | POLLHUP)
+				f.Revents = events(x.object) & (f.Events | POLLERR | POLLHUP)
 			}
 			if f.Revents != 0 {
 				n++

@@ -130,7 +130,7 @@ func (s *socket) connectAddress(b []byte) (a core.SockAddr, err error) {
 // sendAddress is the destination of a sendto(2); ok is false where the protocol
 // takes none from it (udp_sendmsg, udpv6_sendmsg).
 func (s *socket) sendAddress(b []byte) (a core.SockAddr, ok bool, err error) {
-	if s.typ == SOCK_STREAM || len(b) == 0 {
+	if s.typ == SOCK_STREAM || b == nil {
 		return a, false, nil
 	}
 	family, err := familyOf(b)

@@ -160,16 +160,10 @@ func (o *Op) writeSome() error {
 			return err
 		case err != nil && o.n > 0:
 			return nil
-		case err != nil || m.Len() == 0 || n == 0 || wholeWrites(w):
+		case err != nil || m.Len() == 0 || n == 0:
 			return err
 		}
 	}
-}
-
-// wholeWrites tells whether w takes a write at once, of which it may read a part.
-func wholeWrites(w writer) bool {
-	x, ok := w.(interface{ whole() bool })
-	return ok && x.whole()
 }
 
 // rest is what is left of the message's bytes, as an iov.
@@ -281,6 +275,9 @@ func (o *Op) receive() error {
 			return o.received()
 		}
 		if err = o.block(o.socket.receiveLimit()); err == errBlocked {
+			if o.socket.typ == SOCK_DGRAM && s.Ready()&core.ReadyRdHup != 0 {
+				return o.received()
+			}
 			return err
 		}
 		if o.n > 0 {

@@ -74,7 +74,8 @@ const (
 	flagReusePort                     // SO_REUSEPORT likewise
 	flagDeferred                      // TCP_DEFER_ACCEPT: the handshake is over but for data
 	flagCounted                       // among the Transport's orphans
-	flagNoSpace                       // a writer found the send buffer full
+	flagNoSpace                       // a writer or a poll found the send buffer full
+	flagEnded                         // the connection, or the attempt, is over and the user was not told otherwise
 )
 
 // conn is a TCP socket: a connection, a listener, or neither yet. It lives in a

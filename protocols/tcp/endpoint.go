@@ -32,7 +32,7 @@ func (c *conn) Connect(a core.SockAddr) error {
 	switch {
 	case c.state.in(setOpening):
 		return syscall.EALREADY
-	case c.state != stateClosed:
+	case c.state != stateClosed, c.is(flagDone): // also when it is over, until it is dissolved
 		return syscall.EISCONN
 	}
 	t := c.t
@@ -48,7 +48,7 @@ func (c *conn) Connect(a core.SockAddr) error {
 	case a.Addr.IsLinkLocalUnicast() && !a.Addr.Is4() && a.Scope == 0 && c.socket.Options().Device == 0:
 		return syscall.EINVAL
 	}
-	c.flags &^= flagDone | flagFinReceived | flagShutRead | flagPersist
+	c.flags &^= flagFinReceived | flagShutRead | flagEnded | flagPersist
 	c.rcv.queue.clear(&t.slabs)
 	c.scope = uint32(c.socket.OutInterface(a))
 	src := c.tuple.local
@@ -74,6 +74,7 @@ func (c *conn) Connect(a core.SockAddr) error {
 		return err
 	}
 	c.tuple, c.route = u, r
+	_ = c.socket.TakeError() // of what was before (net/ipv4/tcp_output.c, tcp_connect_init)
 	c.begin()
 	c.setState(stateSynSent)
 	c.enter()
@@ -181,11 +182,11 @@ func (c *conn) Ready() core.Ready {
 		return 0
 	}
 	var r core.Ready
-	ended := c.flags&(flagFinReceived|flagShutRead) != 0
+	ended := c.flags&(flagFinReceived|flagShutRead|flagEnded) != 0
 	if c.state == stateClosed || ended && !c.state.in(setSending) {
 		r |= core.ReadyHup
 	}
-	if ended || c.state == stateClosed {
+	if ended {
 		r |= core.ReadyIn | core.ReadyRdHup
 	}
 	if c.rcv.queue.bytes > 0 && c.rcv.queue.bytes >= c.socket.Options().ReceiveLowat && !c.onlyUrgent() {
@@ -193,8 +194,10 @@ func (c *conn) Ready() core.Ready {
 	}
 	if !c.state.in(setSending) || c.writable() {
 		r |= core.ReadyOut
+	} else { // who asked is told when there is room
+		c.flags |= flagNoSpace
 	}
-	if c.extra != nil && c.extra.urgent.state != urgentNone {
+	if c.extra != nil && c.extra.urgent.state != urgentNone && c.extra.urgent.state != urgentRead {
 		r |= core.ReadyPri
 	}
 	return r
@@ -213,7 +216,7 @@ func (c *conn) Local() core.SockAddr {
 // Peer implements core.Endpoint.
 func (c *conn) Peer() (core.SockAddr, bool) {
 	a := core.SockAddr{Addr: c.tuple.peer, Port: c.tuple.pport, Scope: c.scopeOf(c.tuple.peer)}
-	return a, c.state.in(setSynchronized | 1<<stateTimeWait | 1<<stateSynReceived)
+	return a, c.state.in(setSynchronized | 1<<stateSynReceived)
 }
 
 func (c *conn) scopeOf(a wire.Addr) uint32 {
@@ -245,6 +248,7 @@ func (c *conn) maySend() error {
 // hold some, which acknowledgements give back.
 func (c *conn) noMemory() error {
 	if c.snd.queue.len() > 0 {
+		c.flags |= flagNoSpace
 		return syscall.EAGAIN
 	}
 	return syscall.ENOBUFS
@@ -440,7 +444,7 @@ func (c *conn) consumed(n int) {
 func (c *conn) Shutdown(how int) error {
 	t := c.t
 	switch {
-	case c.state == stateClosed:
+	case c.state.in(1<<stateClosed | 1<<stateTimeWait):
 		return syscall.ENOTCONN
 	case c.state == stateListen:
 		if how != core.ShutWrite {
@@ -450,6 +454,7 @@ func (c *conn) Shutdown(how int) error {
 		return nil
 	case c.state == stateSynSent:
 		c.end(0)
+		c.flags &^= flagEnded
 		t.settle()
 		return nil
 	}
@@ -491,9 +496,12 @@ func (c *conn) Disconnect() error {
 		return nil
 	}
 	c.touch()
+	if c.state.in(setOpening | 1<<stateEstablished | 1<<stateCloseWait | setFinWait) { // net/ipv4/tcp.c, tcp_disconnect
+		c.socket.SetError(syscall.ECONNRESET)
+	}
 	c.abort(0)
 	c.rcv.queue.clear(&t.slabs)
-	c.flags &^= flagDone | flagFinReceived | flagShutRead
+	c.flags &^= flagDone | flagFinReceived | flagShutRead | flagEnded
 	c.tuple.peer, c.tuple.pport = wire.Addr{}, 0
 	if !c.is(flagBound) {
 		c.tuple.local, c.tuple.lport = anyAddress(c.socket), 0
@@ -501,6 +509,10 @@ func (c *conn) Disconnect() error {
 	t.settle()
 	return nil
 }
+
+// ConnectFailed tells that the user knows how the attempt ended: the socket is as
+// fresh (net/ipv4/af_inet.c, __inet_stream_connect).
+func (c *conn) ConnectFailed() { c.flags &^= flagEnded }
 
 // Close implements core.Endpoint (RFC 9293 §3.10.4).
 func (c *conn) Close() {

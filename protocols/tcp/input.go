@@ -354,7 +354,7 @@ func (c *conn) advance(s *segment) {
 	if c.extra != nil {
 		c.extra.urgent.acked(s.ack)
 	}
-	if c.writable() {
+	if c.is(flagNoSpace) && c.writable() { // net/ipv4/tcp_input.c, tcp_check_space
 		c.flags &^= flagNoSpace
 		c.wake(core.ReadyOut)
 	}

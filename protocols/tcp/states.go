@@ -80,7 +80,7 @@ func (c *conn) end(err syscall.Errno) {
 	c.rec.clear()
 	c.rcv.dropHeld(t)
 	c.stopControl()
-	c.flags &^= flagAckNow | flagFinQueued
+	c.flags = c.flags&^(flagAckNow|flagFinQueued) | flagEnded
 	if l := c.listener; l != nil && l.conn != c && !l.keeps(c) {
 		l.forget(c)
 		c.listener = nil
