@@ -67,6 +67,7 @@ CONFIG_CMD_SYSCTL=y
 CONFIG_CMD_SLABINFO=y
 CONFIG_CMD_CAPTURE=y
 CONFIG_CMD_DEMO=y
+CONFIG_CMD_PACKETDRILL=y
 # end of Commands
 `
 }
@@ -108,5 +109,6 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_CAPTURE", Value: "y", Bool: true},
 		{Name: "CMD_DEMO", Value: "y", Bool: true},
 		{Name: "CMD_MODULES", Value: "n", Bool: true},
+		{Name: "CMD_PACKETDRILL", Value: "y", Bool: true},
 	}
 }

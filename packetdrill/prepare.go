@@ -1,6 +1,7 @@
 package packetdrill
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -93,4 +94,27 @@ func Files(paths ...string) (files []string, err error) {
 		files = append(files, found...)
 	}
 	return files, nil
+}
+
+// OptionInfo describes an option of scripts, for command lines.
+type OptionInfo struct {
+	Name, Help string
+	Bare       bool // it takes no value
+}
+
+// Options are the options that a script or a command line may say.
+func Options() (list []OptionInfo) {
+	for _, x := range settings() {
+		list = append(list, OptionInfo{x.name, x.help, x.name == "dry_run" || x.name == "verbose"})
+	}
+	return list
+}
+
+// FailureOf is an error of parsing as a failure at its line.
+func FailureOf(err error) Failure {
+	var e *Error
+	if errors.As(err, &e) {
+		return Failure{Line: e.Line, Text: e.Text}
+	}
+	return Failure{Line: 1, Text: err.Error()}
 }

@@ -53,6 +53,8 @@ type System interface {
 	Calls
 	// Now is the time since the system was made.
 	Now() time.Duration
+	// Exact tells that the clock stands still while the runner works.
+	Exact() bool
 	// Sleep waits until the clock shows t.
 	Sleep(t time.Duration)
 	// Inject has a packet arrive at the device.

@@ -134,6 +134,8 @@ func (deviceOf) Close() error { return nil }
 
 func (x *virtual) Now() time.Duration { return time.Duration(x.host.Now()) }
 
+func (x *virtual) Exact() bool { return true }
+
 func (x *virtual) Sleep(t time.Duration) {
 	if d := t - x.Now(); d > 0 {
 		_ = x.host.Sleep(d)

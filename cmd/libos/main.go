@@ -12,6 +12,7 @@ import (
 	"github.com/libos-go/libos/cmd/libos/get"
 	"github.com/libos-go/libos/cmd/libos/httpd"
 	"github.com/libos-go/libos/cmd/libos/nc"
+	"github.com/libos-go/libos/cmd/libos/packetdrill"
 	"github.com/libos-go/libos/cmd/libos/ping"
 	"github.com/libos-go/libos/cmd/libos/slabinfo"
 	"github.com/libos-go/libos/cmd/libos/sysctl"
@@ -35,6 +36,7 @@ func main() {
 			slabinfo.Command,
 			capture.Command,
 			demo.Command,
+			packetdrill.Command,
 		},
 	}))
 }

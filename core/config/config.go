@@ -50,4 +50,5 @@ const (
 	CMD_CAPTURE           = true
 	CMD_DEMO              = true
 	CMD_MODULES           = false
+	CMD_PACKETDRILL       = true
 )

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/core"
@@ -73,4 +74,17 @@ func RunOn(t *testing.T, b packetdrill.Backend, s packetdrill.Settings, patterns
 			}
 		})
 	}
+}
+
+// RunOnKernel runs scripts against the host's kernel, which judges whether they are
+// right; it skips where no namespace or TUN device can be made. Times may be off by
+// what a busy machine takes: 100 ms, or an eighth.
+func RunOnKernel(t *testing.T, patterns ...string) {
+	t.Helper()
+	if err := (packetdrill.Kernel{}).Check(); err != nil {
+		t.Skipf("scripts cannot run on the kernel here: %v", err)
+	}
+	s := packetdrill.Defaults()
+	s.Tolerance = 100 * time.Millisecond
+	RunOn(t, packetdrill.Kernel{}, s, patterns...)
 }

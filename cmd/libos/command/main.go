@@ -208,6 +208,7 @@ var absent = [...]struct{ command, symbol, needs string }{
 	{"slabinfo", "CMD_SLABINFO", "nothing else"},
 	{"capture", "CMD_CAPTURE", "PCAP"},
 	{"demo", "CMD_DEMO", "TCP, PIPE and PCAP"},
+	{"packetdrill", "CMD_PACKETDRILL", "TCP or UDP"},
 	{"modprobe", "CMD_MODULES", "MODULES"},
 	{"rmmod", "CMD_MODULES", "MODULES"},
 	{"lsmod", "CMD_MODULES", "MODULES"},
