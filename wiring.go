@@ -8,7 +8,11 @@ import (
 	"github.com/libos-go/libos/core/feature"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/qdisc/codel"
 	"github.com/libos-go/libos/core/qdisc/fifo"
+	"github.com/libos-go/libos/core/qdisc/fqcodel"
+	"github.com/libos-go/libos/core/qdisc/netem"
+	"github.com/libos-go/libos/core/qdisc/tbf"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
@@ -74,6 +78,10 @@ func assemble(set *feature.Set) *core.Wiring {
 			fifo.Bytes(),
 			fifo.Fast(),
 			fifo.Packets(),
+			tbf.Kind(),
+			netem.Kind(),
+			codel.Kind(),
+			fqcodel.Kind(),
 		},
 		Sysctls: []*sysctl.Table{
 			fifoSysctls(set),
@@ -93,7 +101,7 @@ func owners() feature.Owners {
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
-		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED"},
+		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL"},
 		Sysctls:   []string{"NET_SCHED", ""},
 		Loopback:  "LOOPBACK",
 	}

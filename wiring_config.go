@@ -19,6 +19,10 @@ CONFIG_MODULE_SANDBOX=y
 CONFIG_IPV4=y
 CONFIG_IPV6=y
 CONFIG_NET_SCHED=y
+CONFIG_NET_SCH_TBF=y
+CONFIG_NET_SCH_NETEM=y
+CONFIG_NET_SCH_CODEL=y
+CONFIG_NET_SCH_FQ_CODEL=y
 # end of Networking
 
 #
@@ -80,6 +84,10 @@ func symbols() []feature.Symbol {
 		{Name: "IPV4", Value: "y", Bool: true},
 		{Name: "IPV6", Value: "y", Bool: true},
 		{Name: "NET_SCHED", Value: "y", Bool: true},
+		{Name: "NET_SCH_TBF", Value: "y", Bool: true},
+		{Name: "NET_SCH_NETEM", Value: "y", Bool: true},
+		{Name: "NET_SCH_CODEL", Value: "y", Bool: true},
+		{Name: "NET_SCH_FQ_CODEL", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},
 		{Name: "TCP_CONG_ADVANCED", Value: "y", Bool: true},
 		{Name: "TCP_CONG_CUBIC", Value: "y", Bool: true},

@@ -158,8 +158,9 @@ func (w *Wiring) Qdisc(name string) *QdiscKind {
 
 // QueueMark is what the discipline that holds a packet notes of it.
 type QueueMark struct {
-	At    Time  // when it came, or may leave
-	Bytes int32 // on the wire, see Packet.WireLen
+	At     Time  // when it came, or may leave
+	Bytes  int32 // on the wire, see Packet.WireLen
+	Memory int32 // that it held when it came
 }
 
 // WireLen is how many bytes the packet, which begins with the header of link,

@@ -15,6 +15,7 @@ type queueing struct {
 	timer    timer.Timer // until a discipline lets a packet go
 	wake     Time        // asked for during a flush
 	burst    int         // packets offered at once to a device that has no Pacer
+	streak   int         // offers that it took whole since burst changed
 	requeues uint64
 	handles  uint32 // given out so far
 	random   Source
@@ -276,6 +277,10 @@ func (q *queueing) flush() {
 		n, most := 0, min(q.burst, len(batch))
 		if s := ifc.seldom; s != nil && s.pacer != nil {
 			if ifc.txq.Len() == 0 && root.Len() == 0 {
+				if p := root.Dequeue(); p != nil { // nil: it learns that it is empty
+					ifc.txq.Push(p)
+					continue
+				}
 				break
 			}
 			if most = min(len(batch), s.pacer.Room()); most <= 0 {
@@ -298,12 +303,14 @@ func (q *queueing) flush() {
 		}
 		taken := ifc.offer(batch[:n])
 		q.requeues += uint64(n - taken)
-		// A device that stalls often has its packets offered few at a time: what waits
-		// here is in no discipline's hands.
-		if taken == n {
-			q.burst = min(2*q.burst, len(batch))
-		} else {
-			q.burst = max(taken, 1)
+		// A device that stalls often has its packets offered few at a time: what it
+		// refused is in no discipline's hands any more.
+		q.streak++
+		switch {
+		case taken < n:
+			q.burst, q.streak = max(taken, 1), 0
+		case q.streak == 4:
+			q.burst, q.streak = min(2*q.burst, len(batch)), 0
 		}
 	}
 	if q.wake != Never && !ifc.stalled {

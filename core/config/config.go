@@ -14,6 +14,10 @@ const (
 	IPV4                  = true
 	IPV6                  = true
 	NET_SCHED             = true
+	NET_SCH_TBF           = true
+	NET_SCH_NETEM         = true
+	NET_SCH_CODEL         = true
+	NET_SCH_FQ_CODEL      = true
 	TCP                   = true
 	TCP_CONG_ADVANCED     = true
 	TCP_CONG_CUBIC        = true

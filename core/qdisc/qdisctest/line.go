@@ -71,6 +71,10 @@ func (l *Line) TC(command string) string {
 	return out
 }
 
+// Pace has the device asked for room, so that no packet is taken from the
+// discipline before the line is idle.
+func (l *Line) Pace() { l.Rig.Domain.Do(func() { l.Interface.SetPacer(device{l}) }) }
+
 // Send hands n packets of a flow, each of size bytes of IP, to the interface in one
 // entry.
 func (l *Line) Send(flow, n, size int) {
@@ -189,6 +193,17 @@ func (d device) Send(batch []*core.Packet) int {
 		p.Free()
 	}
 	return len(batch)
+}
+
+// Room implements core.Pacer.
+func (d device) Room() int {
+	switch {
+	case d.l.Shut || d.l.Instance.Now() < d.l.until:
+		return 0
+	case d.l.Rate != 0:
+		return 1
+	}
+	return 1 << 10
 }
 
 // Expire implements timer.Expirer: the line is idle again.
