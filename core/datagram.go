@@ -16,7 +16,8 @@ type datagramEndpoint struct {
 	queue      PacketList
 	pending    *Op // an operation that the protocol has not ended yet
 	accepts    *acceptQueue
-	errors     *errorQueue // IP_RECVERR, IPV6_RECVERR; nil while there are none
+	counts     *SocketCounts // nil while nobody asks
+	errors     *errorQueue   // IP_RECVERR, IPV6_RECVERR; nil while there are none
 	local      SockAddr
 	peer       SockAddr
 	queued     int32  // truesize of the queue and of the errors
@@ -302,7 +303,14 @@ func (e *datagramEndpoint) enqueue(p *Packet) bool {
 	size := int32(p.TrueSize())
 	if e.shutRead || e.queue.head != nil && e.queued+size > e.socket.options.ReceiveBuffer {
 		p.Free()
+		if e.counts != nil {
+			e.counts.Dropped++
+		}
 		return false
+	}
+	if e.counts != nil {
+		e.counts.Received++
+		e.counts.ReceivedBytes += uint64(p.Len())
 	}
 	e.queued += size
 	e.queue.Push(p)

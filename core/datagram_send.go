@@ -94,6 +94,10 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 		}
 		return 0, err
 	}
+	if e.counts != nil {
+		e.counts.Sent++
+		e.counts.SentBytes += uint64(n)
+	}
 	return n, nil
 }
 

@@ -20,6 +20,7 @@ type part struct {
 	net    *Network
 	told   told
 	failed *Failure
+	sampler
 }
 
 // Build gives addresses and routes and makes the instances. Run calls it. All

@@ -52,6 +52,7 @@ type port struct {
 	subnet   *subnet
 	device   core.Device
 	ifc      *core.Interface
+	queue    queued
 }
 
 // subnet is what hears a broadcast: a link, or a segment with its ports.

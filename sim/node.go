@@ -54,6 +54,8 @@ type Node struct {
 	in     *core.Instance
 	tasks  []start
 	last   *lastPackets
+	flows  []*flow
+	values []Value
 }
 
 // start is a task that waits for its time.

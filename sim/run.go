@@ -60,6 +60,9 @@ func (n *Network) Run(until time.Duration) error {
 	if time.Duration(n.now.Load()) < until {
 		n.now.Store(int64(until))
 	}
+	for _, p := range n.parts {
+		p.sample(limit + 1)
+	}
 	return nil
 }
 
@@ -108,7 +111,7 @@ func (n *Network) runAlone(limit core.Time) {
 				return
 			}
 			n.now.Store(int64(next))
-			run(min(next+slice, limit+1))
+			p.advance(run, min(next+slice, limit+1))
 		}
 	})
 }
@@ -162,7 +165,7 @@ func (w *windows) run(p *part, run func(core.Time)) {
 			n.now.Store(int64(first))
 		}
 		if p.told.next < before {
-			run(before)
+			p.advance(run, before)
 		}
 		w.meet.wait()
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"runtime/debug"
 	"strings"
@@ -62,6 +63,20 @@ func (t *Task) ListenPacket(network, address string) (*core.PacketConn, error) {
 // Go starts another task of the node, now.
 func (t *Task) Go(name string, f func(*Task)) {
 	t.node.launch(start{name, t.Now(), f})
+}
+
+// Track has a connection, or a datagram socket, show up in the results under a
+// name, with samples of it if Sample was called, until it is over. c is what
+// Dial, Accept or ListenPacket gave.
+func (t *Task) Track(name string, c net.Conn) { t.node.track(t, name, c) }
+
+// Record keeps a result: a metric ("goodput"), its value and the value's unit
+// ("bit/s"), which may be "". NaN and infinities stand for what could not be
+// measured and are not kept.
+func (t *Task) Record(metric string, value float64, unit string) {
+	if !math.IsNaN(value) && !math.IsInf(value, 0) {
+		t.node.values = append(t.node.values, Value{t.node.name, t.name, metric, unit, t.Now().Seconds(), value})
+	}
 }
 
 // Fatalf ends the simulation with a Failure.

@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"math"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -183,6 +184,7 @@ func (e *End) Close() error {
 // Counters tell what a direction did to frames.
 type Counters struct {
 	Sent       uint64 // frames the end took from its interface
+	Bytes      uint64 // of those that were let onto a wire
 	Lost       uint64 // by Loss
 	Duplicated uint64
 	Corrupted  uint64
@@ -194,3 +196,28 @@ type Counters struct {
 // Counters of the frames sent by this end. Inside an entry, or while nothing
 // runs.
 func (e *End) Counters() Counters { return e.out.count }
+
+// Queue is what waits for the wire at now in a queue of the wire's own, and what
+// of it is not yet on the wire in bytes, the rest of the frame that is on it
+// included. Inside an entry, or while nothing runs.
+func (e *End) Queue(now core.Time) (frames, bytes int) {
+	l := &e.out
+	if l.wire.Rate <= 0 || l.free <= now {
+		return 0, 0
+	}
+	for i := range l.leaving.n {
+		if l.leaving.ring[(l.leaving.head+i)&(len(l.leaving.ring)-1)] > now {
+			frames = l.leaving.n - i - 1 // the first one is on the wire
+			break
+		}
+	}
+	hi, lo := bits.Mul64(uint64(l.free-now), uint64(l.wire.Rate))
+	if hi >= 8e9 {
+		return frames, math.MaxInt
+	}
+	q, _ := bits.Div64(hi, lo, 8e9)
+	return frames, int(q)
+}
+
+// Rate is how fast the wire is, in bits per second; 0 is no limit.
+func (e *End) Rate() int64 { return e.out.wire.Rate }

@@ -61,11 +61,13 @@ type fate struct {
 // carry sends a frame of size bytes at now.
 func (l *line) carry(now core.Time, size int) fate {
 	depart := now
+	l.count.Bytes += uint64(size)
 	if l.wire.Rate > 0 {
 		if !l.paced {
 			l.leaving.expire(now)
 			if l.leaving.n > l.wire.QueueLen { // one is on the wire, the others wait
 				l.count.QueueDrops++
+				l.count.Bytes -= uint64(size)
 				return fate{lost: true}
 			}
 		}

@@ -130,6 +130,7 @@ type extra struct {
 	userTimeout    time.Duration // TCP_USER_TIMEOUT (RFC 5482)
 	silent         core.Time     // since when the peer left something unanswered
 	urgent         urgent
+	over           func() // see OnOver
 }
 
 func (c *conn) more() *extra {

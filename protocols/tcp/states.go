@@ -63,6 +63,7 @@ func (c *conn) end(err syscall.Errno) {
 		return
 	}
 	t := c.t
+	c.over()
 	c.touch()
 	switch c.state { // RFC 4022, tcpAttemptFails and tcpEstabResets
 	case stateSynSent, stateSynReceived:
@@ -96,6 +97,19 @@ func (c *conn) end(err syscall.Errno) {
 		c.socket.SetError(err)
 	}
 	c.wake(core.ReadyIn | core.ReadyOut | core.ReadyErr | core.ReadyHup | core.ReadyRdHup)
+}
+
+// OnOver has f called once, inside an entry, when the connection has done its
+// work: in TIME-WAIT or on the way to its end, while TCP_INFO still tells all of
+// it. The socket may have been closed long before.
+func (c *conn) OnOver(f func()) { c.more().over = f }
+
+func (c *conn) over() {
+	if x := c.extra; x != nil && x.over != nil {
+		f := x.over
+		x.over = nil
+		f()
+	}
 }
 
 // release frees a connection that nobody needs any more.

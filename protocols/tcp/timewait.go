@@ -38,6 +38,7 @@ func (c *conn) timeWait() {
 	t.waiting++
 	t.counters.timeWaits++
 	c.setState(stateTimeWait)
+	c.over()
 	c.rtoAt = core.Never
 	c.snd.queue.clear(&t.slabs)
 	c.rec.clear()
