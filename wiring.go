@@ -10,8 +10,11 @@ import (
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/qdisc/codel"
 	"github.com/libos-go/libos/core/qdisc/fifo"
+	"github.com/libos-go/libos/core/qdisc/fq"
 	"github.com/libos-go/libos/core/qdisc/fqcodel"
 	"github.com/libos-go/libos/core/qdisc/netem"
+	"github.com/libos-go/libos/core/qdisc/pie"
+	"github.com/libos-go/libos/core/qdisc/red"
 	"github.com/libos-go/libos/core/qdisc/tbf"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
@@ -82,6 +85,9 @@ func assemble(set *feature.Set) *core.Wiring {
 			netem.Kind(),
 			codel.Kind(),
 			fqcodel.Kind(),
+			fq.Kind(),
+			red.Kind(),
+			pie.Kind(),
 		},
 		Sysctls: []*sysctl.Table{
 			fifoSysctls(set),
@@ -101,7 +107,7 @@ func owners() feature.Owners {
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
-		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL"},
+		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},
 		Loopback:  "LOOPBACK",
 	}

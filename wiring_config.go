@@ -23,6 +23,9 @@ CONFIG_NET_SCH_TBF=y
 CONFIG_NET_SCH_NETEM=y
 CONFIG_NET_SCH_CODEL=y
 CONFIG_NET_SCH_FQ_CODEL=y
+CONFIG_NET_SCH_FQ=y
+CONFIG_NET_SCH_RED=y
+CONFIG_NET_SCH_PIE=y
 # end of Networking
 
 #
@@ -68,6 +71,7 @@ CONFIG_CMD_GET=y
 CONFIG_CMD_HTTPD=y
 CONFIG_CMD_NC=y
 CONFIG_CMD_SYSCTL=y
+CONFIG_CMD_TC=y
 CONFIG_CMD_SLABINFO=y
 CONFIG_CMD_CAPTURE=y
 CONFIG_CMD_DEMO=y
@@ -88,6 +92,9 @@ func symbols() []feature.Symbol {
 		{Name: "NET_SCH_NETEM", Value: "y", Bool: true},
 		{Name: "NET_SCH_CODEL", Value: "y", Bool: true},
 		{Name: "NET_SCH_FQ_CODEL", Value: "y", Bool: true},
+		{Name: "NET_SCH_FQ", Value: "y", Bool: true},
+		{Name: "NET_SCH_RED", Value: "y", Bool: true},
+		{Name: "NET_SCH_PIE", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},
 		{Name: "TCP_CONG_ADVANCED", Value: "y", Bool: true},
 		{Name: "TCP_CONG_CUBIC", Value: "y", Bool: true},
@@ -113,6 +120,7 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_HTTPD", Value: "y", Bool: true},
 		{Name: "CMD_NC", Value: "y", Bool: true},
 		{Name: "CMD_SYSCTL", Value: "y", Bool: true},
+		{Name: "CMD_TC", Value: "y", Bool: true},
 		{Name: "CMD_SLABINFO", Value: "y", Bool: true},
 		{Name: "CMD_CAPTURE", Value: "y", Bool: true},
 		{Name: "CMD_DEMO", Value: "y", Bool: true},

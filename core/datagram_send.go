@@ -223,6 +223,7 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int, onLink b
 func (o *SocketOptions) stamp(p *Packet, r *Route, n int) {
 	p.TOS = o.TOS
 	p.HopLimit = o.HopLimit
+	p.PacingRate = o.MaxPacingRate
 	if r.Type == RouteMulticast {
 		p.HopLimit = o.MulticastHops
 		if !o.MulticastLoop {

@@ -19,32 +19,33 @@ const (
 
 	SolUDPLite = 136
 
-	SoReuseAddr    = 2
-	SoType         = 3
-	SoError        = 4
-	SoDontRoute    = 5
-	SoBroadcast    = 6
-	SoSndBuf       = 7
-	SoRcvBuf       = 8
-	SoKeepalive    = 9
-	SoOOBInline    = 10
-	SoNoCheck      = 11
-	SoPriority     = 12
-	SoLinger       = 13
-	SoReusePort    = 15
-	SoRcvLowat     = 18
-	SoSndLowat     = 19
-	SoRcvTimeo     = 20
-	SoSndTimeo     = 21
-	SoBindToDevice = 25
-	SoTimestamp    = 29
-	SoAcceptConn   = 30
-	SoSndBufForce  = 32
-	SoRcvBufForce  = 33
-	SoTimestampNS  = 35
-	SoMark         = 36
-	SoProtocol     = 38
-	SoDomain       = 39
+	SoReuseAddr     = 2
+	SoType          = 3
+	SoError         = 4
+	SoDontRoute     = 5
+	SoBroadcast     = 6
+	SoSndBuf        = 7
+	SoRcvBuf        = 8
+	SoKeepalive     = 9
+	SoOOBInline     = 10
+	SoNoCheck       = 11
+	SoPriority      = 12
+	SoLinger        = 13
+	SoReusePort     = 15
+	SoRcvLowat      = 18
+	SoSndLowat      = 19
+	SoRcvTimeo      = 20
+	SoSndTimeo      = 21
+	SoBindToDevice  = 25
+	SoTimestamp     = 29
+	SoAcceptConn    = 30
+	SoSndBufForce   = 32
+	SoRcvBufForce   = 33
+	SoTimestampNS   = 35
+	SoMaxPacingRate = 47
+	SoMark          = 36
+	SoProtocol      = 38
+	SoDomain        = 39
 
 	SoBindToIfindex = 62
 
@@ -110,6 +111,7 @@ type SocketOptions struct {
 	ReceiveLowat       int32
 	ReceiveTimeout     time.Duration // 0 none, below 0 at once
 	SendTimeout        time.Duration
+	MaxPacingRate      uint64 // SO_MAX_PACING_RATE in bytes a second, 0 for none; a discipline (fq) keeps it
 	TOS                uint8
 	HopLimit           uint8 // 0 asks for the default
 	MulticastHops      uint8

@@ -37,6 +37,13 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 		}
 		o.Device = int32(ifc.index)
 		return s.bindingChanged(name)
+	case SoMaxPacingRate:
+		v, err := pacingRate(b)
+		if err != nil {
+			return err
+		}
+		o.MaxPacingRate = v
+		return nil
 	case SoRcvTimeo, SoSndTimeo:
 		d, err := timeValue(b)
 		if err != nil {
@@ -105,6 +112,24 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 	return nil
 }
 
+// pacingRate reads a value of SO_MAX_PACING_RATE, of 4 or 8 bytes in which all bits
+// are no limit (sock.c, sk_setsockopt); 0 for none.
+func pacingRate(b []byte) (uint64, error) {
+	switch {
+	case len(b) < 4:
+		return 0, syscall.EINVAL
+	case len(b) < 8:
+		if v := binary.NativeEndian.Uint32(b); v != math.MaxUint32 {
+			return max(uint64(v), 1), nil
+		}
+		return 0, nil
+	}
+	if v := binary.NativeEndian.Uint64(b); v != math.MaxUint64 {
+		return max(v, 1), nil
+	}
+	return 0, nil
+}
+
 // OnLink tells whether packets to dst must not go by a gateway: SO_DONTROUTE is
 // an option of IPv4 (ip_sendmsg_scope, include/net/ip.h).
 func (o *SocketOptions) OnLink(dst wire.Addr) bool { return o.DontRoute && dst.Is4() }
@@ -162,6 +187,18 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 		var b [16]byte
 		binary.NativeEndian.PutUint64(b[:], uint64(d/time.Second))
 		binary.NativeEndian.PutUint64(b[8:], uint64(d%time.Second/time.Microsecond))
+		return copy(buf, b[:]), true, nil
+	case SoMaxPacingRate:
+		rate := o.MaxPacingRate
+		if rate == 0 {
+			rate = math.MaxUint64
+		}
+		var b [8]byte
+		if len(buf) < 8 {
+			binary.NativeEndian.PutUint32(b[:], uint32(min(rate, math.MaxUint32)))
+			return copy(buf, b[:4]), true, nil
+		}
+		binary.NativeEndian.PutUint64(b[:], rate)
 		return copy(buf, b[:]), true, nil
 	case SoBindToDevice:
 		ifc := s.instance.InterfaceByIndex(int(o.Device))

@@ -16,6 +16,7 @@ import (
 	"github.com/libos-go/libos/cmd/libos/ping"
 	"github.com/libos-go/libos/cmd/libos/slabinfo"
 	"github.com/libos-go/libos/cmd/libos/sysctl"
+	"github.com/libos-go/libos/cmd/libos/tc"
 	"github.com/libos-go/libos/cmd/libos/up"
 	"os"
 )
@@ -33,6 +34,7 @@ func main() {
 			httpd.Command,
 			nc.Command,
 			sysctl.Command,
+			tc.Command,
 			slabinfo.Command,
 			capture.Command,
 			demo.Command,

@@ -18,6 +18,9 @@ const (
 	NET_SCH_NETEM         = true
 	NET_SCH_CODEL         = true
 	NET_SCH_FQ_CODEL      = true
+	NET_SCH_FQ            = true
+	NET_SCH_RED           = true
+	NET_SCH_PIE           = true
 	TCP                   = true
 	TCP_CONG_ADVANCED     = true
 	TCP_CONG_CUBIC        = true
@@ -50,6 +53,7 @@ const (
 	CMD_HTTPD             = true
 	CMD_NC                = true
 	CMD_SYSCTL            = true
+	CMD_TC                = true
 	CMD_SLABINFO          = true
 	CMD_CAPTURE           = true
 	CMD_DEMO              = true

@@ -203,7 +203,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	}
 	p.Src, p.Dst, p.Protocol, p.Route = c.tuple.local, c.tuple.peer, wire.ProtoTCP, c.route
 	if s := c.options(); s != nil {
-		p.TOS, p.HopLimit = s.TOS&^3, s.HopLimit
+		p.TOS, p.HopLimit, p.PacingRate = s.TOS&^3, s.HopLimit, s.MaxPacingRate
 	}
 	p.Flags |= core.FlagDontFragment
 	p.SetTransportHeader()

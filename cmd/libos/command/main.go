@@ -205,6 +205,7 @@ var absent = [...]struct{ command, symbol, needs string }{
 	{"httpd", "CMD_HTTPD", "TCP"},
 	{"nc", "CMD_NC", "TCP or UDP"},
 	{"sysctl", "CMD_SYSCTL", "nothing else"},
+	{"tc", "CMD_TC", "NET_SCHED"},
 	{"slabinfo", "CMD_SLABINFO", "nothing else"},
 	{"capture", "CMD_CAPTURE", "PCAP"},
 	{"demo", "CMD_DEMO", "TCP, PIPE and PCAP"},

@@ -99,7 +99,10 @@ func loss(w *qdisc.Words) impair.Loss {
 		return m
 	}
 	w.Take("random")
-	return impair.Random(chance(w))
+	if c := chance(w); c.P != 0 {
+		return impair.Random(c)
+	}
+	return nil
 }
 
 func slot(w *qdisc.Words, s *Slot) {

@@ -90,6 +90,9 @@ func (l *Line) SendWith(flow, size int, set func(p *core.Packet)) {
 	l.Instance.Domain().Do(func() { l.send(flow, size, set) })
 }
 
+// Queue is SendWith inside an entry.
+func (l *Line) Queue(flow, size int, set func(p *core.Packet)) { l.send(flow, size, set) }
+
 func (l *Line) send(flow, size int, set func(p *core.Packet)) {
 	p := l.Instance.NewPacket(core.Headroom, size)
 	if p == nil {
