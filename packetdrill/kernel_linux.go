@@ -30,6 +30,7 @@ func (Kernel) Name() string { return "kernel" }
 // Check tells what is missing to run scripts on the kernel.
 func (k Kernel) Check() error {
 	s := Defaults()
+	s.MTU = defaultMTU
 	return k.Run(&s, func(System) bool { return false })
 }
 

@@ -29,6 +29,17 @@ func Parse(file, text string, defines map[string]string) (*Script, error) {
 	return s, nil
 }
 
+// ParseOptions reads the option lines of a script alone.
+func ParseOptions(file, text string) ([]Option, error) {
+	c := newCursor(file, text)
+	s := &Script{}
+	s.options(c)
+	if c.err != nil {
+		return nil, c.err
+	}
+	return s.Options, nil
+}
+
 // define replaces whole words, but not in strings, commands and comments.
 func define(text string, words map[string]string) string {
 	if len(words) == 0 {

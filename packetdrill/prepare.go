@@ -19,21 +19,18 @@ type Prepared struct {
 // Prepare parses a script and applies its options to s: one run for each family,
 // or the one that the script or s says. What s defines (-D) holds in its text.
 func Prepare(file, text string, s Settings, families ...IPVersion) ([]Prepared, error) {
-	said := s
-	script, err := Parse(file, text, s.Defines)
+	options, err := ParseOptions(file, text)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range script.Options {
+	for _, o := range options {
 		if err := s.Set(o.Name, o.Value); err != nil {
 			return nil, &Error{file, o.Line, err.Error()}
 		}
 	}
-	if len(s.Defines) > len(said.Defines) { // the script's own words
-		again := s
-		if script, err = Parse(file, text, again.Defines); err != nil {
-			return nil, err
-		}
+	script, err := Parse(file, text, s.Defines)
+	if err != nil {
+		return nil, err
 	}
 	if err := script.include(&s); err != nil {
 		return nil, err
@@ -45,10 +42,19 @@ func Prepare(file, text string, s Settings, families ...IPVersion) ([]Prepared, 
 	for _, f := range families {
 		one := s
 		one.IPVersion = f
+		if one.MTU == 0 {
+			one.MTU = defaultMTU
+			if f == IPv6 {
+				one.MTU += 20 // the same segments as in IPv4
+			}
+		}
 		list = append(list, Prepared{script, one})
 	}
 	return list, nil
 }
+
+// defaultMTU is that of IPv4. IPv6 has 20 bytes more for its longer header.
+const defaultMTU = 1500
 
 // include puts the init scripts of the settings before the script's own commands.
 func (s *Script) include(set *Settings) error {

@@ -37,7 +37,7 @@ type Settings struct {
 	IPVersion   IPVersion
 	Versioned   bool // an option said the family
 	Tolerance   time.Duration
-	MTU         int
+	MTU         int // 0: 1500 for IPv4, 1520 for IPv6
 	BindPort    int
 	ConnectPort int
 	// Addresses by family (0 IPv4, 1 IPv6): of the instance, of the other side, of
@@ -60,12 +60,12 @@ type Settings struct {
 // Defaults are the settings of a script that says nothing.
 func Defaults() Settings {
 	return Settings{
-		Tolerance: 4 * time.Millisecond, MTU: 1500, BindPort: 8080, ConnectPort: 8080,
+		Tolerance: 4 * time.Millisecond, BindPort: 8080, ConnectPort: 8080,
 		Local:        [2]netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fd3d:a0b:17d6::1")},
-		Remote:       [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+		Remote:       [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fd3d:fa7b:d17d::1")},
 		Gateway:      [2]netip.Addr{netip.MustParseAddr("192.168.0.2"), netip.MustParseAddr("fd3d:a0b:17d6::2")},
 		Prefix:       [2]int{16, 64},
-		RemotePrefix: [2]int{24, 32},
+		RemotePrefix: [2]int{24, 64},
 	}
 }
 

@@ -63,6 +63,9 @@ func RunOn(t *testing.T, b packetdrill.Backend, s packetdrill.Settings, patterns
 			}
 			for _, r := range runs {
 				t.Run(r.Settings.IPVersion.String(), func(t *testing.T) {
+					if b.Name() == "kernel" {
+						t.Parallel() // its time is spent waiting
+					}
 					result := packetdrill.Run(r.Script, r.Settings, b, func(line string) { t.Log(line) })
 					if result.Skipped != "" {
 						t.Skip(result.Skipped)
