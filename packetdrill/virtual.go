@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/qdisc/tc"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/posix"
@@ -202,6 +203,9 @@ func (x *virtual) Configure(c *setup) error {
 		return nil
 	case "ip":
 		return x.ip(c.Args)
+	case "tc":
+		_, err := tc.Run(x.instance, c.Args)
+		return err
 	}
 	return fmt.Errorf("%s is not known in virtual time", c.Tool)
 }
@@ -329,14 +333,4 @@ func (x *virtual) ipLink(verb string, w []string) error {
 		}
 	}
 	return nil
-}
-
-// Splice implements Calls where the process has it.
-func (x *virtual) Splice(in int, inOffset *int64, out int, outOffset *int64, n, flags int) (int, error) {
-	if p, ok := any(x.Process).(interface {
-		Splice(int, *int64, int, *int64, int, int) (int, error)
-	}); ok {
-		return p.Splice(in, inOffset, out, outOffset, n, flags)
-	}
-	return -1, syscall.ENOSYS
 }
