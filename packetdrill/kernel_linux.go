@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -191,7 +192,45 @@ func (x *kernel) address(s *Settings) error {
 		fmt.Fprintf(&b, "addr add %s dev %s%s\n", netip.PrefixFrom(s.Local[i], s.Prefix[i]), device, nodad)
 		fmt.Fprintf(&b, "route add %s via %s dev %s\n", netip.PrefixFrom(s.Remote[i], s.RemotePrefix[i]).Masked(), s.Gateway[i], device)
 	}
-	return program(b.String(), "ip", "-batch", "-")
+	if err := program(b.String(), "ip", "-batch", "-"); err != nil {
+		return err
+	}
+	return settled(s.Local[1])
+}
+
+// settled waits until no IPv6 address is tentative: even one that skips duplicate
+// address detection is until the kernel's worker has run.
+func settled(local netip.Addr) error {
+	const tentative = 0x40
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		b, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		waits := false
+		for _, line := range strings.Split(string(b), "\n") {
+			f := strings.Fields(line) // address, index, length, scope, flags, device
+			if len(f) == 6 {
+				flags, err := strconv.ParseUint(f[4], 16, 32)
+				waits = waits || err != nil || flags&tentative != 0
+			}
+		}
+		if !waits && routed(local) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the addresses of %s are still tentative", device)
+		}
+	}
+}
+
+// routed tells whether packets to an own address are taken: its route comes last.
+func routed(local netip.Addr) bool {
+	b, err := os.ReadFile("/proc/thread-self/net/ipv6_route")
+	if err != nil {
+		return true
+	}
+	return strings.Contains(string(b), fmt.Sprintf("%x 80 ", local.AsSlice()))
 }
 
 // program runs a program in the namespace.
@@ -321,7 +360,18 @@ func (x *kernel) Await(t time.Duration, done func() bool) bool {
 	}
 }
 
-func (x *kernel) Start(f func()) { x.work <- f }
+// Start runs a call that may block on the thread for such, and any other on the
+// caller's: a hand-over takes as long as the machine is busy. One that blocks all the
+// same is woken by the end of its sockets.
+func (x *kernel) Start(f func(), blocks bool) {
+	if blocks {
+		x.work <- f
+		return
+	}
+	watch := time.AfterFunc(patience, x.wakeAll)
+	defer watch.Stop()
+	f()
+}
 
 func (x *kernel) Shell(text string) error {
 	c := exec.Command("/bin/sh", "-c", text)

@@ -381,7 +381,7 @@ func (r *run) call(e *Event, end time.Duration) {
 		c.n, c.errno = c.do()
 		c.at = r.sys.Now() - r.start
 		c.ended.Store(true)
-	})
+	}, e.Time.Blocks)
 	c.end = -1
 	if e.Time.Blocks {
 		c.end = end

@@ -64,8 +64,9 @@ type System interface {
 	// Await waits until done, which is asked again whenever a packet was sent or
 	// a task ended, or until the clock shows t; it returns done's last answer.
 	Await(t time.Duration, done func() bool) bool
-	// Start runs f beside the caller; f may block in a call. Await notices its end.
-	Start(f func())
+	// Start runs f, a call. If it blocks by the script's will it runs beside the
+	// caller, and Await notices its end; otherwise it may have ended.
+	Start(f func(), blocks bool)
 	// Configure runs a command of init or cleanup.
 	Configure(c *setup) error
 	// Shell runs text by a shell; only with Settings.AllowShell.

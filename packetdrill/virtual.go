@@ -175,7 +175,7 @@ func (x *virtual) Await(t time.Duration, done func() bool) bool {
 	return true
 }
 
-func (x *virtual) Start(f func()) {
+func (x *virtual) Start(f func(), _ bool) {
 	x.host.Go("call", func() {
 		f()
 		x.notify()
