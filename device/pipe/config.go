@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/impair"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -47,10 +48,20 @@ type Wire struct {
 	Rate int64
 	// Delay from the departure of a frame's last bit to its arrival.
 	Delay time.Duration
-	// Jitter adds a uniformly random delay of 0…Jitter to each frame.
+	// Trace has frames leave at its opportunities, in the place of Rate.
+	Trace *Trace
+	// Jitter adds a uniformly random delay of 0…Jitter to each frame; with a Shape
+	// or a JitterCorrelation it scales a deviation from Delay to both sides.
 	Jitter time.Duration
+	// Shape is the distribution of the deviation, JitterCorrelation how far each
+	// draw follows the one before, from 0 to 1 (see impair.Delay).
+	Shape             impair.Distribution
+	JitterCorrelation float64
 	// Loss is the probability that a frame does not arrive.
 	Loss float64
+	// LossModel loses frames beside Loss: impair.GilbertElliott or impair.FourState
+	// in bursts, impair.Random with a correlation. Nil loses none.
+	LossModel impair.Loss
 	// Duplicate is the probability that a frame arrives twice.
 	Duplicate float64
 	// Corrupt is the probability that one random bit of a frame is flipped.
@@ -72,11 +83,21 @@ type Wire struct {
 
 // ideal tells whether frames simply cross.
 func (w *Wire) ideal() bool {
-	return *w == Wire{QueueLen: w.QueueLen, Pace: w.Pace}
+	return w.Rate == 0 && w.Trace == nil && w.Delay == 0 && w.Jitter == 0 && w.Loss == 0 && w.LossModel == nil &&
+		w.Duplicate == 0 && w.Corrupt == 0 && w.Reorder == 0
 }
 
 // paced tells whether frames wait in front of the device.
-func (w *Wire) paced() bool { return w.Pace > 0 && w.Rate > 0 }
+func (w *Wire) paced() bool { return w.Pace > 0 && (w.Rate > 0 || w.Trace != nil) }
+
+// shaped tells whether delays deviate to both sides.
+func (w *Wire) shaped() bool {
+	return w.Jitter > 0 && (w.Shape != impair.Uniform || w.JitterCorrelation > 0)
+}
+
+func (w *Wire) deviation() *impair.Delay {
+	return &impair.Delay{Mean: w.Delay, Jitter: w.Jitter, Distribution: w.Shape, Correlation: w.JitterCorrelation}
+}
 
 // Check finds values out of range and contradictions.
 func (c *Config) Check() error {
@@ -108,6 +129,17 @@ func (w *Wire) check() error {
 		if !(p.v >= 0 && p.v <= 1) {
 			return fmt.Errorf("%s is a probability between 0 and 1, not %v", p.name, p.v)
 		}
+	}
+	if w.LossModel != nil {
+		if err := w.LossModel.Check(); err != nil {
+			return err
+		}
+	}
+	if err := w.deviation().Check(); err != nil && w.shaped() {
+		return err
+	}
+	if w.Rate > 0 && w.Trace != nil {
+		return fmt.Errorf("rate %d and a trace of rates: remove one", w.Rate)
 	}
 	if w.Rate < 0 {
 		return fmt.Errorf("rate %d is negative; 0 is no limit", w.Rate)

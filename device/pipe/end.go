@@ -1,6 +1,8 @@
 package pipe
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/bits"
 	"sync"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/timer"
+	"github.com/libos-go/libos/core/wire"
 )
 
 // End is one end of a pipe. It implements core.Device.
@@ -23,6 +26,7 @@ type End struct {
 	in   flight // frames on their way to here; under the receiver's lock
 	box  outbox // frames sent here to another Domain; with a lock of its own
 
+	cut  bool        // see SetLinkUp
 	idle timer.Timer // resumes a paced interface when the transmitter is idle
 }
 
@@ -31,6 +35,8 @@ type cable struct {
 	cfg  Config
 	mu   sync.Mutex
 	ends [2]*core.Interface // attached and not closed
+
+	closed bool // an end was attached and is closed
 }
 
 // peer is the other end as a sender sees it.
@@ -51,6 +57,9 @@ func New(cfg Config) (a, b core.Device) {
 	for i, e := range ends {
 		e.other = ends[1-i]
 		e.out.init(cfg.direction(i))
+		if !cfg.Raw {
+			e.out.header = wire.EthernetSize
+		}
 	}
 	if !(ends[0].out.ideal && ends[1].out.ideal) {
 		c.cfg.Offload = false
@@ -88,16 +97,7 @@ func (e *End) Attach(ifc *core.Interface) {
 	if e.out.paced {
 		ifc.SetPacer(e)
 	}
-	if e.out.needsDice {
-		e.out.dice = c.cfg.Source
-		if e.out.dice == nil {
-			name := in.Name() + "/" + ifc.Name()
-			if c.cfg.Name != "" {
-				name = c.cfg.Name + "/" + [2]string{"a", "b"}[e.index]
-			}
-			e.out.dice = in.Domain().Host().Random("pipe/" + name)
-		}
-	}
+	e.takeDice()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ends[e.index] = ifc
@@ -108,11 +108,82 @@ func (e *End) Attach(ifc *core.Interface) {
 	}
 }
 
+// takeDice gives the line its random stream when it first needs one.
+func (e *End) takeDice() {
+	l, in, c := &e.out, e.ifc.Instance(), &e.cable.cfg
+	if !l.needsDice || l.dice != nil {
+		return
+	}
+	if l.dice = c.Source; l.dice != nil {
+		return
+	}
+	name := in.Name() + "/" + e.ifc.Name()
+	if c.Name != "" {
+		name = c.Name + "/" + [2]string{"a", "b"}[e.index]
+	}
+	l.dice = in.Domain().Host().Random("pipe/" + name)
+}
+
+// Wire is what the pipe does now to frames that this end sends.
+func (e *End) Wire() Wire { return e.out.wire }
+
+// SetWire changes what the pipe does to frames that this end sends from now on.
+// Those under way arrive when they would have, and the transmitter is busy as long as
+// it would have been. Loss models begin anew; the dice are the same. Inside an entry
+// of the Domain of this end's instance, or before it is attached. A pipe with Offload
+// stays ideal. Where both ends run at different times (Config.Ferry), a delay must not
+// become shorter than it began.
+func (e *End) SetWire(w Wire) error {
+	err := w.check()
+	if err == nil && e.cable.cfg.Offload && !w.ideal() {
+		err = errors.New("offload needs an ideal pipe")
+	}
+	if err != nil {
+		return fmt.Errorf("pipe %q: %w", e.cable.cfg.Name, err)
+	}
+	l := &e.out
+	l.init(&w)
+	if e.ifc == nil {
+		return nil
+	}
+	e.takeDice()
+	if l.paced {
+		e.ifc.SetPacer(e)
+	} else {
+		e.ifc.SetPacer(nil)
+		e.ifc.ResumeLocked()
+	}
+	return nil
+}
+
+// SetLinkUp cuts the cable at this end, or mends it: the interface loses its
+// carrier, and what it sends is lost; frames under way arrive. Inside an entry of the
+// Domain of this end's instance. The other end notices nothing: do the same there.
+func (e *End) SetLinkUp(up bool) {
+	if e.cut == !up || e.ifc == nil {
+		return
+	}
+	e.cut = !up
+	if up && e.peer.Load() == nil && e.unplugged() {
+		return // there is no other end to have a carrier from
+	}
+	e.ifc.SetCarrier(up)
+	e.ifc.ResumeLocked()
+}
+
+// unplugged tells whether the other end was there and is gone.
+func (e *End) unplugged() bool {
+	c := e.cable
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 // Room implements core.Pacer. The instant of the departure is compared; a timer
 // stands there only while a frame waits for it.
 func (e *End) Room() int {
 	l := &e.out
-	if !l.paced {
+	if !l.paced || e.cut {
 		return math.MaxInt
 	}
 	if in := e.ifc.Instance(); in.Now() < l.free {
@@ -130,7 +201,7 @@ func (e *End) Expire(*timer.Timer, core.Time) { e.ifc.ResumeLocked() }
 // as much as its outbox holds.
 func (e *End) Send(batch []*core.Packet) int {
 	to := e.peer.Load()
-	if to == nil { // the cable is unplugged
+	if to == nil || e.cut { // the cable is unplugged
 		for _, p := range batch {
 			p.Free()
 		}
@@ -165,7 +236,7 @@ func (e *End) Close() error {
 	c := e.cable
 	c.mu.Lock()
 	far := c.ends[1-e.index]
-	c.ends[e.index] = nil
+	c.ends[e.index], c.closed = nil, true
 	e.peer.Store(nil)
 	e.other.peer.Store(nil)
 	c.mu.Unlock()

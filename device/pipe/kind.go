@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/impair"
 )
 
 // Kind makes pipes for host files, where they are links between two instances.
@@ -25,20 +26,23 @@ func Kind() core.DeviceKind {
 
 func parameters() map[string]string {
 	return map[string]string{
-		"name":          "tells pipes apart: hardware addresses and random streams come from it",
-		"mode":          "ethernet (the default) or raw (IP packets without a link header)",
-		"mtu":           "largest network packet in bytes, 68 to 65535; 1500 if it is missing",
-		"rate":          "bits per second, with K, M or G for thousands: 100M; no limit if it is missing",
-		"delay":         "from the last bit sent to its arrival: 5ms",
-		"jitter":        "random delay of up to this much more: 1ms",
-		"loss":          "probability that a frame is lost: 0.01 or 1%",
-		"duplicate":     "probability that a frame arrives twice",
-		"corrupt":       "probability that one bit of a frame flips",
-		"reorder":       "probability that later frames overtake a frame",
-		"reorder_delay": "how long an overtaken frame is held back; 1ms if it is missing",
-		"queue":         "frames that wait where there is a rate; 1000 if it is missing",
-		"pace":          "frames that are taken at a time where there is a rate: 1 has the others wait in the interface's queue; 0 is the default",
-		"offload":       "yes passes super-segments whole and leaves checksums out; no is the default",
+		"name":               "tells pipes apart: hardware addresses and random streams come from it",
+		"mode":               "ethernet (the default) or raw (IP packets without a link header)",
+		"mtu":                "largest network packet in bytes, 68 to 65535; 1500 if it is missing",
+		"rate":               "bits per second, with K, M or G for thousands: 100M; no limit if it is missing",
+		"delay":              "from the last bit sent to its arrival: 5ms",
+		"jitter":             "random delay of up to this much more: 1ms",
+		"loss":               "probability that a frame is lost: 0.01 or 1%",
+		"loss_model":         "gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good",
+		"jitter_shape":       "uniform (the default), normal, pareto or paretonormal: the jitter's distribution around the delay",
+		"jitter_correlation": "how far each delay follows the one before, from 0 to 1",
+		"duplicate":          "probability that a frame arrives twice",
+		"corrupt":            "probability that one bit of a frame flips",
+		"reorder":            "probability that later frames overtake a frame",
+		"reorder_delay":      "how long an overtaken frame is held back; 1ms if it is missing",
+		"queue":              "frames that wait where there is a rate; 1000 if it is missing",
+		"pace":               "frames that are taken at a time where there is a rate: 1 has the others wait in the interface's queue; 0 is the default",
+		"offload":            "yes passes super-segments whole and leaves checksums out; no is the default",
 	}
 }
 
@@ -69,6 +73,15 @@ func Parse(given map[string]string) (Config, error) {
 			c.ReorderDelay, err = time.ParseDuration(v)
 		case "loss":
 			c.Loss, err = probability(v)
+		case "loss_model":
+			c.LossModel, err = lossModel(v)
+		case "jitter_shape":
+			var ok bool
+			if c.Shape, ok = impair.ParseDistribution(v); !ok {
+				err = fmt.Errorf("it is none of uniform, normal, pareto and paretonormal")
+			}
+		case "jitter_correlation":
+			c.JitterCorrelation, err = probability(v)
 		case "duplicate":
 			c.Duplicate, err = probability(v)
 		case "corrupt":
@@ -135,4 +148,20 @@ func probability(v string) (float64, error) {
 		return 0, fmt.Errorf("it is not a probability: write a number from 0 to 1, or a percentage")
 	}
 	return p, nil
+}
+
+// lossModel reads gemodel P R BAD GOOD.
+func lossModel(v string) (impair.Loss, error) {
+	f := strings.Fields(v)
+	if len(f) != 5 || f[0] != "gemodel" {
+		return nil, fmt.Errorf("it is gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good")
+	}
+	var p [4]float64
+	for i := range p {
+		var err error
+		if p[i], err = probability(f[i+1]); err != nil {
+			return nil, fmt.Errorf("%s: %w", f[i+1], err)
+		}
+	}
+	return impair.GilbertElliott{P: p[0], R: p[1], BadLoss: p[2], GoodLoss: p[3]}, nil
 }

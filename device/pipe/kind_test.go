@@ -4,13 +4,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/libos-go/libos/core/impair"
 )
 
 func TestHostFileParameters(t *testing.T) {
 	c, err := Parse(map[string]string{"name": "lan", "mode": "raw", "mtu": "9000", "rate": "2.5Gbit", "delay": "3ms", "jitter": "1us",
-		"loss": "1%", "duplicate": "0.25", "corrupt": "0", "reorder": "0.5", "reorder_delay": "2ms", "queue": "7", "pace": "2"})
+		"loss": "1%", "duplicate": "0.25", "corrupt": "0", "reorder": "0.5", "reorder_delay": "2ms", "queue": "7", "pace": "2",
+		"loss_model": "gemodel 1% 0.1 0.5 0", "jitter_shape": "normal", "jitter_correlation": "25%"})
 	want := Config{Name: "lan", Raw: true, MTU: 9000, Wire: Wire{Rate: 2_500_000_000, Delay: 3 * time.Millisecond, Jitter: time.Microsecond,
-		Loss: 0.01, Duplicate: 0.25, Reorder: 0.5, ReorderDelay: 2 * time.Millisecond, QueueLen: 7, Pace: 2}}
+		Loss: 0.01, Duplicate: 0.25, Reorder: 0.5, ReorderDelay: 2 * time.Millisecond, QueueLen: 7, Pace: 2,
+		LossModel: impair.GilbertElliott{P: 0.01, R: 0.1, BadLoss: 0.5}, Shape: impair.Normal, JitterCorrelation: 0.25}}
 	if err != nil || c != want {
 		t.Errorf("%+v, %v; want %+v", c, err, want)
 	}
@@ -34,6 +38,9 @@ func TestHostFileParametersNameTheMistake(t *testing.T) {
 		{"loss", "NaN", `loss = "NaN": it is not a probability`},
 		{"corrupt", "101%", `corrupt = "101%": it is not a probability`},
 		{"queue", "-1", "queue length -1 is negative"},
+		{"loss_model", "gemodel 1", "it is gemodel and four probabilities"},
+		{"loss_model", "gemodel 1 2 0 0", "2: it is not a probability"},
+		{"jitter_shape", "round", "it is none of uniform"},
 		{"pace", "-1", "pace -1 is negative"},
 		{"offload", "maybe", `offload = "maybe": it is yes or no`},
 		{"lost", "1", `a pipe has no parameter "lost" (parameters: corrupt delay`},

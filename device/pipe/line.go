@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/impair"
 )
 
 const (
@@ -23,6 +24,12 @@ type line struct {
 
 	loss, duplicate, corrupt, reorder uint64 // thresholds of 53-bit draws
 
+	loser  impair.Loser
+	delays impair.Delayer // if shaped
+	shaped bool
+
+	trace   traceAt
+	header  int        // bytes of link header, which opportunities of a trace do not count
 	free    core.Time  // when the last accepted frame has left
 	leaving departures // frames that wait for their departure
 	count   Counters
@@ -40,7 +47,14 @@ func (l *line) init(w *Wire) {
 	l.wire.Delay, l.wire.Jitter = max(0, w.Delay), max(0, w.Jitter)
 	l.loss, l.duplicate = threshold(w.Loss), threshold(w.Duplicate)
 	l.corrupt, l.reorder = threshold(w.Corrupt), threshold(w.Reorder)
-	l.needsDice = w.Jitter > 0 || l.loss|l.duplicate|l.corrupt|l.reorder != 0
+	l.loser, l.shaped, l.trace = nil, w.shaped(), traceAt{trace: w.Trace}
+	if w.LossModel != nil {
+		l.loser = w.LossModel.Start()
+	}
+	if l.shaped {
+		l.delays = w.deviation().Start()
+	}
+	l.needsDice = w.Jitter > 0 || w.LossModel != nil || l.loss|l.duplicate|l.corrupt|l.reorder != 0
 }
 
 // threshold of a draw below 1<<53 that comes true with probability p.
@@ -62,7 +76,7 @@ type fate struct {
 func (l *line) carry(now core.Time, size int) fate {
 	depart := now
 	l.count.Bytes += uint64(size)
-	if l.wire.Rate > 0 {
+	if l.wire.Rate > 0 || l.trace.trace != nil {
 		if !l.paced {
 			l.leaving.expire(now)
 			if l.leaving.n > l.wire.QueueLen { // one is on the wire, the others wait
@@ -71,18 +85,28 @@ func (l *line) carry(now core.Time, size int) fate {
 				return fate{lost: true}
 			}
 		}
-		depart = max(now, l.free).Add(transmission(size, l.wire.Rate))
+		if l.trace.trace != nil {
+			waited := now < l.free || l.paced && now == l.free
+			if !l.trace.begun || !waited {
+				l.trace.seek(max(now, l.free))
+			}
+			depart = l.trace.depart(size - l.header)
+		} else {
+			depart = max(now, l.free).Add(transmission(size, l.wire.Rate))
+		}
 		l.free = depart
 		if !l.paced {
 			l.leaving.push(depart)
 		}
 	}
-	if l.roll(l.loss) {
+	if l.roll(l.loss) || l.loser != nil && l.loser.Lose(l.dice) {
 		l.count.Lost++
 		return fate{lost: true}
 	}
 	f := fate{arrival: depart.Add(l.wire.Delay)}
-	if l.wire.Jitter > 0 {
+	if l.shaped {
+		f.arrival = depart.Add(l.delays.Next(l.dice))
+	} else if l.wire.Jitter > 0 {
 		hi, _ := bits.Mul64(l.dice.Uint64(), uint64(l.wire.Jitter)+1)
 		f.arrival = f.arrival.Add(time.Duration(hi))
 	}
