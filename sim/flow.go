@@ -64,6 +64,7 @@ var flowMetric = [flowMetrics]struct{ name, unit string }{
 type figures struct {
 	state                          byte // of TCP
 	sent, received                 uint64
+	delivered                      uint64 // sent, and what was acknowledged selectively
 	messagesSent, messagesReceived uint64
 	resent, dropped                uint64
 	window, threshold, flight      float64 // bytes; NaN: no threshold yet
@@ -140,7 +141,7 @@ func (f *flow) read() {
 	case f.over:
 	case f.counts != nil:
 		c := f.counts
-		f.last = figures{sent: c.SentBytes, received: c.ReceivedBytes, messagesSent: c.Sent, messagesReceived: c.Received, dropped: c.Dropped, threshold: math.NaN()}
+		f.last = figures{sent: c.SentBytes, received: c.ReceivedBytes, messagesSent: c.Sent, messagesReceived: c.Received, dropped: c.Dropped, delivered: c.SentBytes, threshold: math.NaN()}
 	case f.endpoint != nil:
 		var b [240]byte
 		if n, err := f.endpoint.Option(core.SolTCP, optionInfo, b[:]); err == nil && n == len(b) {
@@ -175,9 +176,8 @@ func tcpFigures(b []byte) figures {
 	mss := u32(16)
 	f := figures{state: b[0], sent: u64(120), received: u64(128), resent: uint64(u32(100)),
 		window: u32(80) * mss, threshold: u32(76) * mss, rtt: u32(68) / 1e6, variation: u32(72) / 1e6}
-	if data := u64(200) - u64(208); data > 0 { // bytes_acked has the FIN, too
-		f.sent = min(f.sent, data)
-	}
+	f.sent = min(f.sent, u64(200)-u64(208)) // bytes_acked has the FIN, too
+	f.delivered = f.sent + uint64(u32(28)*mss)
 	switch f.state {
 	case tcpTimeWait, tcpCloseWait, tcpLastAck, tcpClosing: // so has bytes_received
 		f.received -= min(f.received, 1)
@@ -197,10 +197,11 @@ func (f *flow) sample(at core.Time) {
 	}
 	f.read()
 	f.sampled = f.over
+	f.last.delivered = max(f.last.delivered, f.before.delivered) // segments may be short
 	every := time.Duration(f.node.net.every).Seconds()
 	now, was := &f.last, &f.before
 	for i, v := range [flowMetrics]float64{
-		flowSent:      float64(now.sent-was.sent) * 8 / every,
+		flowSent:      float64(now.delivered-was.delivered) * 8 / every,
 		flowReceived:  float64(now.received-was.received) * 8 / every,
 		flowWindow:    now.window,
 		flowThreshold: now.threshold,
