@@ -207,6 +207,9 @@ func (r *Results) add(x *Node, of map[*port]string, samples int) {
 		res := f.result(now)
 		r.Flows = append(r.Flows, res)
 		for i := range f.columns {
+			if res.Sent == 0 && i >= flowWindow && i <= flowVariation {
+				continue // who sends nothing has a window and an RTT that say nothing
+			}
 			if c := &f.columns[i]; !c.empty() {
 				v := c.all(max(0, samples-f.first))
 				r.series(Series{x.name, "flow", res.Name, flowMetric[i].name, flowMetric[i].unit, f.first + 1, v})
