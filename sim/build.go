@@ -20,6 +20,8 @@ type part struct {
 	net    *Network
 	told   told
 	failed *Failure
+	seen   []mergedFrame // of captures of all, since hand
+	handed []mergedFrame
 	sampler
 }
 

@@ -54,6 +54,7 @@ type Network struct {
 	parts   []*part
 	ahead   [][]core.Time // ahead[i][j]: what part i does reaches part j no sooner
 	errs    []error
+	merged  []*Merged
 	every   core.Time // between samples, 0 takes none
 	built   bool
 	closed  bool

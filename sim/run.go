@@ -111,6 +111,8 @@ func (n *Network) runAlone(limit core.Time) {
 				return
 			}
 			n.now.Store(int64(next))
+			p.hand()
+			n.settle(next)
 			p.advance(run, min(next+slice, limit+1))
 		}
 	})
@@ -147,6 +149,7 @@ func (w *windows) run(p *part, run func(core.Time)) {
 			q.out[p.index] = q.out[p.index][:0]
 		}
 		p.tell()
+		p.hand()
 		w.meet.wait()
 		limit, stop, first := w.limit, false, core.Never
 		for _, q := range n.parts {
@@ -163,6 +166,7 @@ func (w *windows) run(p *part, run func(core.Time)) {
 		}
 		if p.index == 0 {
 			n.now.Store(int64(first))
+			n.settle(first)
 		}
 		if p.told.next < before {
 			p.advance(run, before)

@@ -138,13 +138,7 @@ func (t *tap) Tap(ifc *core.Interface, p *core.Packet, out bool) {
 	}
 	b := &c.pending
 	from := len(b.data)
-	b.data = append(b.data, p.Linear()...)
-	for i := range p.Frags() {
-		b.data = append(b.data, p.Frags()[i].Bytes()...)
-	}
-	if p.Checksum == core.ChecksumPartial {
-		complete(b.data[from:], p)
-	}
+	b.data = Append(b.data, p)
 	if s := c.options.Snaplen; s > 0 && len(b.data)-from > s {
 		b.data = b.data[:from+s]
 	}
@@ -160,6 +154,20 @@ func (t *tap) Tap(ifc *core.Interface, p *core.Packet, out bool) {
 	case c.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Append appends the bytes of p to b as they are on the link, with a complete
+// checksum.
+func Append(b []byte, p *core.Packet) []byte {
+	from := len(b)
+	b = append(b, p.Linear()...)
+	for i := range p.Frags() {
+		b = append(b, p.Frags()[i].Bytes()...)
+	}
+	if p.Checksum == core.ChecksumPartial {
+		complete(b[from:], p)
+	}
+	return b
 }
 
 // full tells whether Count frames are there. c.mu is held.
