@@ -14,4 +14,9 @@
 // (build.go), and the loop runs them (run.go). Start reading at network.go. What the
 // nodes do is in sim/apps, files that describe all of it are read by sim/file,
 // graphs without a stack are in sim/topology.
+//
+// Results: captures (capture.go, merged.go), and with Sample the flows that tasks
+// track (flow.go), the queues of interfaces (sample.go) and what tasks record
+// (results.go, csv.go). sim/plot draws them, sim/report makes a page of them,
+// sim/sweep runs one simulation for many parameters and seeds.
 package sim

@@ -21,11 +21,11 @@ func mergedFile(t *testing.T, parts int) (file []byte, frames uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, n, time.Second)
+	run(t, n, 500*time.Millisecond)
 	if parts == 1 && b.Len() == 0 {
 		t.Error("nothing was written while the network ran")
 	}
-	run(t, n, 2*time.Second)
+	run(t, n, time.Second)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func mergedFile(t *testing.T, parts int) (file []byte, frames uint64) {
 
 func TestAMergedCaptureIsTheSameInAnyPartition(t *testing.T) {
 	want, frames := mergedFile(t, 1)
-	for _, parts := range []int{2, 3, 4} {
+	for _, parts := range []int{2, 4} {
 		if got, n := mergedFile(t, parts); !bytes.Equal(got, want) {
 			t.Errorf("%d parts: %d frames in %d bytes, not the %d in %d of one part", parts, n, len(got), frames, len(want))
 		}
