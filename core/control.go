@@ -19,7 +19,7 @@ const (
 // which was received on s: SO_TIMESTAMP or SO_TIMESTAMPNS, IP_PKTINFO, IP_TTL and
 // IP_TOS, or IPV6_PKTINFO, IPV6_HOPLIMIT and IPV6_TCLASS, as far as they were
 // asked for by setsockopt(2), and IP_RECVERR or IPV6_RECVERR with what came off
-// the error queue, and those of the protocol's own. The layout is that of 64-bit
+// the error queue, TCP_CM_INQ, and those of the protocol's own. The layout is that of 64-bit
 // Linux.
 func (s *Socket) AppendControl(b []byte, m *Message) []byte {
 	s.instance.domain.Do(func() { b = s.appendControl(b, m) })
@@ -34,6 +34,12 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 		name, part := SoTimestamp, t.Nanosecond()/int(time.Microsecond)
 		if o.RecvTimeNS {
 			name, part = SoTimestampNS, t.Nanosecond()
+		}
+		if o.timeNew {
+			name += soTimestampNew - SoTimestamp
+			if o.RecvTimeNS {
+				name = soTimestampNSNew
+			}
 		}
 		b = appendCmsg(b, SolSocket, name, ne.AppendUint64(ne.AppendUint64(nil, uint64(t.Unix())), uint64(part)))
 	}
@@ -66,6 +72,11 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 			level, name = SolIPv6, IPv6RecvErr
 		}
 		b = appendCmsg(b, level, name, m.Error.appendTo(nil, int(s.family)))
+	}
+	if e, ok := s.endpoint.(interface{ Inquiry() (int, bool) }); ok && m.Flags&MsgErrQueue == 0 {
+		if n, asked := e.Inquiry(); asked {
+			b = appendCmsg(b, SolTCP, TCPInq, ne.AppendUint32(nil, uint32(n)))
+		}
 	}
 	return append(b, m.Ancillary...)
 }

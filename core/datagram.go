@@ -279,6 +279,9 @@ func (e *datagramEndpoint) Listen(backlog int) error {
 	return nil
 }
 
+// Held is what SO_MEMINFO tells: the memory of what waits to be read.
+func (e *datagramEndpoint) Held() (received, sent int) { return int(e.queued), 0 }
+
 // Listening tells whether the socket accepts connections (SO_ACCEPTCONN).
 func (e *datagramEndpoint) Listening() bool { return e.accepts != nil }
 

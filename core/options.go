@@ -19,6 +19,8 @@ const (
 
 	SolUDPLite = 136
 
+	TCPInq = 36 // TCP_INQ, and its control message TCP_CM_INQ
+
 	SoReuseAddr     = 2
 	SoType          = 3
 	SoError         = 4
@@ -64,6 +66,7 @@ const (
 	IPAddMembership  = 35
 	IPDropMembership = 36
 	IPMulticastAll   = 49
+	IPProtocol       = 52
 
 	// At both levels, with a struct group_req.
 	MCastJoinGroup  = 42
@@ -137,6 +140,8 @@ type SocketOptions struct {
 	RecvTimeNS         bool // SO_TIMESTAMPNS
 	ReceiveBufferSet   bool // by the user: no auto-tuning
 	SendBufferSet      bool
+	timeNew            bool // SO_TIMESTAMP_NEW: control messages have that name
+	kept               []keptValue
 }
 
 // defaultSocketOptions are Linux's defaults (net.core.rmem_default, wmem_default).
@@ -237,14 +242,25 @@ func (s *Socket) setCoreOption(level, name int, b []byte) (handled bool, err err
 		if name == SoNoCheck {
 			return false, nil
 		}
+		if kept, err := s.setKept(level, name, b); kept {
+			return true, err
+		}
 		return true, s.setSocketOption(name, b)
 	case SolIP:
-		return s.setIPOption(name, b)
+		handled, err := s.setIPOption(name, b)
+		if !handled && (err == nil || err == syscall.ENOPROTOOPT) {
+			return s.setKept(level, name, b)
+		}
+		return handled, err
 	case SolIPv6:
 		if s.family != afInet6 {
 			return true, syscall.ENOPROTOOPT
 		}
-		return s.setIPv6Option(name, b)
+		handled, err := s.setIPv6Option(name, b)
+		if !handled && (err == nil || err == syscall.ENOPROTOOPT) {
+			return s.setKept(level, name, b)
+		}
+		return handled, err
 	}
 	return false, nil
 }
@@ -253,14 +269,26 @@ func (s *Socket) setCoreOption(level, name int, b []byte) (handled bool, err err
 func (s *Socket) coreOption(level, name int, buf []byte) (n int, handled bool, err error) {
 	switch level {
 	case SolSocket:
+		if n, told, err := s.tellSocket(name, buf); told {
+			return n, true, err
+		}
+		if n, kept, err := s.keptOption(level, name, buf); kept {
+			return n, true, err
+		}
 		return s.socketOption(name, buf)
 	case SolIP:
-		return s.ipOption(name, buf)
+		if n, handled, err = s.ipOption(name, buf); !handled {
+			return s.keptOption(level, name, buf)
+		}
+		return n, handled, err
 	case SolIPv6:
 		if s.family != afInet6 {
 			return 0, true, syscall.ENOPROTOOPT
 		}
-		return s.ipv6Option(name, buf)
+		if n, handled, err = s.ipv6Option(name, buf); !handled {
+			return s.keptOption(level, name, buf)
+		}
+		return n, handled, err
 	}
 	return 0, false, nil
 }

@@ -11,6 +11,10 @@ import (
 
 func (s *Socket) setSocketOption(name int, b []byte) error {
 	o := s.own()
+	if name == SoTimestamp || name == SoTimestampNS || name == soTimestampNew || name == soTimestampNSNew {
+		o.timeNew = name == soTimestampNew || name == soTimestampNSNew
+	}
+	name = alias(name)
 	switch name {
 	case SoLinger:
 		if len(b) < 8 {
@@ -167,6 +171,10 @@ func (s *Socket) optionChanged() {
 // socketOption reads an option of SOL_SOCKET.
 func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err error) {
 	o := s.options
+	if (name == SoTimestamp || name == SoTimestampNS) && o.timeNew || (name == soTimestampNew || name == soTimestampNSNew) && !o.timeNew {
+		return putInt(buf, 0)
+	}
+	name = alias(name)
 	var v int
 	switch name {
 	case SoNoCheck:

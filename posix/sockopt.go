@@ -36,6 +36,12 @@ func (p *Process) Setsockopt(fd, level, name int, val []byte) error {
 	return nil
 }
 
+// SO_RCVTIMEO and SO_SNDTIMEO where time has 64 bits on every machine.
+const (
+	soRcvTimeoNew = 66
+	soSndTimeoNew = 67
+)
+
 // follow keeps the options that say how calls wait as the stack has them.
 func (s *socket) follow(name int) {
 	var b [16]byte
@@ -44,7 +50,7 @@ func (s *socket) follow(name int) {
 		if v, err := s.s.Int(core.SolSocket, name); err == nil {
 			s.shadow.lowat.Store(int32(v))
 		}
-	case core.SoRcvTimeo, core.SoSndTimeo:
+	case core.SoRcvTimeo, core.SoSndTimeo, soRcvTimeoNew, soSndTimeoNew:
 		var o core.SocketOptions
 		s.s.Instance().Domain().Do(func() { o = *s.s.Options() })
 		s.shadow.receive.Store(int64(o.ReceiveTimeout))

@@ -131,6 +131,12 @@ type extra struct {
 	silent         core.Time     // since when the peer left something unanswered
 	urgent         urgent
 	over           func() // see OnOver
+	notsentLowat   uint32 // TCP_NOTSENT_LOWAT; 0: that of the instance
+	clamp          int32  // TCP_WINDOW_CLAMP; 0: none
+	inq            bool   // TCP_INQ
+	thin           uint8  // TCP_THIN_LINEAR_TIMEOUTS, TCP_THIN_DUPACK: kept only
+	saveSyn        bool   // TCP_SAVE_SYN, of a listener
+	syn            []byte // the headers of the peer's SYN (TCP_SAVED_SYN), until they are read
 }
 
 func (c *conn) more() *extra {

@@ -113,6 +113,7 @@ func (c *conn) begin() {
 	}
 	if extra != nil {
 		c.snd.mssCap = extra.maxSeg
+		c.rcv.clamp = extra.clamp
 		extra.urgent = urgent{}
 	}
 	c.lastRecv = t.in.Now()
@@ -205,7 +206,7 @@ func (c *conn) Ready() core.Ready {
 
 // writable tells whether there is room worth waking a writer for.
 func (c *conn) writable() bool {
-	return c.snd.room() > 0 && c.snd.room() >= int(c.snd.limit)/3 && uint32(max(c.snd.unsent(), 0)) < c.t.settings().NotsentLowat
+	return c.snd.room() > 0 && c.snd.room() >= int(c.snd.limit)/3 && !c.crowded()
 }
 
 // Local implements core.Endpoint.
@@ -237,7 +238,7 @@ func (c *conn) maySend() error {
 	if !c.state.in(setSending) {
 		return syscall.EPIPE
 	}
-	if c.snd.room() <= 0 {
+	if c.snd.room() <= 0 || c.crowded() {
 		c.flags |= flagNoSpace
 		return syscall.EAGAIN
 	}

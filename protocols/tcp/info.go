@@ -90,7 +90,7 @@ func (c *conn) info() []byte {
 	} else {
 		acked += uint64(bit(c.is(flagDone)))
 	}
-	w.u64(c.pacing(), math.MaxUint64, acked, n.taken+uint64(c.rcv.queue.bytes)+uint64(bit(c.is(flagFinReceived))))
+	w.u64(c.pacing(), c.mostPacing(), acked, n.taken+uint64(c.rcv.queue.bytes)+uint64(bit(c.is(flagFinReceived))))
 	smallest := c.rtt.smallest
 	if smallest == 0 { // no sample yet
 		smallest = math.MaxUint32
@@ -191,4 +191,12 @@ func (c *conn) pacing() uint64 {
 		percent = 200
 	}
 	return uint64(c.cong.cwnd) * 1_000_000 / uint64(c.rtt.smoothed) * percent / 100
+}
+
+// mostPacing is SO_MAX_PACING_RATE as it was set.
+func (c *conn) mostPacing() uint64 {
+	if o := c.options(); o != nil && o.MaxPacingRate != 0 {
+		return o.MaxPacingRate
+	}
+	return math.MaxUint64
 }

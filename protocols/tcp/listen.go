@@ -103,6 +103,7 @@ func (l *listener) arrive(u *tuple, s *segment) {
 		t.counters.listenDrops++
 		return
 	}
+	c.keepSyn(l, s)
 	c.begin()
 	if s.renewed {
 		c.snd.start(s.iss)

@@ -26,6 +26,19 @@ const (
 	optQuickAck    = 12
 	optCongestion  = 13
 	optUserTimeout = 18
+
+	optWindowClamp  = 10
+	optThinLinear   = 16
+	optThinDupack   = 17
+	optRepair       = 19
+	optTimestamp    = 24
+	optNotsentLowat = 25
+	optSaveSyn      = 27
+	optSavedSyn     = 28
+	optInq          = 36 // also the name of its control message, TCP_CM_INQ
+	optIsMPTCP      = 43
+	optRTOMax       = 44 // milliseconds
+	optRTOMin       = 45 // microseconds
 )
 
 // SetOption implements core.Endpoint.
@@ -97,12 +110,98 @@ func (c *conn) SetOption(level, name int, value []byte) error {
 			return syscall.EINVAL
 		}
 		c.more().userTimeout = time.Duration(v) * time.Millisecond
+	case optWindowClamp:
+		switch {
+		case v < 0, v == 0 && c.state != stateClosed:
+			return syscall.EINVAL
+		case v != 0:
+			v = max(v, leastClamp)
+		}
+		c.more().clamp = int32(v)
+		c.rcv.clamp = int32(v)
+	case optNotsentLowat:
+		c.more().notsentLowat = uint32(v)
+		c.wake(core.ReadyOut)
+	case optInq:
+		if err := within(0, 1); err != nil {
+			return err
+		}
+		c.more().inq = v == 1
+	case optSaveSyn:
+		if err := within(0, 2); err != nil {
+			return err
+		}
+		c.more().saveSyn = v != 0
+	case optThinLinear, optThinDupack:
+		if err := within(0, 1); err != nil {
+			return err
+		}
+		at := name - optThinLinear
+		c.more().thin = c.more().thin&^(1<<at) | uint8(v)<<at
 	default:
 		return syscall.ENOPROTOOPT
 	}
 	c.t.settle()
 	return nil
 }
+
+// leastClamp is SOCK_MIN_RCVBUF/2.
+const leastClamp = 1152
+
+// savedSyn gives the headers of the SYN away once (net/ipv4/tcp.c,
+// do_tcp_getsockopt): EINVAL where they do not fit, and an empty value where
+// nobody asked for them.
+func (c *conn) savedSyn(buf []byte) (int, error) {
+	if c.extra == nil || c.extra.syn == nil {
+		return 0, nil
+	}
+	if len(buf) < len(c.extra.syn) {
+		return 0, syscall.EINVAL
+	}
+	n := copy(buf, c.extra.syn)
+	c.extra.syn = nil
+	return n, nil
+}
+
+// keepSyn remembers the headers of the SYN for a listener that wants them.
+func (c *conn) keepSyn(l *listener, s *segment) {
+	if x := l.conn.extra; x == nil || !x.saveSyn {
+		return
+	}
+	h := s.p.NetworkHeader()
+	n := len(h) - s.p.LinearLen() + int(s.skip)
+	if n > 0 && n <= len(h) {
+		c.more().syn = append([]byte(nil), h[:n]...)
+	}
+}
+
+// notsentLowat is how much unsent data makes a socket one that cannot be written to.
+func (c *conn) notsentLowat() uint32 {
+	if c.extra != nil && c.extra.notsentLowat != 0 {
+		return c.extra.notsentLowat
+	}
+	return c.t.settings().NotsentLowat
+}
+
+// crowded tells whether as much is unsent as the user wants there to be at most.
+func (c *conn) crowded() bool { return uint32(max(c.snd.unsent(), 0)) >= c.notsentLowat() }
+
+// Inquiry is what TCP_CM_INQ tells, if the user asked for it: the bytes that can be
+// read, or 1 where the end can (net/ipv4/tcp.c, tcp_inq_hint).
+func (c *conn) Inquiry() (n int, asked bool) {
+	if c.extra == nil || !c.extra.inq {
+		return 0, false
+	}
+	n = int(c.rcv.queue.bytes)
+	if n == 0 && c.is(flagFinReceived) {
+		n = 1
+	}
+	return n, true
+}
+
+// Held is what SO_MEMINFO tells: the bytes that wait to be read, and those that were
+// not acknowledged.
+func (c *conn) Held() (received, sent int) { return int(c.rcv.queue.bytes), c.snd.queue.len() }
 
 func (c *conn) setCongestion(value []byte) error {
 	name := string(value)
@@ -184,6 +283,26 @@ func (c *conn) Option(level, name int, buf []byte) (int, error) {
 		}
 	case optUserTimeout:
 		v = int(x.userTimeout / time.Millisecond)
+	case optWindowClamp:
+		v = int(x.clamp)
+	case optNotsentLowat:
+		v = int(x.notsentLowat)
+	case optInq:
+		v = bit(x.inq)
+	case optSaveSyn:
+		v = bit(x.saveSyn)
+	case optSavedSyn:
+		return c.savedSyn(buf)
+	case optThinLinear, optThinDupack:
+		v = int(x.thin>>(name-optThinLinear)) & 1
+	case optRepair, optIsMPTCP:
+		v = 0
+	case optTimestamp:
+		v = int(c.timestamp())
+	case optRTOMax:
+		v = int(rtoMax / time.Millisecond)
+	case optRTOMin:
+		v = int(rtoMin / time.Microsecond)
 	default:
 		return 0, syscall.ENOPROTOOPT
 	}

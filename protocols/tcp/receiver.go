@@ -15,6 +15,7 @@ type receiver struct {
 	queue pieceQueue  // in order, for the user
 	held  *reassembly // out of order; nil when nothing is
 	limit int32       // memory the user allows (SO_RCVBUF)
+	clamp int32       // largest window (TCP_WINDOW_CLAMP), 0: as the memory allows
 	scale uint8       // shift of our windows
 	quick uint8       // ACKs not to delay (start of a connection, after loss)
 
@@ -57,6 +58,9 @@ func (r *receiver) window() uint32 {
 	free := uint32(max(space(r.limit)-r.used(), 0))
 	if most := uint32(65535) << r.scale; free > most {
 		free = most
+	}
+	if r.clamp != 0 {
+		free = min(free, uint32(r.clamp))
 	}
 	if free <= offered || free-offered < min(uint32(r.mss), uint32(space(r.limit)/2)) {
 		return offered
