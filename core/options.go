@@ -66,7 +66,6 @@ const (
 	IPAddMembership  = 35
 	IPDropMembership = 36
 	IPMulticastAll   = 49
-	IPProtocol       = 52
 
 	// At both levels, with a struct group_req.
 	MCastJoinGroup  = 42

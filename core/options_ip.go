@@ -199,13 +199,6 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 			return 0, false, nil
 		}
 		v = bit(o.RecvErr)
-	case IPProtocol:
-		v = int(s.protocol)
-		if p := s.instance.wiring.SocketKind(int(s.family), int(s.typ), int(s.protocol)); v == 0 && p >= 0 {
-			if nums := s.instance.wiring.Protocols[p].Protocol.Numbers; len(nums) > 0 {
-				v = int(nums[0])
-			}
-		}
 	case IPMTU:
 		if v, err = s.pathMTU(); err != nil {
 			return 0, true, err

@@ -16,6 +16,7 @@ type keptOption struct {
 	least, most int64
 	readOnly    bool
 	normal      bool // any value but 0 is 1
+	datagram    bool // EINVAL on a stream
 }
 
 const anyInt = 1<<31 - 1
@@ -32,19 +33,27 @@ func keptOptions(level int) []keptOption {
 	fixed := func(name, size int, value int64) keptOption {
 		return keptOption{level: level, name: name, size: size, preset: value, readOnly: true}
 	}
+	refused := func(name int) keptOption {
+		return keptOption{level: level, name: name, size: 4, least: 1, most: 0}
+	}
+	datagram := func(name int) keptOption {
+		k := flag(name)
+		k.datagram = true
+		return k
+	}
 	switch level {
 	case SolSocket:
 		return []keptOption{
 			flag(1), fixed(14, 4, 0), flag(40), flag(41), flag(43), flag(45), // SO_DEBUG, SO_BSDCOMPAT, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_NOFCS, SO_SELECT_ERR_QUEUE
 			number(46, 0, 0, anyInt),                                             // SO_BUSY_POLL
 			fixed(48, 4, 64), number(49, -1, -anyInt-1, anyInt), fixed(56, 4, 0), // SO_BPF_EXTENSIONS, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID
-			flag(69), number(70, 8, 0, 65535), fixed(71, 8, 1), number(73, 0, 0, anyInt), // SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET, SO_NETNS_COOKIE, SO_RESERVE_MEM
-			number(74, 1, -1, 1), flag(75), // SO_TXREHASH, SO_RCVMARK
+			flag(69), number(73, 0, 0, anyInt), // SO_PREFER_BUSY_POLL, SO_RESERVE_MEM
+			number(soTxRehash, 1, -1, 1), flag(75), // SO_TXREHASH, SO_RCVMARK
 		}
 	case SolIP:
 		return []keptOption{
-			flag(5), flag(6), flag(7), flag(18), flag(19), flag(20), number(21, 0, 0, 255), // IP_ROUTER_ALERT, IP_RECVOPTS, IP_RETOPTS, IP_PASSSEC, IP_TRANSPARENT, IP_RECVORIGDSTADDR, IP_MINTTL
-			flag(22), flag(23), flag(24), flag(25), flag(26), flag(IPRecvErr), // IP_NODEFRAG, IP_CHECKSUM, IP_BIND_ADDRESS_NO_PORT, IP_RECVFRAGSIZE, IP_RECVERR_RFC4884
+			refused(5), flag(6), flag(7), flag(18), flag(19), flag(20), number(21, 0, 0, 255), // IP_ROUTER_ALERT, IP_RECVOPTS, IP_RETOPTS, IP_PASSSEC, IP_TRANSPARENT, IP_RECVORIGDSTADDR, IP_MINTTL
+			fixed(22, 4, 0), flag(23), flag(24), datagram(25), number(26, 0, 0, 1), flag(IPRecvErr), // IP_NODEFRAG, IP_CHECKSUM, IP_BIND_ADDRESS_NO_PORT, IP_RECVFRAGSIZE, IP_RECVERR_RFC4884
 		}
 	case SolIPv6:
 		return []keptOption{
@@ -93,7 +102,7 @@ func (s *Socket) setKept(level, name int, b []byte) (handled bool, err error) {
 			}
 		}
 	}
-	if v < k.least || v > k.most {
+	if v < k.least || v > k.most || k.datagram && s.typ == SockStream {
 		return true, syscall.EINVAL
 	}
 	if k.normal && v != 0 {
@@ -120,8 +129,11 @@ func (s *Socket) KeptOption(level, name int) int64 {
 // keptOption reads one.
 func (s *Socket) keptOption(level, name int, buf []byte) (n int, handled bool, err error) {
 	k, ok := findKept(level, name)
-	if !ok {
+	switch {
+	case !ok:
 		return 0, false, nil
+	case level == SolSocket && name == soTxRehash && s.typ != SockStream:
+		return 0, true, syscall.EOPNOTSUPP
 	}
 	v := s.KeptOption(level, name)
 	if k.size == 8 && len(buf) >= 8 {
@@ -143,6 +155,7 @@ const (
 	soRcvTimeoNew    = 66
 	soSndTimeoNew    = 67
 	soBufLock        = 72
+	soTxRehash       = 74
 )
 
 // alias is the option that one of a 64-bit time means: the layouts are the same here.
@@ -198,13 +211,31 @@ func (s *Socket) tellSocket(name int, buf []byte) (n int, handled bool, err erro
 		if e, ok := s.endpoint.(interface{ Held() (received, sent int) }); ok {
 			in, out = e.Held()
 		}
-		for _, v := range [9]int{in, int(o.ReceiveBuffer), 0, int(o.SendBuffer), 0, out} {
+		for _, v := range [9]int{in, int(s.buffers().receive), 0, int(s.buffers().send), 0, out} {
 			b = ne.AppendUint32(b, uint32(v))
 		}
 	default:
 		return 0, false, nil
 	}
 	return copy(buf, b), true, nil
+}
+
+// bufferSizes are what SO_SNDBUF and SO_RCVBUF show.
+type bufferSizes struct{ send, receive int32 }
+
+// buffers are those of the protocol where it chooses them.
+func (s *Socket) buffers() bufferSizes {
+	x := bufferSizes{s.options.SendBuffer, s.options.ReceiveBuffer}
+	if e, ok := s.endpoint.(interface{ Buffers() (send, receive int32) }); ok {
+		send, receive := e.Buffers()
+		if !s.options.SendBufferSet {
+			x.send = send
+		}
+		if !s.options.ReceiveBufferSet {
+			x.receive = receive
+		}
+	}
+	return x
 }
 
 // appendSockaddr appends a struct sockaddr_in or sockaddr_in6.

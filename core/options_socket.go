@@ -247,9 +247,9 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 	case SoDontRoute:
 		v = bit(o.DontRoute)
 	case SoSndBuf:
-		v = int(o.SendBuffer)
+		v = int(s.buffers().send)
 	case SoRcvBuf:
-		v = int(o.ReceiveBuffer)
+		v = int(s.buffers().receive)
 	case SoRcvLowat:
 		v = int(o.ReceiveLowat)
 	case SoSndLowat:

@@ -187,6 +187,57 @@ var everyProgram = map[string]func(p *program){
 		p.sleep(20 * time.Millisecond)
 		p.number("error", c, 1, 4)
 	},
+	"options": func(p *program) {
+		for _, typ := range []int{posix.SOCK_STREAM, posix.SOCK_DGRAM} {
+			fd := p.open(posix.AF_INET, typ)
+			names := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 17, 18, 19, 20, 21, 26, 28, 29, 30, 35, 38, 39, 40, 41, 43, 44, 45, 46, 47, 48,
+				49, 55, 56, 62, 63, 64, 66, 67, 69, 72, 73, 74, 75}
+			for _, n := range names {
+				for _, room := range []int{0, 1, 4, 8, 64} {
+					b := make([]byte, room)
+					l, err := p.Getsockopt(fd, 1, n, b)
+					p.log(fmt.Sprint("option ", n, " into ", room), l, err, b[:max(l, 0)])
+				}
+			}
+			for _, n := range []int{2, 3, 5, 6, 7, 9, 10, 12, 15, 18, 19, 29, 30, 35, 38, 39, 40, 43, 49, 55, 57, 63, 64, 75, 9999} {
+				for _, v := range []int{0, 1, 5} {
+					p.did(fmt.Sprint("set ", n, " to ", v), p.Setsockopt(fd, 1, n, int32le(v)))
+					p.number(fmt.Sprint("option ", n), fd, 1, n)
+				}
+				p.did(fmt.Sprint("set ", n, " short"), p.Setsockopt(fd, 1, n, []byte{1, 0}))
+			}
+			for _, n := range []int{1, 2, 5, 6, 7, 8, 10, 11, 12, 13, 15, 20, 21, 22, 24, 25, 26, 33, 34, 49} {
+				for _, v := range []int{0, 1, 5} {
+					p.did(fmt.Sprint("set IP ", n, " to ", v), p.Setsockopt(fd, 0, n, int32le(v)))
+					p.number(fmt.Sprint("IP option ", n), fd, 0, n)
+				}
+			}
+		}
+		c, s := p.pair()
+		for _, n := range []int{1, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 25, 27, 28, 36, 43} {
+			p.number(fmt.Sprint("TCP option ", n), c, 6, n)
+			for _, v := range []int{-1, 0, 1, 5, 3000} {
+				p.did(fmt.Sprint("set TCP ", n, " to ", v), p.Setsockopt(c, 6, n, int32le(v)))
+				p.number(fmt.Sprint("TCP option ", n), c, 6, n)
+			}
+		}
+		p.did("clamp", p.Setsockopt(s, 6, 10, int32le(5000)))
+		p.number("clamp", s, 6, 10)
+		p.did("level", p.Setsockopt(c, 99, 1, int32le(1)))
+	},
+	"control messages of a stream": func(p *program) {
+		c, s := p.pair()
+		p.did("TCP_INQ", p.Setsockopt(s, 6, 36, int32le(1)))
+		p.sends("send", c, "hello", 0)
+		p.sleep(20 * time.Millisecond)
+		m := &posix.Msghdr{Name: make([]byte, 16), Iov: [][]byte{make([]byte, 2)}, Control: make([]byte, 64)}
+		n, err := p.Recvmsg(s, m, 0)
+		p.log("recvmsg", n, err, m.NameLen, m.Flags, m.Control[:m.ControlLen])
+		p.must(p.Shutdown(c, 1))
+		p.sleep(20 * time.Millisecond)
+		n, err = p.Recvmsg(s, m, 0)
+		p.log("recvmsg", n, err, m.NameLen, m.Flags, m.Control[:m.ControlLen])
+	},
 	"datagrams": func(p *program) {
 		a, b := p.udp(), p.udp()
 		p.polls("fresh", a)

@@ -134,7 +134,7 @@ type extra struct {
 	notsentLowat   uint32 // TCP_NOTSENT_LOWAT; 0: that of the instance
 	clamp          int32  // TCP_WINDOW_CLAMP; 0: none
 	inq            bool   // TCP_INQ
-	thin           uint8  // TCP_THIN_LINEAR_TIMEOUTS, TCP_THIN_DUPACK: kept only
+	thin           bool   // TCP_THIN_LINEAR_TIMEOUTS: kept only
 	saveSyn        bool   // TCP_SAVE_SYN, of a listener
 	syn            []byte // the headers of the peer's SYN (TCP_SAVED_SYN), until they are read
 }

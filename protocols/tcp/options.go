@@ -112,7 +112,7 @@ func (c *conn) SetOption(level, name int, value []byte) error {
 		c.more().userTimeout = time.Duration(v) * time.Millisecond
 	case optWindowClamp:
 		switch {
-		case v < 0, v == 0 && c.state != stateClosed:
+		case v == 0 && c.state != stateClosed:
 			return syscall.EINVAL
 		case v != 0:
 			v = max(v, leastClamp)
@@ -136,8 +136,9 @@ func (c *conn) SetOption(level, name int, value []byte) error {
 		if err := within(0, 1); err != nil {
 			return err
 		}
-		at := name - optThinLinear
-		c.more().thin = c.more().thin&^(1<<at) | uint8(v)<<at
+		if name == optThinLinear {
+			c.more().thin = v == 1
+		}
 	default:
 		return syscall.ENOPROTOOPT
 	}
@@ -187,21 +188,26 @@ func (c *conn) notsentLowat() uint32 {
 func (c *conn) crowded() bool { return uint32(max(c.snd.unsent(), 0)) >= c.notsentLowat() }
 
 // Inquiry is what TCP_CM_INQ tells, if the user asked for it: the bytes that can be
-// read, or 1 where the end can (net/ipv4/tcp.c, tcp_inq_hint).
+// read, and one for the end (net/ipv4/tcp.c, tcp_inq_hint).
 func (c *conn) Inquiry() (n int, asked bool) {
 	if c.extra == nil || !c.extra.inq {
 		return 0, false
 	}
-	n = int(c.rcv.queue.bytes)
-	if n == 0 && c.is(flagFinReceived) {
-		n = 1
-	}
-	return n, true
+	return int(c.rcv.queue.bytes) + bit(c.is(flagFinReceived)), true
 }
 
 // Held is what SO_MEMINFO tells: the bytes that wait to be read, and those that were
 // not acknowledged.
 func (c *conn) Held() (received, sent int) { return int(c.rcv.queue.bytes), c.snd.queue.len() }
+
+// Buffers are the sizes of the buffers while the user has not set them.
+func (c *conn) Buffers() (send, receive int32) {
+	if send, receive = c.snd.limit, c.rcv.limit; c.state.in(1<<stateClosed|1<<stateListen) && !c.is(flagDone) {
+		set := c.t.settings()
+		send, receive = set.WMem[1], set.RMem[1]
+	}
+	return send, receive
+}
 
 func (c *conn) setCongestion(value []byte) error {
 	name := string(value)
@@ -256,7 +262,7 @@ func (c *conn) Option(level, name int, buf []byte) (int, error) {
 	case optCork:
 		v = bit(c.is(flagCork))
 	case optQuickAck:
-		v = bit(c.rcv.quick > 0)
+		v = bit(c.rcv.quick > 0 || !c.state.in(setSynchronized))
 	case optMaxSeg:
 		if v = int(c.snd.mss); c.state == stateClosed || c.state == stateListen {
 			if v = int(x.maxSeg); v == 0 {
@@ -293,9 +299,9 @@ func (c *conn) Option(level, name int, buf []byte) (int, error) {
 		v = bit(x.saveSyn)
 	case optSavedSyn:
 		return c.savedSyn(buf)
-	case optThinLinear, optThinDupack:
-		v = int(x.thin>>(name-optThinLinear)) & 1
-	case optRepair, optIsMPTCP:
+	case optThinLinear:
+		v = bit(x.thin)
+	case optThinDupack, optRepair, optIsMPTCP:
 		v = 0
 	case optTimestamp:
 		v = int(c.timestamp())
