@@ -105,6 +105,9 @@ func (ifc *Interface) Index() int { return ifc.index }
 // MTU is the largest network packet in bytes.
 func (ifc *Interface) MTU() int { return int(ifc.mtu) }
 
+// QueueLen is how many frames wait for the device at most.
+func (ifc *Interface) QueueLen() int { return int(ifc.queueLen) }
+
 // Link is the kind of link layer.
 func (ifc *Interface) Link() Link { return ifc.link }
 

@@ -238,6 +238,25 @@ var everyProgram = map[string]func(p *program){
 		n, err = p.Recvmsg(s, m, 0)
 		p.log("recvmsg", n, err, m.NameLen, m.Flags, m.Control[:m.ControlLen])
 	},
+	"interfaces": func(p *program) {
+		s, e := p.udp(), make([]byte, 40)
+		for _, request := range []uint{posix.SIOCGIFADDR, posix.SIOCGIFDSTADDR, posix.SIOCGIFBRDADDR, posix.SIOCGIFNETMASK,
+			posix.SIOCGIFMETRIC, posix.SIOCGIFHWADDR, posix.SIOCGIFINDEX, posix.SIOCGIFNAME} {
+			for _, name := range []string{"lo", "none0"} {
+				clear(e)
+				copy(e, name)
+				if request == posix.SIOCGIFNAME && name == "lo" {
+					e[16] = 1
+				}
+				n, err := p.Ioctl(s, request, e)
+				p.log(fmt.Sprintf("%#x of %s", request, name), n, err, e)
+			}
+		}
+		for _, request := range []uint{posix.FIONREAD, posix.SIOCOUTQ, posix.SIOCATMARK, 0x8906, 0x1234} {
+			n, err := p.Ioctl(s, request, e)
+			p.log(fmt.Sprintf("%#x", request), n, err)
+		}
+	},
 	"datagrams": func(p *program) {
 		a, b := p.udp(), p.udp()
 		p.polls("fresh", a)

@@ -129,7 +129,7 @@ func header(m *posix.Msghdr) (*unix.Msghdr, []unix.Iovec) {
 		iov[i].SetLen(len(b))
 	}
 	h := &unix.Msghdr{Name: unsafe.SliceData(m.Name), Namelen: uint32(len(m.Name)), Iov: unsafe.SliceData(iov), Control: unsafe.SliceData(m.Control)}
-	h.Iovlen = uint64(len(iov))
+	h.SetIovlen(len(iov))
 	h.SetControllen(len(m.Control))
 	return h, iov
 }

@@ -14,6 +14,7 @@ type socket struct {
 	s           *core.Socket
 	family, typ int
 	shadow      shadow
+	stamp       atomic.Int64 // core.Time at which the last datagram that was read had come
 }
 
 // shadow are the options that say how calls wait.

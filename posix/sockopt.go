@@ -66,6 +66,26 @@ func (s *socket) follow(name int) {
 	}
 }
 
+// stamped tells when the last datagram that was read had come: ENOENT if there was
+// none.
+func (s *socket) stamped(h core.Host, arg []byte, nanoseconds bool) (int, error) {
+	at := core.Time(s.stamp.Load())
+	if at == 0 {
+		return -1, syscall.ENOENT
+	}
+	if len(arg) < 16 {
+		return -1, syscall.EFAULT
+	}
+	t := h.WallNow().Add(at.Sub(h.Now()))
+	part := t.Nanosecond()
+	if !nanoseconds {
+		part /= int(time.Microsecond)
+	}
+	binary.NativeEndian.PutUint64(arg, uint64(t.Unix()))
+	binary.NativeEndian.PutUint64(arg[8:], uint64(part))
+	return 0, nil
+}
+
 // Ioctl is ioctl(2). arg is the memory that its argument points to. ENOTTY for a
 // request that the object does not know.
 func (p *Process) Ioctl(fd int, request uint, arg []byte) (int, error) {
@@ -98,6 +118,15 @@ func (p *Process) Ioctl(fd int, request uint, arg []byte) (int, error) {
 	var v int
 	switch o := d.object.(type) {
 	case *socket:
+		if isIfreq(request) {
+			if err := p.ifreq(request, arg); err != nil {
+				return -1, err
+			}
+			return 0, nil
+		}
+		if request == SIOCGSTAMP || request == SIOCGSTAMPNS {
+			return o.stamped(p.host, arg, request == SIOCGSTAMPNS)
+		}
 		v, err = o.s.Ioctl(int(request))
 	case interface{ ioctl(uint) (int, error) }:
 		v, err = o.ioctl(request)

@@ -290,6 +290,9 @@ func (o *Op) receive() error {
 // received gives back what a receive brought beside the bytes.
 func (o *Op) received() error {
 	m := &o.message
+	if m.Arrival != 0 {
+		o.socket.stamp.Store(int64(m.Arrival))
+	}
 	if m.HasAddr {
 		o.extra = putSockAddr(o.name, o.socket.family, m.Addr)
 	}
