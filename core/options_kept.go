@@ -11,7 +11,6 @@ import (
 // exist, or what it hints at needs no hint. A program that sets it reads it back.
 type keptOption struct {
 	level, name int
-	size        int // 8: also set by 4 bytes
 	preset      int64
 	least, most int64
 	readOnly    bool
@@ -25,16 +24,16 @@ const anyInt = 1<<31 - 1
 // linux/in.h, linux/in6.h).
 func keptOptions(level int) []keptOption {
 	flag := func(name int) keptOption {
-		return keptOption{level: level, name: name, size: 4, least: -anyInt - 1, most: anyInt, normal: true}
+		return keptOption{level: level, name: name, least: -anyInt - 1, most: anyInt, normal: true}
 	}
 	number := func(name int, preset, least, most int64) keptOption {
-		return keptOption{level: level, name: name, size: 4, preset: preset, least: least, most: most}
+		return keptOption{level: level, name: name, preset: preset, least: least, most: most}
 	}
-	fixed := func(name, size int, value int64) keptOption {
-		return keptOption{level: level, name: name, size: size, preset: value, readOnly: true}
+	fixed := func(name int, value int64) keptOption {
+		return keptOption{level: level, name: name, preset: value, readOnly: true}
 	}
 	refused := func(name int) keptOption {
-		return keptOption{level: level, name: name, size: 4, least: 1, most: 0}
+		return keptOption{level: level, name: name, least: 1, most: 0}
 	}
 	datagram := func(name int) keptOption {
 		k := flag(name)
@@ -44,21 +43,21 @@ func keptOptions(level int) []keptOption {
 	switch level {
 	case SolSocket:
 		return []keptOption{
-			flag(1), fixed(14, 4, 0), flag(40), flag(41), flag(43), flag(45), // SO_DEBUG, SO_BSDCOMPAT, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_NOFCS, SO_SELECT_ERR_QUEUE
-			number(46, 0, 0, anyInt),                                             // SO_BUSY_POLL
-			fixed(48, 4, 64), number(49, -1, -anyInt-1, anyInt), fixed(56, 4, 0), // SO_BPF_EXTENSIONS, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID
+			flag(1), fixed(14, 0), flag(40), flag(41), flag(43), flag(45), // SO_DEBUG, SO_BSDCOMPAT, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_NOFCS, SO_SELECT_ERR_QUEUE
+			number(46, 0, 0, anyInt),                                       // SO_BUSY_POLL
+			fixed(48, 64), number(49, -1, -anyInt-1, anyInt), fixed(56, 0), // SO_BPF_EXTENSIONS, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID
 			flag(69), number(73, 0, 0, anyInt), // SO_PREFER_BUSY_POLL, SO_RESERVE_MEM
 			number(soTxRehash, 1, -1, 1), flag(75), // SO_TXREHASH, SO_RCVMARK
 		}
 	case SolIP:
 		return []keptOption{
 			refused(5), flag(6), flag(7), flag(18), flag(19), flag(20), number(21, 0, 0, 255), // IP_ROUTER_ALERT, IP_RECVOPTS, IP_RETOPTS, IP_PASSSEC, IP_TRANSPARENT, IP_RECVORIGDSTADDR, IP_MINTTL
-			fixed(22, 4, 0), flag(23), flag(24), datagram(25), number(26, 0, 0, 1), flag(IPRecvErr), // IP_NODEFRAG, IP_CHECKSUM, IP_BIND_ADDRESS_NO_PORT, IP_RECVFRAGSIZE, IP_RECVERR_RFC4884
+			fixed(22, 0), flag(23), flag(24), datagram(25), number(26, 0, 0, 1), flag(IPRecvErr), // IP_NODEFRAG, IP_CHECKSUM, IP_BIND_ADDRESS_NO_PORT, IP_RECVFRAGSIZE, IP_RECVERR_RFC4884
 		}
 	case SolIPv6:
 		return []keptOption{
 			flag(2), flag(3), flag(4), flag(5), flag(8), flag(11), flag(30), flag(31), // IPV6_2292PKTINFO …, IPV6_FLOWINFO, IPV6_ROUTER_ALERT_ISOLATE, IPV6_RECVERR_RFC4884
-			flag(33), flag(53), flag(56), flag(58), flag(60), {level: level, name: 70, size: 4, preset: 1, least: -anyInt - 1, most: anyInt, normal: true}, // IPV6_FLOWINFO_SEND, IPV6_RECVHOPOPTS, IPV6_RECVRTHDR, IPV6_RECVDSTOPTS, IPV6_RECVPATHMTU, IPV6_AUTOFLOWLABEL
+			flag(33), flag(53), flag(56), flag(58), flag(60), {level: level, name: 70, preset: 1, least: -anyInt - 1, most: anyInt, normal: true}, // IPV6_FLOWINFO_SEND, IPV6_RECVHOPOPTS, IPV6_RECVRTHDR, IPV6_RECVDSTOPTS, IPV6_RECVPATHMTU, IPV6_AUTOFLOWLABEL
 			number(73, 0, 0, 255), flag(74), flag(75), flag(77), flag(IPv6RecvErr), // IPV6_MINHOPCOUNT, IPV6_RECVORIGDSTADDR, IPV6_TRANSPARENT, IPV6_RECVFRAGSIZE
 		}
 	}
@@ -86,22 +85,11 @@ func (s *Socket) setKept(level, name int, b []byte) (handled bool, err error) {
 	if !ok || k.readOnly {
 		return false, nil
 	}
-	v := int64(0)
-	if k.size == 8 && len(b) >= 8 {
-		v = int64(binary.NativeEndian.Uint64(b))
-	} else {
-		n, err := intValue(b)
-		if err != nil {
-			return true, err
-		}
-		v = int64(n)
-		if k.size == 8 {
-			v = int64(uint32(v))
-			if v == 1<<32-1 { // all of it
-				v = -1
-			}
-		}
+	n, err := intValue(b)
+	if err != nil {
+		return true, err
 	}
+	v := int64(n)
 	if v < k.least || v > k.most || k.datagram && s.typ == SockStream {
 		return true, syscall.EINVAL
 	}
@@ -114,15 +102,14 @@ func (s *Socket) setKept(level, name int, b []byte) (handled bool, err error) {
 	return true, nil
 }
 
-// KeptOption is the value of an option that the socket only keeps
-// (SO_MAX_PACING_RATE), as it was set or as it is by itself. Inside an entry.
-func (s *Socket) KeptOption(level, name int) int64 {
+// keptNow is the value of an option that the socket only keeps, as it was set or as
+// it is by itself.
+func (s *Socket) keptNow(level int, k keptOption) int64 {
 	for _, x := range s.options.kept {
-		if int(x.level) == level && int(x.name) == name {
+		if int(x.level) == level && int(x.name) == k.name {
 			return x.value
 		}
 	}
-	k, _ := findKept(level, name)
 	return k.preset
 }
 
@@ -135,11 +122,7 @@ func (s *Socket) keptOption(level, name int, buf []byte) (n int, handled bool, e
 	case level == SolSocket && name == soTxRehash && s.typ != SockStream:
 		return 0, true, syscall.EOPNOTSUPP
 	}
-	v := s.KeptOption(level, name)
-	if k.size == 8 && len(buf) >= 8 {
-		return copy(buf, binary.NativeEndian.AppendUint64(nil, uint64(v))), true, nil
-	}
-	return putInt(buf, int(v))
+	return putInt(buf, int(s.keptNow(level, k)))
 }
 
 // Options of SOL_SOCKET that tell of the socket.
