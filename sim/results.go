@@ -16,15 +16,17 @@ import (
 // description alone. Times are in seconds of virtual time. There is no figure of
 // the real clock in them: equal runs have equal results.
 type Results struct {
-	Seed   uint64        `json:"seed"`
-	Until  float64       `json:"until_s"`           // what lies before it is in the results
-	Every  float64       `json:"every_s,omitempty"` // between samples, 0 if there are none
-	Nodes  []NodeResult  `json:"nodes"`
-	Links  []LinkResult  `json:"links"`
-	Values []Value       `json:"values"`
-	Flows  []FlowResult  `json:"flows"`
-	Queues []QueueResult `json:"queues"`
-	Series []Series      `json:"series"`
+	Seed  uint64       `json:"seed"`
+	Until float64      `json:"until_s"`           // what lies before it is in the results
+	Every float64      `json:"every_s,omitempty"` // between samples, 0 if there are none
+	Nodes []NodeResult `json:"nodes"`
+	Links []LinkResult `json:"links"`
+	// Segments are what joins more than the two nodes of a link.
+	Segments []SegmentResult `json:"segments,omitempty"`
+	Values   []Value         `json:"values"`
+	Flows    []FlowResult    `json:"flows"`
+	Queues   []QueueResult   `json:"queues"`
+	Series   []Series        `json:"series"`
 }
 
 // NodeResult is a node as it is drawn.
@@ -45,6 +47,14 @@ type LinkResult struct {
 	Rate       [2]int64   `json:"rate_bps"`
 	Delay      [2]float64 `json:"delay_s"`
 	Loss       [2]float64 `json:"loss"`
+}
+
+// SegmentResult is a segment, with the nodes, counted from 0, and the interfaces
+// that are its ports.
+type SegmentResult struct {
+	Name       string   `json:"name"`
+	Nodes      []int    `json:"nodes"`
+	Interfaces []string `json:"interfaces"`
 }
 
 // Value is what a task recorded.
@@ -181,6 +191,7 @@ func (n *Network) Results() *Results {
 			Interfaces: [2]string{l.ends[0].fullName(), l.ends[1].fullName()}, Rate: [2]int64{a.Rate, b.Rate},
 			Delay: [2]float64{a.Delay.Seconds(), b.Delay.Seconds()}, Loss: [2]float64{a.Loss, b.Loss}})
 	}
+	r.Segments = n.segmentResults(of)
 	for _, x := range n.nodes {
 		r.Nodes = append(r.Nodes, NodeResult{x.name, x.IsRouter(), x.config.X, x.config.Y})
 		values := slices.Clone(x.values)
@@ -191,6 +202,23 @@ func (n *Network) Results() *Results {
 		}
 	}
 	return r
+}
+
+// segmentResults are the subnets that are no links.
+func (n *Network) segmentResults(of map[*port]string) (all []SegmentResult) {
+	for _, s := range n.subnets {
+		r := SegmentResult{Name: s.name}
+		for _, p := range s.ports {
+			if _, ok := of[p]; !ok {
+				of[p] = s.name
+				r.Nodes, r.Interfaces = append(r.Nodes, p.node.index), append(r.Interfaces, p.fullName())
+			}
+		}
+		if len(r.Nodes) > 0 {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func (p *port) fullName() string { return p.node.name + "/" + p.name }

@@ -23,10 +23,12 @@ type data struct {
 }
 
 type node struct {
-	Name   string  `json:"n"`
-	Router bool    `json:"r"`
-	X      float64 `json:"x"`
-	Y      float64 `json:"y"`
+	Name   string `json:"n"`
+	Router bool   `json:"r"`
+	// Segment is a segment, which is drawn between its ports' nodes.
+	Segment bool    `json:"s,omitempty"`
+	X       float64 `json:"x"`
+	Y       float64 `json:"y"`
 }
 
 type link struct {
@@ -121,17 +123,17 @@ const panelLines = 20
 
 func runData(r *sim.Results) data {
 	d := data{Until: r.Until, Nodes: []node{}, Links: []link{}, Map: []mapView{}, Panels: []panel{}}
-	places := layout(r)
-	for i, x := range r.Nodes {
-		d.Nodes = append(d.Nodes, node{x.Name, x.Router, places[i].x, places[i].y})
+	nodes, links := drawn(r)
+	for i, p := range layout(nodes, links, len(r.Nodes)) {
+		d.Nodes = append(d.Nodes, node{nodes[i].Name, nodes[i].Router, i >= len(r.Nodes), p.x, p.y})
 	}
-	for _, l := range r.Links {
+	for _, l := range links {
 		d.Links = append(d.Links, link{l.Name, l.A, l.B, linkLabel(&l)})
 	}
 	if r.Every == 0 {
 		return d
 	}
-	d.Map = maps(r)
+	d.Map = maps(r, links)
 	keys := [][2]string{}
 	of := map[[2]string][]*sim.Series{}
 	for i := range r.Series {
@@ -153,6 +155,19 @@ func runData(r *sim.Results) data {
 		d.Panels = append(d.Panels, seriesPanel(r, k, of[k], max(50, min(600, budget*2/3/max(lines, 1)))))
 	}
 	return d
+}
+
+// drawn are the nodes and links with the segments among them: each is a node with
+// a link to every port.
+func drawn(r *sim.Results) (nodes []sim.NodeResult, links []sim.LinkResult) {
+	nodes, links = slices.Clone(r.Nodes), slices.Clone(r.Links)
+	for _, s := range r.Segments {
+		for i, k := range s.Nodes {
+			links = append(links, sim.LinkResult{Name: s.Interfaces[i], A: k, B: len(nodes), Interfaces: [2]string{s.Interfaces[i], ""}})
+		}
+		nodes = append(nodes, sim.NodeResult{Name: s.Name})
+	}
+	return nodes, links
 }
 
 // rank is the order of panels.
@@ -199,7 +214,7 @@ func seriesPanel(r *sim.Results, key [2]string, all []*sim.Series, points int) p
 }
 
 // maps are the metrics that colour the links.
-func maps(r *sim.Results) (views []mapView) {
+func maps(r *sim.Results, links []sim.LinkResult) (views []mapView) {
 	byName := map[[2]string]*sim.Series{}
 	samples := 0
 	for i := range r.Series {
@@ -208,7 +223,7 @@ func maps(r *sim.Results) (views []mapView) {
 			samples = max(samples, s.First-1+len(s.Values))
 		}
 	}
-	points := max(20, min(400, budget/3/max(1, 4*len(r.Links))))
+	points := max(20, min(400, budget/3/max(1, 4*len(links))))
 	n := max(1, (samples+points-1)/points)
 	for _, m := range []struct {
 		metric, unit string
@@ -216,7 +231,7 @@ func maps(r *sim.Results) (views []mapView) {
 	}{{"utilisation", "", 1}, {"queue", "packets", 0}, {"throughput", "bit/s", 0}} {
 		v := mapView{Name: m.metric, Unit: m.unit, Most: m.most, X0: round(r.Every+float64(n-1)*r.Every/2, 9), DX: round(float64(n)*r.Every, 9)}
 		found := false
-		for _, l := range r.Links {
+		for _, l := range links {
 			var both [2]sim.Values
 			for end, name := range l.Interfaces {
 				both[end] = sim.Values{}

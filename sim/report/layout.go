@@ -9,21 +9,32 @@ import (
 type place struct{ x, y float64 }
 
 // layout places the nodes between 0 and 1: where they are if any has a place, by
-// their distances in hops otherwise.
-func layout(r *sim.Results) []place {
-	n := len(r.Nodes)
+// their distances in hops otherwise. Nodes from real on are segments, which are in
+// the middle of their ports where places are given.
+func layout(nodes []sim.NodeResult, links []sim.LinkResult, real int) []place {
+	n := len(nodes)
 	at := make([]place, n)
 	given := false
-	for i, x := range r.Nodes {
+	for i, x := range nodes {
 		at[i] = place{x.X, x.Y}
 		given = given || x.X != 0 || x.Y != 0
 	}
-	if !given {
+	if given {
+		ports := make([]float64, n)
+		for _, l := range links {
+			if l.B >= real {
+				ports[l.B]++
+				k := ports[l.B]
+				at[l.B].x += (at[l.A].x - at[l.B].x) / k
+				at[l.B].y += (at[l.A].y - at[l.B].y) / k
+			}
+		}
+	} else {
 		for i := range at {
 			a := 2 * math.Pi * float64(i) / float64(n)
 			at[i] = place{math.Cos(a), math.Sin(a)}
 		}
-		springs(at, r.Links)
+		springs(at, links)
 		level(at)
 	}
 	fit(at)

@@ -105,9 +105,10 @@
     }
     for (const n of nodes) {
       const g = el("g", {}, svg);
-      el("title", {}, g, n.n + (n.r ? " (router)" : ""));
+      el("title", {}, g, n.n + (n.r ? " (router)" : n.s ? " (segment)" : ""));
       const style = { fill: "var(--node)", stroke: "var(--ink)", "stroke-width": small ? 1.2 : 2 };
-      if (n.r) el("rect", Object.assign({ x: px(n) - r, y: py(n) - r, width: 2 * r, height: 2 * r, rx: r / 2.5 }, style), g);
+      if (n.s) el("rect", Object.assign({ x: px(n) - 1.4 * r, y: py(n) - r / 2, width: 2.8 * r, height: r, rx: 2 }, style, { fill: "var(--idle)" }), g);
+      else if (n.r) el("rect", Object.assign({ x: px(n) - r, y: py(n) - r, width: 2 * r, height: 2 * r, rx: r / 2.5 }, style), g);
       else el("circle", Object.assign({ cx: px(n), cy: py(n), r: r }, style), g);
       if (nodes.length <= 150) el("text", { x: px(n), y: py(n) + r + (small ? 11 : 16), "text-anchor": "middle", class: "halo", "font-weight": small ? 400 : 600, "font-size": small ? 9 : 12 }, g, n.n);
     }

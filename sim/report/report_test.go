@@ -3,10 +3,13 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -27,10 +30,23 @@ func page(t *testing.T, r *sim.Results) string {
 	return b.String()
 }
 
-func TestThePageIsTheSameInAnyPartition(t *testing.T) {
+func TestThePageIsTheSameEveryTimeOnAnyCoresInAnyPartition(t *testing.T) {
+	runs := 10
+	if testing.Short() {
+		runs = 2
+	}
 	want := page(t, simtest.Dumbbell(t, 1, 1))
-	if got := page(t, simtest.Dumbbell(t, 1, 4)); got != want {
-		t.Errorf("%d bytes from four parts are not the %d of one", len(got), len(want))
+	for _, procs := range []int{1, 2} {
+		for _, parts := range []int{1, 4} {
+			t.Run(fmt.Sprintf("%d parts on %d cores", parts, procs), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				for range runs {
+					if got := page(t, simtest.Dumbbell(t, 1, parts)); got != want {
+						t.Fatalf("%d bytes that are not the %d of the first run", len(got), len(want))
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -120,6 +136,21 @@ func TestABrowserShowsThePageWithoutAWordOnItsConsole(t *testing.T) {
 	}
 	if _, console := dom(t, "<script>undefined.x</script>"); len(console) == 0 {
 		t.Error("this test does not hear errors")
+	}
+}
+
+func TestASegmentIsDrawnBetweenItsPorts(t *testing.T) {
+	r := &sim.Results{Until: 1, Every: 0.1, Nodes: []sim.NodeResult{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+		Segments: []sim.SegmentResult{{Name: "lan", Nodes: []int{0, 1, 2}, Interfaces: []string{"a/eth0", "b/eth0", "c/eth0"}}},
+		Series:   []sim.Series{{Node: "a", Kind: "queue", Name: "a/eth0", Metric: "throughput", Unit: "bit/s", First: 1, Values: sim.Values{1e6, 2e6, math.NaN(), 3e6}}}}
+	document, console := dom(t, page(t, r))
+	for _, l := range console {
+		t.Errorf("console: %s", l)
+	}
+	for what, want := range map[string]int{"lan (segment)": 1, "<circle ": 3, `stroke="rgb(`: 1} {
+		if n := strings.Count(document, what); n != want {
+			t.Errorf("%d of %s, want %d", n, what, want)
+		}
 	}
 }
 

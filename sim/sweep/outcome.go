@@ -132,7 +132,9 @@ func (o *Outcome) Charts(v View) ([]plot.Chart, error) {
 		for to < len(points) && points[to].Metric == points[from].Metric && points[to].Kind == points[from].Kind {
 			to++
 		}
-		charts = append(charts, o.chart(points[from:to], x, v))
+		if points[from].Kind == "value" || slices.ContainsFunc(points[from:to], func(p Point) bool { return p.N > 0 && p.Mean != 0 }) {
+			charts = append(charts, o.chart(points[from:to], x, v))
+		}
 		from = to
 	}
 	return charts, nil
