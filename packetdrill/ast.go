@@ -2,12 +2,14 @@ package packetdrill
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
 // Script is a parsed script.
 type Script struct {
 	Name    string // of the file, for messages
+	Kernel  string // why it cannot run on the kernel, "" for most
 	Options []Option
 	Init    []Command
 	Events  []Event
@@ -119,6 +121,10 @@ type Packet struct {
 // IPInfo are the marks of an IP header that a script names.
 type IPInfo struct {
 	TOS, ECN, TTL, FlowLabel int // -1 where nothing is said
+	DF, ID                   int // likewise
+	Frag                     *fragSpan
+	Sum                      sumKind
+	Src, Dst                 netip.Addr // instead of the run's
 }
 
 // ECN codes that stand for more than one value of the field.

@@ -82,7 +82,7 @@ func (r *run) liveText(frame []byte) string {
 		prefix += "[" + ecnNames[h.tos&3] + "] "
 	}
 	if h.fragment {
-		return fmt.Sprintf("%sa fragment of protocol %d, %d bytes", prefix, h.proto, len(h.payload))
+		return fmt.Sprintf("%s(frag %s) of protocol %d", prefix, &fragSpan{h.offset, h.offset + len(h.payload), h.more}, h.proto)
 	}
 	var f *flow
 	ports := ""

@@ -27,6 +27,9 @@ type ipHeader struct {
 	tos, ttl  uint8
 	flowLabel uint32
 	fragment  bool
+	df, more  bool
+	id        uint32
+	offset    int // of a fragment, in bytes
 	payload   []byte
 }
 
@@ -59,7 +62,9 @@ func parseIPv4(b []byte) (h ipHeader, err error) {
 	}
 	h.src, h.dst = netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
 	h.proto, h.tos, h.ttl = b[9], b[1], b[8]
-	h.fragment = binary.BigEndian.Uint16(b[6:])&0x3fff != 0
+	word := binary.BigEndian.Uint16(b[6:])
+	h.fragment, h.df, h.more = word&0x3fff != 0, word&0x4000 != 0, word&0x2000 != 0
+	h.id, h.offset = uint32(binary.BigEndian.Uint16(b[4:])), int(word&0x1fff)*8
 	h.payload = b[n:]
 	return h, err
 }
@@ -89,7 +94,9 @@ func parseIPv6(b []byte) (h ipHeader, err error) {
 			if len(b) < 8 {
 				return h, errors.New("an IPv6 fragment header that is cut off")
 			}
-			h.fragment = h.fragment || binary.BigEndian.Uint16(b[2:])&0xfff9 != 0
+			word := binary.BigEndian.Uint16(b[2:])
+			h.fragment = h.fragment || word&0xfff9 != 0
+			h.id, h.offset, h.more = binary.BigEndian.Uint32(b[4:]), int(word&^7), word&1 != 0
 			h.proto, b = b[0], b[8:]
 			if h.fragment {
 				h.payload = b

@@ -48,7 +48,7 @@ type exchange struct {
 
 // packet takes a packet from its direction on.
 func packet(c *cursor) *Packet {
-	p := &Packet{IP: IPInfo{TOS: -1, ECN: -1, TTL: -1, FlowLabel: -1}}
+	p := &Packet{IP: IPInfo{TOS: -1, ECN: -1, TTL: -1, FlowLabel: -1, DF: -1, ID: -1}}
 	p.Inbound = c.take("<")
 	if !p.Inbound {
 		c.need(">")
@@ -103,22 +103,32 @@ func (p *Packet) ports(c *cursor) {
 // ipMark is a mark of the IP header that a script can name.
 type ipMark struct {
 	word  string
-	limit int // of its number; -1: it has none, and stands for ECN itself
+	limit int // of its number; -1: it has none
 	set   func(i *IPInfo, n int)
+	take  func(c *cursor, i *IPInfo) // for what is no number
 }
 
 func ipMarks() []ipMark {
 	ecn := func(v int) func(*IPInfo, int) { return func(i *IPInfo, _ int) { i.ECN = v } }
 	return []ipMark{
-		{"noecn", -1, ecn(0)},
-		{"ect1", -1, ecn(1)},
-		{"ect0", -1, ecn(2)},
-		{"ce", -1, ecn(3)},
-		{"ect01", -1, ecn(ecnEither)},
-		{"tos", 255, func(i *IPInfo, n int) { i.TOS = n }},
-		{"ttl", 255, func(i *IPInfo, n int) { i.TTL = n }},
-		{"hlim", 255, func(i *IPInfo, n int) { i.TTL = n }},
-		{"flowlabel", 1<<20 - 1, func(i *IPInfo, n int) { i.FlowLabel = n }},
+		{"noecn", -1, ecn(0), nil},
+		{"ect1", -1, ecn(1), nil},
+		{"ect0", -1, ecn(2), nil},
+		{"ce", -1, ecn(3), nil},
+		{"ect01", -1, ecn(ecnEither), nil},
+		{"tos", 255, func(i *IPInfo, n int) { i.TOS = n }, nil},
+		{"ttl", 255, func(i *IPInfo, n int) { i.TTL = n }, nil},
+		{"hlim", 255, func(i *IPInfo, n int) { i.TTL = n }, nil},
+		{"flowlabel", 1<<20 - 1, func(i *IPInfo, n int) { i.FlowLabel = n }, nil},
+		{"id", 1<<32 - 1, func(i *IPInfo, n int) { i.ID = n }, nil},
+		{"df", -1, func(i *IPInfo, _ int) { i.DF = dfSet }, nil},
+		{"nodf", -1, func(i *IPInfo, _ int) { i.DF = dfClear }, nil},
+		{"bad_sum", -1, func(i *IPInfo, _ int) { i.Sum = sumBad }, nil},
+		{"no_sum", -1, func(i *IPInfo, _ int) { i.Sum = sumNone }, nil},
+		{"bad_header_sum", -1, func(i *IPInfo, _ int) { i.Sum = sumHeader }, nil},
+		{"frag", -1, nil, func(c *cursor, i *IPInfo) { i.Frag = takeSpan(c) }},
+		{"src", -1, nil, func(c *cursor, i *IPInfo) { i.Src = takeAddress(c) }},
+		{"dst", -1, nil, func(c *cursor, i *IPInfo) { i.Dst = takeAddress(c) }},
 	}
 }
 
@@ -149,14 +159,18 @@ next:
 			if m.limit >= 0 {
 				n = int(c.number(uint64(m.limit)))
 			}
-			m.set(i, n)
+			if m.take != nil {
+				m.take(c, i)
+			} else {
+				m.set(i, n)
+			}
 			c.take(",")
 			if c.take(closing) {
 				return
 			}
 			continue next
 		}
-		c.fail("%q is no mark of an IP header: use noecn, ect0, ect1, ect01, ce, tos N, ttl N, flowlabel N", w)
+		c.fail("%q is no mark of an IP header: use noecn, ect0, ect1, ect01, ce, tos N, ttl N, flowlabel N, id N, df, nodf, frag A:B, src A, dst A, bad_sum, no_sum, bad_header_sum", w)
 	}
 }
 
@@ -181,6 +195,15 @@ func (i IPInfo) differences(h *ipHeader) (out []string) {
 	}
 	if i.FlowLabel >= 0 {
 		d.number("flowlabel", int64(i.FlowLabel), int64(h.flowLabel))
+	}
+	if i.DF >= 0 && !h.v6 {
+		d.text("DF", [...]string{"nodf", "df"}[i.DF], [...]string{"nodf", "df"}[b2i(h.df)])
+	}
+	if i.Src.IsValid() {
+		d.text("src", i.Src.String(), h.src.String())
+	}
+	if i.Dst.IsValid() {
+		d.text("dst", i.Dst.String(), h.dst.String())
 	}
 	return out
 }

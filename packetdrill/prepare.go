@@ -32,6 +32,7 @@ func Prepare(file, text string, s Settings, families ...IPVersion) ([]Prepared, 
 	if err != nil {
 		return nil, err
 	}
+	script.Kernel = kernelMark(text)
 	if err := script.include(&s); err != nil {
 		return nil, err
 	}
@@ -51,6 +52,17 @@ func Prepare(file, text string, s Settings, families ...IPVersion) ([]Prepared, 
 		list = append(list, Prepared{script, one})
 	}
 	return list, nil
+}
+
+// kernelMark is the reason behind a line "// kernel: REASON": why the script cannot
+// run on the kernel.
+func kernelMark(text string) string {
+	for line := range strings.Lines(text) {
+		if why, ok := strings.CutPrefix(strings.TrimSpace(line), "// kernel:"); ok {
+			return strings.TrimSpace(why)
+		}
+	}
+	return ""
 }
 
 // defaultMTU is that of IPv4. IPv6 has 20 bytes more for its longer header.

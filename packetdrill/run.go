@@ -57,7 +57,8 @@ type run struct {
 	current *flow
 	ports   int
 	pending *callRun
-	subject int // live descriptor of the last TCP socket, -1 for none
+	ids     map[int]uint32 // of fragments that were sent, by the script's number
+	subject int            // live descriptor of the last TCP socket, -1 for none
 	scope   *scope
 	stopped bool
 	stuck   bool
@@ -71,6 +72,10 @@ func Run(script *Script, s Settings, b Backend, log func(string)) *Result {
 	}
 	r := &run{script: script, settings: s, result: res, log: log, fds: map[int64]int{}, files: map[int64]bool{}, sockets: map[int]*socket{}, subject: -1}
 	r.scope = &scope{vars: map[string]value{}, look: r.info, print: log}
+	if script.Kernel != "" && b.Name() == "kernel" {
+		res.Skipped = "the kernel differs: " + script.Kernel
+		return res
+	}
 	if s.DryRun {
 		res.Passed = true
 		return res
@@ -208,10 +213,19 @@ func (r *run) inject(e *Event) {
 	f := r.flowIn(p)
 	x := r.exchange(p, f)
 	x.src, x.dst = f.remote.Addr(), f.local.Addr()
+	if p.IP.Src.IsValid() {
+		x.src = p.IP.Src
+	}
+	if p.IP.Dst.IsValid() {
+		x.dst = p.IP.Dst
+	}
 	x.sport, x.dport = f.remote.Port(), f.local.Port()
 	body, err := p.Body.encode(x)
 	if err == nil {
-		body, err = appendIP(nil, x.src, x.dst, p.Body.protocol(x.v6), p.IP.tosOf(), ttlOf(p.IP), uint32(max(p.IP.FlowLabel, 0)), body)
+		err = p.IP.spoil(body, p.Body.protocol(x.v6))
+	}
+	if err == nil {
+		body, err = p.IP.header(x.src, x.dst, p.Body.protocol(x.v6), body)
 	}
 	if err == nil {
 		body, err = p.wrap(body)
@@ -322,13 +336,16 @@ func (r *run) compare(p *Packet, live livePacket) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	if proto := p.Body.protocol(h.v6); h.proto != proto || h.fragment {
-		if h.fragment {
-			return []string{"it is a fragment"}
-		}
+	if proto := p.Body.protocol(h.v6); h.proto != proto {
 		return []string{fmt.Sprintf("it is of IP protocol %d, expected %d", h.proto, proto)}
 	}
+	if out = r.sameFragment(&p.IP, &h); len(out) > 0 {
+		return out
+	}
 	out = p.IP.differences(&h)
+	if h.fragment {
+		return out
+	}
 	x := r.exchange(p, nil)
 	x.v6, x.src, x.dst, x.at = h.v6, h.src, h.dst, live.at-r.start
 	if like, ok := r.tuple(&h); ok {

@@ -91,6 +91,8 @@ func (u *UDPDatagram) match(x *exchange, b []byte) (out []string) {
 	d.number("length", int64(u.Len), int64(len(b)-8))
 	proto := u.protocol(x.v6)
 	switch sum := binary.BigEndian.Uint16(b[6:]); {
+	case x.packet.IP.Sum == sumNone:
+		d.number("checksum", 0, int64(sum))
 	case sum == 0 && proto == protoUDP && !x.v6: // none
 	case sum == 0 || checksum(b[:over], pseudoHeader(x.src, x.dst, proto, len(b))) != 0:
 		out = append(out, "the checksum is wrong")

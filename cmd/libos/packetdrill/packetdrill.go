@@ -153,7 +153,7 @@ func (o *options) file(e *command.Env, file string, s packetdrill.Settings, fami
 	}
 	for _, p := range list {
 		r := packetdrill.Run(p.Script, p.Settings, b, func(line string) { e.Note("%s", line) })
-		passed = append(passed, r.Passed)
+		passed = append(passed, r.Passed || r.Skipped != "")
 		if err := tell(e, r); err != nil {
 			return nil, err
 		}
@@ -167,7 +167,11 @@ func tell(e *command.Env, r *packetdrill.Result) error {
 		return e.Print(r)
 	}
 	word := "ok"
-	if !r.Passed {
+	switch {
+	case r.Skipped != "":
+		e.Printf("skip %s %s %s: %s\n", r.File, r.Family, r.Backend, r.Skipped)
+		return nil
+	case !r.Passed:
 		word = "FAIL"
 	}
 	e.Printf("%-4s %s %s %s %.6f s\n", word, r.File, r.Family, r.Backend, r.Time.Seconds())
