@@ -3,6 +3,7 @@ package packetdrill
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ type setup struct {
 	Args []string // of ip and tc
 	// Name and Value are of sysctl, with dots.
 	Name, Value string
+	Optional    bool // -e: a name that is not known is passed over
 }
 
 // commandError is a failure at a line of a command, from 0.
@@ -48,7 +50,7 @@ func runCommands(sys System, text string, shell bool) *commandError {
 	}
 	for _, s := range steps {
 		for i := range s.list {
-			if err := sys.Configure(&s.list[i]); err != nil {
+			if err := sys.Configure(&s.list[i]); err != nil && !(s.list[i].Optional && errors.Is(err, fs.ErrNotExist)) {
 				return &commandError{s.line, fmt.Sprintf("`%s`: %v", s.text, err)}
 			}
 		}
@@ -165,6 +167,7 @@ func parseCommand(text string) ([]setup, error) {
 }
 
 func parseSysctl(w []string) (list []setup, err error) {
+	optional := false
 	for i := 0; i < len(w); i++ {
 		switch {
 		case w[i] == ">":
@@ -173,13 +176,14 @@ func parseSysctl(w []string) (list []setup, err error) {
 			if strings.Trim(w[i], "-qweinN") != "" {
 				return nil, fmt.Errorf("sysctl %s is not known here: use sysctl -q -w NAME=VALUE", w[i])
 			}
+			optional = optional || strings.Contains(w[i], "e")
 			continue
 		}
 		name, value, ok := strings.Cut(w[i], "=")
 		if !ok {
 			return nil, fmt.Errorf("sysctl %s: write NAME=VALUE", w[i])
 		}
-		list = append(list, setup{Tool: "sysctl", Name: strings.ReplaceAll(name, "/", "."), Value: value})
+		list = append(list, setup{Tool: "sysctl", Name: strings.ReplaceAll(name, "/", "."), Value: value, Optional: optional})
 	}
 	return list, nil
 }

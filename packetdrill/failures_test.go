@@ -104,3 +104,26 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A script that marks where the kernel differs is not run there; sysctl -e passes
+// over settings that the system does not have, and nothing else does.
+func TestScriptsSayWhatASystemDoesNotHave(t *testing.T) {
+	run := func(text string, b packetdrill.Backend) *packetdrill.Result {
+		runs, err := packetdrill.Prepare("x.pkt", text, packetdrill.Defaults(), packetdrill.IPv4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packetdrill.Run(runs[0].Script, runs[0].Settings, b, nil)
+	}
+	virtual := &packetdrill.Virtual{Wiring: packetdrilltest.Wiring, Debug: true}
+	marked := "// kernel: it is older than the rule\n`sysctl -q -e -w net.ipv4.nothing=1`\n" + listening
+	if res := run(marked, packetdrill.Kernel{}); res.Skipped != "the kernel differs: it is older than the rule" || res.Passed {
+		t.Errorf("on the kernel: %+v", res)
+	}
+	if res := run(marked, virtual); !res.Passed {
+		t.Errorf("on an instance: %+v", res)
+	}
+	if res := run("`sysctl -q -e -w net.ipv4.tcp_sack=what`\n"+listening, virtual); res.Passed {
+		t.Error("a value that is none was passed over")
+	}
+}

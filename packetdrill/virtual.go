@@ -3,6 +3,7 @@ package packetdrill
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -189,6 +190,12 @@ func (x *virtual) Shell(string) error {
 	return errors.New("a command of a shell cannot reach an instance in virtual time: use sysctl, echo VALUE > /proc/sys/…, ip, tc, or run with --kernel")
 }
 
+// unknown marks an error of a setting's name for errors.Is, and adds no text.
+type unknown struct{}
+
+func (unknown) Error() string        { return "" }
+func (unknown) Is(target error) bool { return target == fs.ErrNotExist }
+
 // Configure implements System.
 func (x *virtual) Configure(c *setup) error {
 	switch c.Tool {
@@ -196,7 +203,7 @@ func (x *virtual) Configure(c *setup) error {
 		name := c.Name
 		if err := x.instance.SetSysctl(name, c.Value); err != nil {
 			if errors.Is(err, syscall.ENOENT) {
-				return fmt.Errorf("the instance has no setting %s", name)
+				return fmt.Errorf("the instance has no setting %s%w", name, unknown{})
 			}
 			return fmt.Errorf("%s=%s: %w", name, c.Value, err)
 		}

@@ -95,16 +95,18 @@ func (c *conn) begin() {
 	c.rcv = receiver{limit: set.RMem[1]}
 	c.rec, c.rtt, c.cong.cwnd, c.tally = recovery{}, rttEstimator{}, 0, tally{}
 	c.snd.start(t.key().initialSequence(&c.tuple, t.in.Now()))
-	most := set.RMem[2]
+	most := max(set.RMem[2], set.RMem[1])
 	if o.ReceiveBufferSet {
 		c.rcv.limit = o.ReceiveBuffer
-		most = o.ReceiveBuffer
+		most = space(o.ReceiveBuffer)
 	}
 	if o.SendBufferSet {
 		c.snd.limit = o.SendBuffer
 	}
 	if set.WindowScaling {
-		for c.rcv.scale < wire.TCPMaxWindowScale && space(max(most, c.rcv.limit))>>c.rcv.scale > 65535 {
+		// Linux scales for all of the memory, though half of it is window
+		// (net/ipv4/tcp_output.c, tcp_select_initial_window).
+		for c.rcv.scale < wire.TCPMaxWindowScale && most>>c.rcv.scale > 65535 {
 			c.rcv.scale++
 		}
 	}
