@@ -75,6 +75,7 @@ CONFIG_CMD_TC=y
 CONFIG_CMD_SLABINFO=y
 CONFIG_CMD_CAPTURE=y
 CONFIG_CMD_DEMO=y
+CONFIG_CMD_SIM=y
 CONFIG_CMD_PACKETDRILL=y
 # end of Commands
 `
@@ -124,6 +125,7 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_SLABINFO", Value: "y", Bool: true},
 		{Name: "CMD_CAPTURE", Value: "y", Bool: true},
 		{Name: "CMD_DEMO", Value: "y", Bool: true},
+		{Name: "CMD_SIM", Value: "y", Bool: true},
 		{Name: "CMD_MODULES", Value: "n", Bool: true},
 		{Name: "CMD_PACKETDRILL", Value: "y", Bool: true},
 	}

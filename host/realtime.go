@@ -2,10 +2,11 @@ package host
 
 import (
 	crand "crypto/rand"
-	"errors"
+	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,4 +167,4 @@ func (h *RealTime) Random(stream string) core.Source {
 // Log implements core.Host.
 func (h *RealTime) Log() *slog.Logger { return h.log }
 
-var errClosed = errors.New("host: closed")
+var errClosed = fmt.Errorf("host: %w", net.ErrClosed)

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/qdisc/tc"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
 )
@@ -51,7 +53,14 @@ func (n *Network) Build() error {
 			return errors.Join(err, n.Close())
 		}
 	}
+	if err := n.makeSegments(); err != nil {
+		return errors.Join(err, n.Close())
+	}
 	if err := n.route(); err != nil {
+		return errors.Join(err, n.Close())
+	}
+	n.schedule()
+	if err := n.Check(); err != nil {
 		return errors.Join(err, n.Close())
 	}
 	for _, x := range n.nodes {
@@ -139,6 +148,9 @@ func (n *Network) connect(l *Link) error {
 		if err := p.attach(); err != nil {
 			return fmt.Errorf("%slink %s: %w", prefix(l.config.Place), l.name, err)
 		}
+		if err := p.qdisc(l.config.Qdisc[i]); err != nil {
+			return fmt.Errorf("%slink %s: %w", prefix(l.config.Place), l.name, err)
+		}
 	}
 	return nil
 }
@@ -148,6 +160,18 @@ func prefix(place string) string {
 		return ""
 	}
 	return place + ": "
+}
+
+// qdisc gives the port's interface a root discipline, if there is one.
+func (p *port) qdisc(t Text) error {
+	if t.Text == "" {
+		return nil
+	}
+	words := append([]string{"qdisc", "add", "dev", p.name, "root"}, strings.Fields(t.Text)...)
+	if _, err := tc.Run(p.node.in, words); err != nil {
+		return fmt.Errorf("%sinterface %s of %s: %w", prefix(t.Place), p.name, p.node.name, err)
+	}
+	return nil
 }
 
 // attach gives the port's node its device.
@@ -165,17 +189,28 @@ func (p *port) attach() error {
 	return ifc.Configure(texts...)
 }
 
+// Stop ends all tasks: their calls fail, and they record what they have. No virtual
+// time passes, and nothing runs after it.
+func (n *Network) Stop() error {
+	if n.stopped {
+		return nil
+	}
+	n.stopped = true
+	var errs []error
+	for _, p := range n.parts {
+		errs = append(errs, p.host.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Close ends all tasks and instances. It returns what instances still held: each
 // such report is a leak.
 func (n *Network) Close() error {
 	if n.closed {
 		return nil
 	}
+	errs := []error{n.Stop()}
 	n.closed = true
-	var errs []error
-	for _, p := range n.parts {
-		errs = append(errs, p.host.Close())
-	}
 	for _, p := range n.parts {
 		for _, ends := range p.out { // what would still have crossed
 			for _, e := range ends {

@@ -29,6 +29,10 @@ type LinkConfig struct {
 	Addresses [2][]Text
 	// Interfaces are the names of the ends; "" is the next free ethN.
 	Interfaces [2]string
+	// Qdisc is the root queueing discipline of each end in the words of tc(8), such
+	// as "fq_codel limit 1000". Frames then wait there, and not on the wire: it paces
+	// its interfaces.
+	Qdisc [2]Text
 	// Down is a link that is not there until SetUp.
 	Down bool
 }
@@ -41,6 +45,7 @@ type Link struct {
 	config LinkConfig
 	ends   [2]*port
 	subnet *subnet
+	least  [2]time.Duration // what a frame takes from an end at least, ever
 }
 
 // port is where a node meets a link.
@@ -50,6 +55,8 @@ type port struct {
 	given    []Text // addresses by hand
 	prefixes []wire.Prefix
 	subnet   *subnet
+	segment  *Segment // that it is a port of, nil at a link
+	config   PortConfig
 	device   core.Device
 	ifc      *core.Interface
 	queue    queued
@@ -96,7 +103,7 @@ func (n *Network) Link(name string, a, b *Node, c LinkConfig) *Link {
 	if err := l.pipeConfig().Check(); err != nil {
 		n.wrong(c.Place, "%w", err)
 	}
-	s := &subnet{name: name, place: c.Place, cost: max(1, c.Cost), delay: min(l.wire(0).Delay, l.wire(1).Delay)}
+	s := &subnet{name: name, place: c.Place, cost: max(1, c.Cost)}
 	for i, x := range []*Node{a, b} {
 		l.ends[i] = n.port(x, s, c.Interfaces[i], c.Addresses[i], c.Place)
 	}
@@ -135,7 +142,16 @@ func (l *Link) Node(end int) *Node { return l.ends[end].node }
 func (l *Link) Interface(end int) *core.Interface { return l.ends[end].ifc }
 
 // Counters of what was sent by end 0 or 1, while nothing runs.
-func (l *Link) Counters(end int) pipe.Counters { return l.ends[end].device.(*pipe.End).Counters() }
+func (l *Link) Counters(end int) pipe.Counters { return l.end(end).Counters() }
+
+// end is the device of end 0 or 1.
+func (l *Link) end(i int) *pipe.End { return l.ends[i].device.(*pipe.End) }
+
+// SetUp mends or cuts the link at both ends, from the instant at on.
+func (l *Link) SetUp(at time.Duration, up bool) {
+	word := map[bool]string{false: " down", true: " up"}[up]
+	l.net.Do(at, Text{Text: "link " + l.name + word})
+}
 
 // wire is what frames of an end meet.
 func (l *Link) wire(end int) *pipe.Wire {
@@ -148,7 +164,15 @@ func (l *Link) wire(end int) *pipe.Wire {
 
 func (l *Link) pipeConfig() *pipe.Config {
 	c := &l.config
-	return &pipe.Config{Name: l.name, Raw: !c.Ethernet, MTU: c.MTU, Wire: c.Wire, AToB: c.AToB, BToA: c.BToA, Offload: c.Offload}
+	p := &pipe.Config{Name: l.name, Raw: !c.Ethernet, MTU: c.MTU, Offload: c.Offload}
+	for i, to := range []**pipe.Wire{&p.AToB, &p.BToA} {
+		w := *l.wire(i)
+		if c.Qdisc[i].Text != "" {
+			w.Pace = max(1, w.Pace)
+		}
+		*to = &w
+	}
+	return p
 }
 
 // ferry brings the frames of a link that is cut over to the other part.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/host"
 )
 
 // Families are the address families that automatic addresses are given of.
@@ -49,6 +50,11 @@ type Network struct {
 	links   []*Link
 	byName  map[string]*Node
 	named   map[string]*Link
+	actions []timed
+
+	segments    map[string]*Segment
+	segmentList []*Segment
+
 	subnets []*subnet
 	blocks  map[*Node]*block
 	parts   []*part
@@ -57,6 +63,7 @@ type Network struct {
 	merged  []*Merged
 	every   core.Time // between samples, 0 takes none
 	built   bool
+	stopped bool // Stop was called
 	closed  bool
 
 	now  atomic.Int64 // of the part that is behind
@@ -74,7 +81,7 @@ func New(o Options) *Network {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Network{options: o, byName: map[string]*Node{}, named: map[string]*Link{}}
+	return &Network{options: o, byName: map[string]*Node{}, named: map[string]*Link{}, segments: map[string]*Segment{}}
 }
 
 // Nodes are in the order of their making.
@@ -91,6 +98,11 @@ func (n *Network) LookupLink(name string) *Link { return n.named[name] }
 
 // Options are those the network was made with.
 func (n *Network) Options() Options { return n.options }
+
+// Random is a stream of random numbers of the network's seed, for who describes it.
+func (n *Network) Random(stream string) core.Source {
+	return host.NewVirtual(n.options.Seed).Random("network/" + stream)
+}
 
 // wrong notes an error of the description, for Build.
 func (n *Network) wrong(place, format string, args ...any) {

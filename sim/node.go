@@ -39,8 +39,6 @@ type NodeConfig struct {
 	Memory int64
 	// X and Y are the node's place in drawings, and in metres for radio.
 	X, Y float64
-	// Partition wishes the node into a part from 1 on; 0 lets the network choose.
-	Partition int
 }
 
 // Node is one host or router.

@@ -1,13 +1,17 @@
 package sim
 
 import (
+	"strings"
+
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/sim/topology"
 )
 
 // partition spreads the nodes over parts and makes their Domains.
 func (n *Network) partition() {
+	n.leastDelays()
 	of := n.cut()
 	count := 0
 	for _, k := range of {
@@ -22,6 +26,33 @@ func (n *Network) partition() {
 		x.part = n.parts[of[i]]
 	}
 	n.lookAhead(of)
+}
+
+// leastDelays finds how long frames take at least, whatever actions change.
+func (n *Network) leastDelays() {
+	for _, l := range n.links {
+		for i := range l.least {
+			l.least[i] = leastDelay(l.wire(i))
+		}
+	}
+	for _, a := range n.actions {
+		words := strings.Fields(a.text.Text)
+		if len(words) < 3 || words[0] != "link" {
+			continue
+		}
+		deeds, err := n.parse(words)
+		if err != nil {
+			continue // schedule tells
+		}
+		for _, d := range deeds {
+			if d.wire != nil {
+				d.link.least[d.end] = min(d.link.least[d.end], leastDelay(d.wire))
+			}
+		}
+	}
+	for _, l := range n.links {
+		l.subnet.delay = min(l.least[0], l.least[1])
+	}
 }
 
 // lookAhead finds how long news takes from part to part: the shortest way by
@@ -40,8 +71,8 @@ func (n *Network) lookAhead(of []int) {
 		if a == b {
 			continue
 		}
-		d[a][b] = min(d[a][b], core.Time(l.wire(0).Delay))
-		d[b][a] = min(d[b][a], core.Time(l.wire(1).Delay))
+		d[a][b] = min(d[a][b], core.Time(l.least[0]))
+		d[b][a] = min(d[b][a], core.Time(l.least[1]))
 	}
 	for k := range d {
 		for i := range d {
@@ -55,74 +86,30 @@ func (n *Network) lookAhead(of []int) {
 	n.ahead = d
 }
 
-// cut chooses a part for every node.
+// cut chooses a part for every node: by what the nodes have to do, and
+// so that only links with a delay are cut.
 func (n *Network) cut() []int {
-	of := make([]int, len(n.nodes))
-	if n.options.Partitions < 2 {
-		return of
-	}
-	// Nodes that no delay keeps apart stay together.
-	group := make([]int, len(n.nodes))
-	for i := range group {
-		group[i] = i
-	}
-	var find func(int) int
-	find = func(i int) int {
-		for group[i] != i {
-			group[i] = group[group[i]]
-			i = group[i]
-		}
-		return i
+	g := &topology.Graph{Nodes: make([]topology.Node, len(n.nodes))}
+	weights := make([]int, len(n.nodes))
+	for i, x := range n.nodes {
+		weights[i] = 1 + len(x.ports) + 4*len(x.tasks)
 	}
 	for _, s := range n.subnets {
-		if s.delay <= 0 {
-			for _, p := range s.ports[1:] {
-				a, b := find(s.ports[0].node.index), find(p.node.index)
-				group[max(a, b)] = min(a, b)
+		for _, p := range s.ports[min(1, len(s.ports)):] {
+			if p.node == s.ports[0].node {
+				continue
 			}
+			g.Connect(s.ports[0].node.index, p.node.index, topology.Link{Delay: s.delay})
 		}
 	}
-	order := make([]int, 0, len(n.nodes)) // breadth first, so that neighbours are near
-	seen := make([]bool, len(n.nodes))
-	for i := range n.nodes {
-		if seen[i] {
+	for _, a := range n.actions { // who moves to a segment is where its ports are
+		w := strings.Fields(a.text.Text)
+		if len(w) < 4 || w[1] != "plug" || n.byName[w[0]] == nil || n.segments[w[3]] == nil {
 			continue
 		}
-		seen[i] = true
-		order = append(order, i)
-		for k := len(order) - 1; k < len(order); k++ {
-			for _, p := range n.nodes[order[k]].ports {
-				for _, q := range p.subnet.ports {
-					if j := q.node.index; !seen[j] {
-						seen[j] = true
-						order = append(order, j)
-					}
-				}
-			}
+		if ports := n.segments[w[3]].subnet.ports; len(ports) > 0 {
+			g.Connect(n.byName[w[0]].index, ports[0].node.index, topology.Link{})
 		}
 	}
-	count := min(n.options.Partitions, len(n.nodes))
-	next := 0
-	assigned := map[int]int{}
-	for k, i := range order {
-		g := find(i)
-		if _, ok := assigned[g]; !ok {
-			next = max(next, k*count/len(order))
-			assigned[g] = next
-		}
-		of[i] = assigned[g]
-	}
-	return dense(of)
-}
-
-// dense renumbers parts so that none is empty.
-func dense(of []int) []int {
-	number := map[int]int{}
-	for i, k := range of {
-		if _, ok := number[k]; !ok {
-			number[k] = len(number)
-		}
-		of[i] = number[k]
-	}
-	return of
+	return topology.Partition(g, max(1, n.options.Partitions), weights)
 }

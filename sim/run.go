@@ -42,7 +42,7 @@ func (n *Network) Run(until time.Duration) error {
 		return f
 	}
 	limit := core.Time(until)
-	if limit == core.Never {
+	if until == Forever {
 		limit--
 	}
 	n.stop.Store(false)
@@ -57,13 +57,46 @@ func (n *Network) Run(until time.Duration) error {
 	if n.stop.Load() {
 		return ErrInterrupted
 	}
-	if time.Duration(n.now.Load()) < until {
+	if until == Forever { // the last event was the end
+		for _, p := range n.parts {
+			n.now.Store(max(n.now.Load(), int64(p.host.Now())))
+		}
+	} else if n.Now() < until {
 		n.now.Store(int64(until))
 	}
 	for _, p := range n.parts {
 		p.sample(limit + 1)
 	}
 	return nil
+}
+
+// Forever runs until nothing is left to happen.
+const Forever time.Duration = 1<<63 - 1
+
+// Partitions is how many parts the network was cut into, after Build.
+func (n *Network) Partitions() int { return len(n.parts) }
+
+// Memory is what the network holds, in bytes: slabs, and what the Go heap has grown
+// by since it had before (runtime.MemStats.HeapAlloc). Between runs.
+func (n *Network) Memory(before int64) int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	sum := max(0, int64(m.HeapAlloc)-before)
+	for _, p := range n.parts {
+		sum += p.domain.Pool().Arena().Stats().Lent
+	}
+	return sum
+}
+
+// Packets is how many packets the nodes have received. Between runs.
+func (n *Network) Packets() (sum uint64) {
+	for _, x := range n.nodes {
+		for _, p := range x.ports {
+			sum += p.ifc.Stats().RxPackets
+		}
+	}
+	return sum
 }
 
 // failed is the failure that was first in virtual time, and of those the one of the

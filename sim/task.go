@@ -45,6 +45,14 @@ func (t *Task) SleepUntil(at time.Duration) error {
 	return nil
 }
 
+// WallTime is the civil time of an instant, as deadlines of connections need it.
+func (t *Task) WallTime(at time.Duration) time.Time { return t.node.net.options.Start.Add(at) }
+
+// Random is the task's own stream of random numbers.
+func (t *Task) Random() core.Source {
+	return t.node.part.host.Random("task/" + t.node.name + "/" + t.name)
+}
+
 // Dial connects as core.Instance.Dial.
 func (t *Task) Dial(network, address string) (net.Conn, error) {
 	return t.node.in.DialContext(context.Background(), network, address)
@@ -153,7 +161,7 @@ func (x *Node) launch(s start) {
 // fail ends the simulation, unless it is ending and tasks fall over it.
 func (x *Node) fail(t *Task, message, stack string) {
 	n := x.net
-	if n.closed || x.part.failed != nil {
+	if n.stopped || x.part.failed != nil {
 		return
 	}
 	f := &Failure{Time: t.Now(), Node: x.name, Task: t.name, Message: message, Stack: stack, order: x.index}

@@ -14,6 +14,7 @@ import (
 	"github.com/libos-go/libos/cmd/libos/nc"
 	"github.com/libos-go/libos/cmd/libos/packetdrill"
 	"github.com/libos-go/libos/cmd/libos/ping"
+	"github.com/libos-go/libos/cmd/libos/sim"
 	"github.com/libos-go/libos/cmd/libos/slabinfo"
 	"github.com/libos-go/libos/cmd/libos/sysctl"
 	"github.com/libos-go/libos/cmd/libos/tc"
@@ -38,6 +39,7 @@ func main() {
 			slabinfo.Command,
 			capture.Command,
 			demo.Command,
+			sim.Command,
 			packetdrill.Command,
 		},
 	}))

@@ -57,6 +57,7 @@ const (
 	CMD_SLABINFO          = true
 	CMD_CAPTURE           = true
 	CMD_DEMO              = true
+	CMD_SIM               = true
 	CMD_MODULES           = false
 	CMD_PACKETDRILL       = true
 )

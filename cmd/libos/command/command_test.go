@@ -8,6 +8,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/sim/tomlplace"
 )
 
 func environment() *Env {
@@ -44,37 +45,6 @@ func TestNumbersForPeople(t *testing.T) {
 	}
 }
 
-func TestTheLineOfEachKeyIsFound(t *testing.T) {
-	lines := locate(`# a comment = 1
-[[instance]]
-name = "a" # = x
-"quoted.key" = 1
-routes = ["one", "two",
-  # "none"
-  'three', # ]
-]
-[instance.sysctl]
-a."b.c" = 2
-[[instance.device]]
-[[instance.device]]
-mtu = 3
-[[instance]]
-[[instance.device]]
-mtu = 4`)
-	for _, x := range []struct {
-		key  string
-		line int
-	}{
-		{"instance.0", 2}, {"instance.0.name", 3}, {"instance.0.quoted.key", 4}, {"instance.0.routes.0", 5}, {"instance.0.routes.1", 5},
-		{"instance.0.routes.2", 7}, {"instance.0.routes.9", 5}, {"instance.0.sysctl.a.b.c", 10}, {"instance.0.device.0", 11},
-		{"instance.0.device.1.mtu", 13}, {"instance.1", 14}, {"instance.1.device.0.mtu", 16}, {"instance.1.memory", 14}, {"nothing", 1},
-	} {
-		if n := lines.of(x.key); n != x.line {
-			t.Errorf("%s: line %d, want %d", x.key, n, x.line)
-		}
-	}
-}
-
 func FuzzHostFile(f *testing.F) {
 	f.Add("[[instance]]\nname = \"a\"\nroutes = [\"default via 10.0.0.1\"]\n[[instance.device]]\nlink = \"l\"\naddresses = \"::1/64\"\n[[instance.device]]\nlink = \"l\"\n[[link]]\nname = \"l\"\nrate = 5\n")
 	f.Add("[[instance]]\nsysctl.\"a.b\" = true\ndevice = [{kind=\"pipe\", mtu = [1]}]")
@@ -89,7 +59,7 @@ func FuzzHostFile(f *testing.F) {
 		}
 		var any map[string]any
 		if _, err := toml.Decode(text, &any); err == nil {
-			for key, line := range locate(text) {
+			for key, line := range tomlplace.Locate(text) {
 				if line < 1 || line > strings.Count(text, "\n")+1 {
 					t.Errorf("%s: line %d of %q", key, line, text)
 				}

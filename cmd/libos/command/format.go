@@ -69,3 +69,6 @@ func ParseSize(text string) (int64, error) {
 	}
 	return n << shift, nil
 }
+
+// Number writes a number with at most six digits.
+func Number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/sim/tomlplace"
 )
 
 // HostFile describes instances and the links between them, as a TOML file does.
@@ -86,11 +87,11 @@ func (e *Env) ParseHostFile(path, text string) (*HostFile, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	lines := locate(text)
-	at := func(key string) string { return fmt.Sprintf("%s:%d", name, lines.of(key)) }
+	lines := tomlplace.Locate(text)
+	at := func(key string) string { return fmt.Sprintf("%s:%d", name, lines.Of(key)) }
 	for _, k := range meta.Undecoded() {
 		return nil, fmt.Errorf("%s: unknown key %s: the tables are [[instance]], [[instance.device]], [instance.sysctl] and [[link]], before them stand modules, blacklist, module_dir and module_privileges, an instance has name, config, memory and routes",
-			name+lines.anywhere(k[len(k)-1]), k)
+			name+lines.Anywhere(k[len(k)-1]), k)
 	}
 	if len(t.Instance) == 0 {
 		return nil, fmt.Errorf("%s: there is no [[instance]]: `libos up --help` shows an example", name)

@@ -25,6 +25,24 @@ type Progress struct {
 	mu   sync.Mutex
 	done int64
 	bar  *progressbar.ProgressBar
+	unit string // of Steps; "" counts bytes
+	per  int64  // of done, in a unit
+}
+
+// Steps is Progress for work that is no bytes: total and what Set is told are in
+// fractions of a unit, per of them in one.
+func (e *Env) Steps(what, unit string, total, per int64) *Progress {
+	p := e.Progress(what, max(-1, total/per))
+	p.unit, p.per = unit, per
+	return p
+}
+
+// Set tells how far the work is.
+func (p *Progress) Set(done int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = done / max(1, p.per)
+	p.draw()
 }
 
 // Progress begins to watch work of total bytes, negative if that is not known.
@@ -44,6 +62,11 @@ func (p *Progress) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done += int64(len(b))
+	p.draw()
+	return len(b), nil
+}
+
+func (p *Progress) draw() {
 	switch {
 	case p.bar != nil:
 	case p.live && (p.always || time.Since(p.begun) > patience):
@@ -54,20 +77,23 @@ func (p *Progress) Write(b []byte) (int, error) {
 	if p.bar != nil {
 		_ = p.bar.Set64(p.done)
 	}
-	return len(b), nil
 }
 
 func (p *Progress) make(w io.Writer) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(p.total,
+	options := []progressbar.Option{
 		progressbar.OptionSetWriter(w),
 		progressbar.OptionSetDescription(p.what),
-		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowBytes(p.unit == ""),
 		progressbar.OptionUseIECUnits(true),
 		progressbar.OptionSetWidth(24),
-		progressbar.OptionThrottle(50*time.Millisecond),
+		progressbar.OptionThrottle(50 * time.Millisecond),
 		progressbar.OptionSetPredictTime(p.total > 0),
 		progressbar.OptionSetTheme(progressbar.ThemeASCII),
-	)
+	}
+	if p.unit != "" {
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionSetItsString(p.unit), progressbar.OptionShowIts())
+	}
+	return progressbar.NewOptions64(p.total, options...)
 }
 
 // Done ends the bar.

@@ -1,19 +1,21 @@
-package command
+// Package tomlplace finds where in a TOML file its tables, keys and list elements
+// are, for messages that name the line: parsers do not tell. It is all in lines.go.
+package tomlplace
 
 import (
 	"fmt"
 	"strings"
 )
 
-// tomlLines is where keys of a TOML file are: the parser does not tell. Keys are
+// Lines is where keys of a TOML file are: the parser does not tell. Keys are
 // written with the index of each table of a list: instance.0.device.1.mtu. What
 // is not found is where the nearest table around it is.
-type tomlLines map[string]int
+type Lines map[string]int
 
-// locate finds the lines of tables, keys and elements of lists. text is known
+// Locate finds the lines of tables, keys and elements of lists. text is known
 // to be TOML.
-func locate(text string) tomlLines {
-	lines := tomlLines{}
+func Locate(text string) Lines {
+	lines := Lines{}
 	counts := map[string]int{} // tables of a list, by the path to the list
 	table, list := "", ""      // path of the open table, of the open list
 	element := 0
@@ -110,14 +112,14 @@ func join(table, key string) string {
 	return table + "." + key
 }
 
-func (l tomlLines) put(key string, line int) {
+func (l Lines) put(key string, line int) {
 	if l[key] == 0 {
 		l[key] = line
 	}
 }
 
-// of is the line of a key, or of the nearest table or list around it; 1 at least.
-func (l tomlLines) of(key string) int {
+// Of is the line of a key, or of the nearest table or list around it; 1 at least.
+func (l Lines) Of(key string) int {
 	for {
 		if n := l[key]; n != 0 {
 			return n
@@ -130,8 +132,8 @@ func (l tomlLines) of(key string) int {
 	}
 }
 
-// anywhere is ":LINE" of the first key with a last name, or nothing.
-func (l tomlLines) anywhere(name string) string {
+// Anywhere is ":LINE" of the first key with a last name, or nothing.
+func (l Lines) Anywhere(name string) string {
 	first := 0
 	for k, n := range l {
 		if (k == name || strings.HasSuffix(k, "."+name)) && (first == 0 || n < first) {

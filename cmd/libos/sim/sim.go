@@ -1,0 +1,272 @@
+package sim
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/libos-go/libos/cmd/libos/command"
+	"github.com/libos-go/libos/device/capture"
+	"github.com/libos-go/libos/sim"
+	"github.com/libos-go/libos/sim/file"
+)
+
+// options are the flags.
+type options struct {
+	e          *command.Env
+	path       string
+	until      time.Duration
+	seed       uint64
+	partitions int
+	set        []string
+	pcap       string
+	merged     string
+	digest     bool
+	series     string
+	sample     time.Duration
+	report     string
+	plot       string
+	realtime   bool
+	speed      float64
+	step       bool
+	check      bool
+	given      func(flag string) bool
+}
+
+// Command is `libos sim`.
+func Command(e *command.Env) *cobra.Command {
+	o := &options{e: e}
+	c := &cobra.Command{
+		Use:   "sim FILE.toml",
+		Short: "Simulate a network of hosts and routers in virtual time",
+		Long: `Run the network that a file describes, in virtual time, as fast as the machine can:
+every node is an instance of the stack, and the same file with the same seed gives
+the same bytes, on any number of partitions. docs/simulator.md describes the
+language, examples/ has files to begin with.`,
+		Example: `  libos sim examples/dumbbell/dumbbell.toml
+  libos sim --until 60s --report out.html examples/dumbbell/dumbbell.toml
+  libos sim --set link.core.loss=0.01 --seed 7 --pcap captures examples/dumbbell/dumbbell.toml
+  libos sim --realtime --partitions 2 examples/dumbbell/dumbbell.toml`,
+		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.path, o.given = args[0], c.Flags().Changed
+			return o.run(c.Context())
+		},
+	}
+	f := c.Flags()
+	f.DurationVar(&o.until, "until", 0, "when to end, in virtual time; the file's until, or when nothing is left to happen")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of every random stream, in place of the file's")
+	f.IntVarP(&o.partitions, "partitions", "j", 1, "parts of the network that run at once; 0 is one for each core")
+	f.StringArrayVar(&o.set, "set", nil, "change a value of the file: TABLE.KEY=VALUE or TABLE.NAME.KEY=VALUE")
+	f.StringVar(&o.pcap, "pcap", "", "`DIR` for a pcapng file of each interface")
+	f.StringVar(&o.series, "results", "", "`FILE` for results and time series, as JSON")
+	f.DurationVar(&o.sample, "sample", 0, "virtual time between two samples of flows and queues, in place of the file's")
+	f.BoolVar(&o.digest, "digest", false, "print the SHA-256 of every capture, whether they are kept or not")
+	f.BoolVar(&o.realtime, "realtime", false, "tie virtual time to the wall clock")
+	f.Float64Var(&o.speed, "speed", 1, "with --realtime: virtual seconds in a second")
+	f.BoolVar(&o.step, "step", false, "stop before every event and wait for a command on standard input (? lists them)")
+	f.BoolVar(&o.check, "check", false, "only read the file and build the network")
+	return c
+}
+
+// read reads the file with what the flags say.
+func (o *options) read() (*file.Description, error) {
+	f := file.Options{Wiring: o.e.Built(), Narrow: o.e.Narrow, Set: o.set}
+	if o.given("seed") {
+		f.Seed = &o.seed
+	}
+	if o.given("partitions") {
+		n := o.partitions
+		if n == 0 {
+			n = runtime.GOMAXPROCS(0)
+		}
+		f.Partitions = &n
+	}
+	if o.given("until") {
+		f.Until = &o.until
+	}
+	return file.Read(o.path, f)
+}
+
+// run runs one simulation.
+func (o *options) run(ctx context.Context) (err error) {
+	if o.speed <= 0 {
+		return fmt.Errorf("--speed %v: it is above 0", o.speed)
+	}
+	d, err := o.read()
+	if err != nil {
+		return err
+	}
+	n := d.Network
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := n.Build(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	if o.check {
+		o.e.Printf("%s: %d nodes, %d links, %d partitions\n", d.Name, len(n.Nodes()), len(n.Links()), n.Partitions())
+		return nil
+	}
+	if every := max(o.sample, d.Sample); o.sample > 0 || o.series != "" || d.Sample > 0 {
+		if o.sample > 0 {
+			every = o.sample
+		}
+		if every == 0 {
+			every = 100 * time.Millisecond
+		}
+		n.Sample(every)
+	}
+	var captures *sim.Captures
+	if o.pcap != "" || o.digest {
+		if o.pcap != "" {
+			if err := os.MkdirAll(o.pcap, 0o777); err != nil {
+				return err
+			}
+		}
+		if captures, err = n.Capture(o.pcap, capture.Options{}, nil); err != nil {
+			return err
+		}
+	}
+	begun := time.Now()
+	runErr := o.drive(ctx, d)
+	wall := time.Since(begun)
+	if captures != nil {
+		if err := captures.Close(); err != nil {
+			return err
+		}
+	}
+	if err := n.Stop(); err != nil && runErr == nil {
+		return err
+	}
+	if o.digest {
+		for _, l := range captures.Sums() {
+			o.e.Printf("%s\n", l)
+		}
+		o.e.Printf("%s  all captures\n", captures.Sum())
+	}
+	if runErr != nil {
+		return runErr
+	}
+	if err := o.results(d); err != nil {
+		return err
+	}
+	return o.summary(d, wall, before)
+}
+
+// drive runs to the end in the way that the flags choose.
+func (o *options) drive(ctx context.Context, d *file.Description) error {
+	n, until := d.Network, d.Until
+	if until == 0 {
+		until = sim.Forever
+	}
+	stop := context.AfterFunc(ctx, n.Interrupt)
+	defer stop()
+	if o.step {
+		return o.stepwise(n, until)
+	}
+	over := make(chan struct{})
+	defer close(over)
+	bar := o.e.Steps("virtual time", "s", int64(d.Until/time.Millisecond), 1000)
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				bar.Set(int64(n.Now() / time.Millisecond))
+			}
+		}
+	}()
+	defer bar.Done()
+	var err error
+	if o.realtime {
+		err = n.RunRealTime(ctx, until, o.speed)
+	} else {
+		err = n.Run(until)
+	}
+	if errors.Is(err, sim.ErrInterrupted) && ctx.Err() != nil {
+		return fmt.Errorf("interrupted at %v of virtual time", n.Now())
+	}
+	return err
+}
+
+// stepwise asks before every event.
+func (o *options) stepwise(n *sim.Network, until time.Duration) error {
+	in := bufio.NewScanner(o.e.Stdin)
+	for {
+		next, more := n.Next()
+		if !more || next > until {
+			return n.Run(min(until, n.Now()))
+		}
+		o.e.Printf("%v: next event at %v > ", n.Now(), next)
+		if !in.Scan() {
+			o.e.Printf("\n")
+			return in.Err()
+		}
+		to := next
+		switch words := strings.Fields(in.Text()); {
+		case len(words) == 0 || words[0] == "s":
+		case words[0] == "c":
+			to = until
+		case words[0] == "q":
+			return nil
+		case words[0] == "u" && len(words) == 2:
+			at, err := time.ParseDuration(words[1])
+			if err != nil {
+				o.e.Printf("%q is no time: write u 1.5s\n", words[1])
+				continue
+			}
+			to = min(at, until)
+		default:
+			o.e.Printf("Enter or s: the next event; u TIME: up to an instant; c: to the end; q: end here\n")
+			continue
+		}
+		if err := n.Run(to); err != nil {
+			return err
+		}
+	}
+}
+
+// summaryOf is what a simulation says of itself at its end.
+type summaryOf struct {
+	Name       string  `json:"name"`
+	Nodes      int     `json:"nodes"`
+	Links      int     `json:"links"`
+	Partitions int     `json:"partitions"`
+	Seed       uint64  `json:"seed"`
+	Virtual    float64 `json:"virtual_seconds"`
+	Wall       float64 `json:"wall_seconds"`
+	Speed      float64 `json:"virtual_seconds_per_second"`
+	Packets    uint64  `json:"packets"`
+	PerSecond  float64 `json:"packets_per_second"`
+	MemoryNode int64   `json:"memory_per_node"`
+}
+
+func (o *options) summary(d *file.Description, wall time.Duration, before runtime.MemStats) error {
+	n := d.Network
+	s := summaryOf{Name: d.Name, Nodes: len(n.Nodes()), Links: len(n.Links()), Partitions: n.Partitions(), Seed: n.Options().Seed,
+		Virtual: n.Now().Seconds(), Wall: wall.Seconds(), Packets: n.Packets()}
+	if s.Wall > 0 {
+		s.Speed, s.PerSecond = s.Virtual/s.Wall, float64(s.Packets)/s.Wall
+	}
+	s.MemoryNode = n.Memory(int64(before.HeapAlloc)) / int64(max(1, s.Nodes))
+	if o.e.JSON() {
+		return o.e.Print(s)
+	}
+	o.e.Printf("%s: %d nodes, %d links, %v of virtual time in %.2f s (%.3g virtual seconds a second), %s packets (%s a second), %s a node\n",
+		s.Name, s.Nodes, s.Links, n.Now(), s.Wall, s.Speed, command.Thousands(int64(s.Packets)), command.Thousands(int64(s.PerSecond)), command.Bytes(s.MemoryNode))
+	return nil
+}
