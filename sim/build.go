@@ -212,14 +212,6 @@ func (n *Network) Close() error {
 	errs := []error{n.Stop()}
 	n.closed = true
 	for _, p := range n.parts {
-		for _, ends := range p.out { // what would still have crossed
-			for _, e := range ends {
-				e.Land()
-			}
-		}
-		p.out = nil
-	}
-	for _, p := range n.parts {
 		errs = append(errs, p.domain.Close())
 	}
 	return errors.Join(errs...)

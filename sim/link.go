@@ -184,6 +184,9 @@ type ferry struct {
 // Waiting implements pipe.Ferry.
 func (f *ferry) Waiting(e *pipe.End) {
 	from, to := f.parts[0], f.parts[1]
+	if from.net.closed { // it would not land
+		return
+	}
 	if e == f.ends[1] {
 		from, to = to, from
 	}
