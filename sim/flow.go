@@ -77,15 +77,15 @@ func (x *Node) track(t *Task, name string, c net.Conn) {
 	if !ok {
 		t.Fatalf("Track: a %T has no socket: give the connection that Dial, Accept or ListenPacket gave", c)
 	}
-	f := &flow{node: x, name: name, number: 1, socket: s.Socket(), start: core.Time(t.Now())}
+	f := &flow{node: x, name: name, socket: s.Socket(), start: core.Time(t.Now())}
 	if f.socket.Instance() != x.in {
 		t.Fatalf("Track: flow %s is of node %s, not of %s: track it there", name, f.socket.Instance().Name(), x.name)
 	}
-	for _, o := range x.flows {
-		if o.name == name {
-			f.number++
-		}
+	if x.named == nil {
+		x.named = map[string]int{}
 	}
+	x.named[name]++
+	f.number = x.named[name]
 	if every := x.net.every; every > 0 {
 		f.first = int(f.start / every)
 	}
@@ -121,6 +121,9 @@ func (x *Node) track(t *Task, name string, c net.Conn) {
 		}
 	})
 	x.flows = append(x.flows, f)
+	if x.net.every > 0 {
+		x.going = append(x.going, f)
+	}
 }
 
 // finish takes the last figures. Inside an entry.
@@ -192,9 +195,6 @@ func tcpFigures(b []byte) figures {
 
 // sample notes the figures. Inside an entry.
 func (f *flow) sample(at core.Time) {
-	if f.sampled {
-		return
-	}
 	f.read()
 	f.sampled = f.over
 	f.last.delivered = max(f.last.delivered, f.before.delivered) // segments may be short

@@ -52,7 +52,9 @@ type Node struct {
 	in     *core.Instance
 	tasks  []start
 	last   *lastPackets
-	flows  []*flow
+	flows  []*flow        // in the order of Track
+	named  map[string]int // how many flows of a name there were
+	going  []*flow        // those that are sampled
 	values []Value
 }
 

@@ -71,7 +71,8 @@ type Value struct {
 // (TCP) or that were sent (datagrams), of users' data.
 type FlowResult struct {
 	Node            string  `json:"node"`
-	Name            string  `json:"name"` // "bulk", the second one of a node is "bulk#2"
+	Name            string  `json:"name"`   // "bulk", the second one of a node is "bulk#2"
+	Number          int     `json:"number"` // among those of its name on its node, from 1 on
 	Protocol        string  `json:"protocol"`
 	Local           string  `json:"local"`
 	Remote          string  `json:"remote"`
@@ -290,7 +291,7 @@ func (f *flow) result(now core.Time) FlowResult {
 		name += "#" + strconv.Itoa(f.number)
 	}
 	l := &f.last
-	r := FlowResult{Node: f.node.name, Name: name, Protocol: f.protocol, Local: f.local, Remote: f.remote,
+	r := FlowResult{Node: f.node.name, Name: name, Number: f.number, Protocol: f.protocol, Local: f.local, Remote: f.remote,
 		Start: time.Duration(f.start).Seconds(), End: time.Duration(now).Seconds(), Over: f.over, Sent: l.sent, Received: l.received,
 		PacketsSent: l.messagesSent, PacketsReceived: l.messagesReceived, Retransmissions: l.resent, Drops: l.dropped,
 		SRTTMin: f.rttLeast, SRTTMax: f.rttMost, SRTTMean: l.rtt}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/libos-go/libos/core"
@@ -64,9 +65,10 @@ func (p *part) take(at core.Time) {
 			if x.part != p {
 				continue
 			}
-			for _, f := range x.flows {
+			x.going = slices.DeleteFunc(x.going, func(f *flow) bool {
 				f.sample(at)
-			}
+				return f.sampled
+			})
 			for _, q := range x.ports {
 				q.queue.sample(q, at, p.net.every)
 			}

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,12 +159,20 @@ func text(v float64, unit string) string {
 	return s + " " + unit
 }
 
+// rowsMost is how many rows a table of what a run found has.
+const rowsMost = 500
+
 func values(r *sim.Results) []table {
 	if len(r.Values) == 0 {
 		return nil
 	}
 	t := table{Title: "Recorded by applications", Head: []column{{"node", false}, {"task", false}, {"metric", false}, {"value", true}, {"at", true}}}
-	for _, v := range r.Values {
+	shown := r.Values
+	if len(shown) > rowsMost {
+		shown = shown[:rowsMost]
+		t.Title += fmt.Sprintf(": the first %d, of %d", rowsMost, len(r.Values))
+	}
+	for _, v := range shown {
 		t.Rows = append(t.Rows, []cell{word(v.Node), word(v.Task), word(v.Metric), measure(v.Value, v.Unit), measure(v.Time, "s")})
 	}
 	return []table{t}
@@ -175,7 +185,14 @@ func flows(r *sim.Results) []table {
 	t := table{Title: "Flows", Head: []column{{"flow", false}, {"protocol", false}, {"from", false}, {"to", false}, {"start", true}, {"end", true},
 		{"sent", true}, {"goodput out", true}, {"received", true}, {"goodput in", true}, {"retransmissions", true}, {"drops", true},
 		{"srtt min", true}, {"mean", true}, {"max", true}}}
-	for _, f := range r.Flows {
+	shown := r.Flows
+	if len(shown) > rowsMost { // those that moved most
+		shown = slices.Clone(shown)
+		slices.SortStableFunc(shown, func(a, b sim.FlowResult) int { return cmp.Compare(b.Sent+b.Received, a.Sent+a.Received) })
+		shown = shown[:rowsMost]
+		t.Title += fmt.Sprintf(": the %d that moved most bytes, of %d", rowsMost, len(r.Flows))
+	}
+	for _, f := range shown {
 		end := measure(f.End, "s")
 		if !f.Over {
 			end.Text = "open"
@@ -201,7 +218,14 @@ func queues(r *sim.Results) []table {
 	}
 	t := table{Title: "Interfaces and queues", Head: []column{{"interface", false}, {"link", false}, {"rate", true}, {"packets", true}, {"bytes", true},
 		{"throughput", true}, {"utilisation", true}, {"queue mean", true}, {"queue max", true}, {"drops", true}, {"losses", true}}}
-	for _, q := range r.Queues {
+	shown := r.Queues
+	if len(shown) > rowsMost {
+		shown = slices.Clone(shown)
+		slices.SortStableFunc(shown, func(a, b sim.QueueResult) int { return cmp.Compare(b.Bytes, a.Bytes) })
+		shown = shown[:rowsMost]
+		t.Title += fmt.Sprintf(": the %d that sent most bytes, of %d", rowsMost, len(r.Queues))
+	}
+	for _, q := range shown {
 		rate, use := measure(float64(q.Rate), "bit/s"), cell{"–", "0"}
 		if q.Rate == 0 {
 			rate.Text = "–"

@@ -83,7 +83,14 @@ func TestAPageOfManyLinksStaysSmall(t *testing.T) {
 			r.Series = append(r.Series, sim.Series{Node: name, Kind: "queue", Name: name + "/eth0", Metric: m, First: 1, Values: values})
 		}
 	}
-	if s := page(t, r); len(s) > 1_000_000 {
+	for i := range 5000 {
+		r.Flows = append(r.Flows, sim.FlowResult{Node: "a", Name: fmt.Sprintf("http#%d", i), Sent: uint64(i)})
+	}
+	s := page(t, r)
+	if !strings.Contains(s, "the 500 that moved most bytes, of 5000") || !strings.Contains(s, "http#4999") || strings.Contains(s, "http#4499") {
+		t.Error("the table of flows does not have the largest 500")
+	}
+	if len(s) > 1_000_000 {
 		t.Errorf("%d bytes", len(s))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/libos-go/libos/sim"
@@ -175,39 +176,47 @@ func (u Unit) load(dir string) *Result {
 	return r
 }
 
-// metrics are the figures of a run, in its order. What several tasks of one name
-// record under one name is their mean.
+// metrics are the figures of a run, in its order. Of what several tasks of one name
+// record, and of several flows of one name, it is the mean.
 func metrics(r *sim.Results) []Metric {
 	out := []Metric{}
-	count := map[string]int{}
-	at := map[string]int{}
-	for _, v := range r.Values {
-		m := Metric{"value", v.Node + " " + v.Task + " " + v.Metric, v.Unit, v.Value}
-		if i, ok := at[m.Name]; ok {
-			count[m.Name]++
-			out[i].Value += (v.Value - out[i].Value) / float64(count[m.Name])
-			continue
+	type key struct{ kind, name string }
+	count, at := map[key]int{}, map[key]int{}
+	add := func(kind, name, unit string, v float64) {
+		k := key{kind, name}
+		count[k]++
+		if i, ok := at[k]; ok {
+			out[i].Value += (v - out[i].Value) / float64(count[k])
+			return
 		}
-		at[m.Name], count[m.Name] = len(out), 1
-		out = append(out, m)
+		at[k] = len(out)
+		out = append(out, Metric{kind, name, unit, v})
+	}
+	for _, v := range r.Values {
+		add("value", v.Node+" "+v.Task+" "+v.Metric, v.Unit, v.Value)
 	}
 	for _, f := range r.Flows {
-		name := f.Node + " " + f.Name + " "
+		name := f.Node + " " + f.Name
+		if i := strings.LastIndexByte(name, '#'); i >= 0 && f.Number > 1 {
+			name = name[:i]
+		}
 		if f.Sent > 0 {
-			out = append(out, Metric{"flow", name + "goodput out", "bit/s", f.SentGoodput}, Metric{"flow", name + "retransmissions", "", float64(f.Retransmissions)})
+			add("flow", name+" goodput out", "bit/s", f.SentGoodput)
+			add("flow", name+" retransmissions", "", float64(f.Retransmissions))
 			if f.SRTTMean > 0 {
-				out = append(out, Metric{"flow", name + "srtt mean", "s", f.SRTTMean})
+				add("flow", name+" srtt mean", "s", f.SRTTMean)
 			}
 		}
 		if f.Received > 0 {
-			out = append(out, Metric{"flow", name + "goodput in", "bit/s", f.ReceivedGoodput})
+			add("flow", name+" goodput in", "bit/s", f.ReceivedGoodput)
 		}
 	}
 	for _, q := range r.Queues {
 		if q.Rate > 0 {
-			out = append(out, Metric{"queue", q.Name + " throughput", "bit/s", q.Throughput}, Metric{"queue", q.Name + " drops", "", float64(q.Drops)})
+			add("queue", q.Name+" throughput", "bit/s", q.Throughput)
+			add("queue", q.Name+" drops", "", float64(q.Drops))
 			if r.Every > 0 {
-				out = append(out, Metric{"queue", q.Name + " queue mean", "packets", q.LengthMean})
+				add("queue", q.Name+" queue mean", "packets", q.LengthMean)
 			}
 		}
 	}
