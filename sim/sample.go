@@ -47,12 +47,14 @@ func (p *part) advance(run func(core.Time), before core.Time) {
 	run(before)
 }
 
-// sample takes the samples before an instant up to which nothing will happen.
+// sample takes the samples before an instant up to which nothing will happen, and
+// none after the network's end.
 func (p *part) sample(before core.Time) {
 	every := p.net.every
 	if every == 0 {
 		return
 	}
+	before = min(before, core.Time(p.net.now.Load())+1)
 	for at := every * core.Time(p.taken+1); at < before; at = every * core.Time(p.taken+1) {
 		p.take(at)
 	}
