@@ -2,8 +2,10 @@ package report
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/libos-go/libos/sim"
+	"github.com/libos-go/libos/sim/topology"
 )
 
 type place struct{ x, y float64 }
@@ -29,6 +31,19 @@ func layout(nodes []sim.NodeResult, links []sim.LinkResult, real int) []place {
 				at[l.B].y += (at[l.A].y - at[l.B].y) / k
 			}
 		}
+	} else if n > layoutMost {
+		g := new(topology.Graph)
+		for _, x := range nodes {
+			g.AddNode(x.Name, topology.Router)
+		}
+		for _, l := range links {
+			g.Connect(l.A, l.B, topology.Link{})
+		}
+		g.Layout(rand.NewPCG(1, 1)) // the same drawing every time
+		for i := range at {
+			at[i] = place{g.Nodes[i].Pos.X, g.Nodes[i].Pos.Y}
+		}
+		level(at)
 	} else {
 		for i := range at {
 			a := 2 * math.Pi * float64(i) / float64(n)
@@ -46,7 +61,7 @@ func layout(nodes []sim.NodeResult, links []sim.LinkResult, real int) []place {
 // 2004), from the distances to nodes that are far from each other.
 func springs(at []place, links []sim.LinkResult) {
 	n := len(at)
-	if n < 2 || n > layoutMost {
+	if n < 2 {
 		return
 	}
 	next := make([][]int, n)
@@ -106,8 +121,9 @@ func springs(at []place, links []sim.LinkResult) {
 	}
 }
 
-// layoutMost is how many nodes are moved; more stay in a circle.
-const layoutMost = 2000
+// layoutMost is how many nodes springs place; those of larger networks are placed
+// as sim/topology does.
+const layoutMost = 300
 
 // distances are the hops from a node; what it does not reach is as far as the
 // graph could be wide.

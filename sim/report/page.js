@@ -87,7 +87,7 @@
     const W = 1200, H = flat ? 220 : nodes.length > 60 ? 760 : 480, mx = 90, my = 50;
     const svg = el("svg", { viewBox: "0 0 " + W + " " + H, role: "img", "aria-label": "topology" }, $("map"));
     const px = n => mx + n.x * (W - 2 * mx), py = n => my + n.y * (H - 2 * my);
-    const small = nodes.length > 60, r = small ? 5 : 13, wide = small ? 2.5 : 6;
+    const small = nodes.length > 60, r = small ? 5 : nodes.length > 24 ? 9 : 13, wide = small ? 2.5 : nodes.length > 24 ? 4 : 6;
     const halves = [], titles = [];
     const beside = {}; // links of one pair of nodes
     for (const l of links) {
@@ -110,7 +110,9 @@
       if (n.s) el("rect", Object.assign({ x: px(n) - 1.4 * r, y: py(n) - r / 2, width: 2.8 * r, height: r, rx: 2 }, style, { fill: "var(--idle)" }), g);
       else if (n.r) el("rect", Object.assign({ x: px(n) - r, y: py(n) - r, width: 2 * r, height: 2 * r, rx: r / 2.5 }, style), g);
       else el("circle", Object.assign({ cx: px(n), cy: py(n), r: r }, style), g);
-      if (nodes.length <= 150) el("text", { x: px(n), y: py(n) + r + (small ? 11 : 16), "text-anchor": "middle", class: "halo", "font-weight": small ? 400 : 600, "font-size": small ? 9 : 12 }, g, n.n);
+    }
+    for (const n of nodes) { // above all nodes
+      if (nodes.length <= 150) el("text", { x: px(n), y: py(n) + r + (small ? 11 : 16), "text-anchor": "middle", class: "halo", "font-weight": small ? 400 : 600, "font-size": small ? 9 : nodes.length > 24 ? 10 : 12 }, svg, n.n);
     }
     if (!DATA.map.length) { document.querySelector("#topology label").hidden = true; return; }
     DATA.map.forEach((m, i) => $("view").add(new Option(m.n, String(i))));

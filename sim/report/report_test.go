@@ -73,7 +73,7 @@ func TestAPageOfManyLinksStaysSmall(t *testing.T) {
 	for i := range values {
 		values[i] = float64(i%977) * 1234.567
 	}
-	for i := range 300 {
+	for i := range 400 {
 		name := "node" + string(rune('a'+i%26)) + strings.Repeat("x", i/26)
 		r.Nodes = append(r.Nodes, sim.NodeResult{Name: name, Router: true})
 		if i > 0 {
