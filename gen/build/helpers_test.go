@@ -104,6 +104,15 @@ func tree(t *testing.T, dir string) map[string]string {
 	return out
 }
 
+// embedded tells which files a package may embed.
+func embedded(name string) bool {
+	switch filepath.Ext(name) {
+	case ".tmpl", ".html", ".css", ".js":
+		return true
+	}
+	return false
+}
+
 // copyModule copies the module's sources without tests to a folder of the
 // test's, where it may change them.
 func copyModule(t *testing.T) string {
@@ -120,7 +129,7 @@ func copyModule(t *testing.T) string {
 			}
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
 		}
-		if !goFile(d.Name()) && d.Name() != "go.mod" && d.Name() != "go.sum" && d.Name() != kconfig.FileName && rel != "Makefile" && filepath.Ext(d.Name()) != ".tmpl" && !strings.HasPrefix(rel, "configs") {
+		if !goFile(d.Name()) && d.Name() != "go.mod" && d.Name() != "go.sum" && d.Name() != kconfig.FileName && rel != "Makefile" && !embedded(d.Name()) && !strings.HasPrefix(rel, "configs") {
 			return nil
 		}
 		data, err := os.ReadFile(path)
