@@ -149,11 +149,9 @@ func (p *port) now(at core.Time) (q queueNow) {
 		q.frames += frames
 		if e, ok := p.device.(interface{ Counters() pipe.Counters }); ok {
 			c := e.Counters()
-			q.losses = c.Lost
+			q.losses = c.Lost + c.Unplugged
 			q.drops -= min(q.drops, q.losses)
-			if q.limit > 0 {
-				q.sent = float64(c.Bytes) - float64(bytes)
-			}
+			q.sent = float64(c.Bytes) - float64(bytes)
 		}
 		q.bytes += bytes
 	}

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/timer"
@@ -222,6 +223,7 @@ func (e *End) Send(batch []*core.Packet) int {
 		if !offload {
 			p.Checksum = core.ChecksumUnknown
 		}
+		e.out.count.Bytes += uint64(p.Len())
 		to.ifc.Receive(p)
 	}
 	return len(batch)
@@ -255,7 +257,7 @@ func (e *End) Close() error {
 // Counters tell what a direction did to frames.
 type Counters struct {
 	Sent       uint64 // frames the end took from its interface
-	Bytes      uint64 // of those that were let onto a wire
+	Bytes      uint64 // of those that were not dropped before the wire
 	Lost       uint64 // by Loss
 	Duplicated uint64
 	Corrupted  uint64
@@ -273,22 +275,41 @@ func (e *End) Counters() Counters { return e.out.count }
 // included. Inside an entry, or while nothing runs.
 func (e *End) Queue(now core.Time) (frames, bytes int) {
 	l := &e.out
-	if l.wire.Rate <= 0 || l.free <= now {
+	if l.free <= now {
 		return 0, 0
 	}
-	for i := range l.leaving.n {
-		if l.leaving.ring[(l.leaving.head+i)&(len(l.leaving.ring)-1)] > now {
-			frames = l.leaving.n - i - 1 // the first one is on the wire
-			break
+	if l.paced { // no more than what is on the wire
+		if l.wire.Rate <= 0 {
+			return 0, 0
 		}
+		return 0, l.sentIn(l.free.Sub(now))
 	}
-	hi, lo := bits.Mul64(uint64(l.free-now), uint64(l.wire.Rate))
-	if hi >= 8e9 {
-		return frames, math.MaxInt
+	frames, bytes, first := l.leaving.waiting(now)
+	if rest := l.sentIn(first.at.Sub(now)); rest < int(first.size) {
+		bytes -= int(first.size) - rest
 	}
-	q, _ := bits.Div64(hi, lo, 8e9)
-	return frames, int(q)
+	return frames, bytes
 }
 
-// Rate is how fast the wire is, in bits per second; 0 is no limit.
-func (e *End) Rate() int64 { return e.out.wire.Rate }
+// sentIn is how many bytes the wire takes in a time; of a trace, whose frames leave
+// at once when their time has come, more than any frame.
+func (l *line) sentIn(d time.Duration) int {
+	if l.wire.Rate <= 0 {
+		return math.MaxInt32
+	}
+	hi, lo := bits.Mul64(uint64(d), uint64(l.wire.Rate))
+	if hi >= 8e9 {
+		return math.MaxInt32
+	}
+	q, _ := bits.Div64(hi, lo, 8e9)
+	return int(min(q, math.MaxInt32))
+}
+
+// Rate is how fast the wire is, in bits per second, the mean of a trace; 0 is no
+// limit.
+func (e *End) Rate() int64 {
+	if t := e.out.wire.Trace; t != nil {
+		return int64(t.Rate())
+	}
+	return e.out.wire.Rate
+}

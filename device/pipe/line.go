@@ -96,7 +96,7 @@ func (l *line) carry(now core.Time, size int) fate {
 		}
 		l.free = depart
 		if !l.paced {
-			l.leaving.push(depart)
+			l.leaving.push(departure{depart, int32(size)})
 		}
 	}
 	if l.roll(l.loss) || l.loser != nil && l.loser.Lose(l.dice) {
@@ -140,30 +140,52 @@ func transmission(size int, rate int64) time.Duration {
 	return time.Duration(q)
 }
 
-// departures is a queue of instants, oldest first.
+// departure is when a frame has left, and how long it is.
+type departure struct {
+	at   core.Time
+	size int32
+}
+
+// departures is a queue of them, oldest first.
 type departures struct {
-	ring    []core.Time // length is a power of two
+	ring    []departure // length is a power of two
 	head, n int
 }
 
-func (q *departures) push(t core.Time) {
+func (q *departures) push(d departure) {
 	if q.n == len(q.ring) {
-		ring := make([]core.Time, max(16, 2*len(q.ring)))
+		ring := make([]departure, max(16, 2*len(q.ring)))
 		for i := range q.n {
 			ring[i] = q.ring[(q.head+i)&(len(q.ring)-1)]
 		}
 		q.ring, q.head = ring, 0
 	}
-	q.ring[(q.head+q.n)&(len(q.ring)-1)] = t
+	q.ring[(q.head+q.n)&(len(q.ring)-1)] = d
 	q.n++
 }
 
 // expire forgets what has left at now.
 func (q *departures) expire(now core.Time) {
-	for q.n > 0 && q.ring[q.head] <= now {
+	for q.n > 0 && q.ring[q.head].at <= now {
 		q.head = (q.head + 1) & (len(q.ring) - 1)
 		q.n--
 	}
+}
+
+// waiting is what has not left at now: the frames behind the one that is on the
+// wire, the bytes of all of them, and when the first one will have left.
+func (q *departures) waiting(now core.Time) (frames, bytes int, first departure) {
+	for i := range q.n {
+		d := q.ring[(q.head+i)&(len(q.ring)-1)]
+		if d.at <= now {
+			continue
+		}
+		if bytes == 0 {
+			first, frames = d, q.n-i-1
+		}
+		bytes += int(d.size)
+	}
+	return frames, bytes, first
 }
 
 // flipBit damages one random bit of p.

@@ -84,6 +84,8 @@ func (e *End) sendAway(to *peer, batch []*core.Packet) int {
 				p.Free()
 				continue
 			}
+		} else {
+			l.count.Bytes += uint64(p.Len())
 		}
 		b.filling.add(p, f.arrival, e.cable.cfg.Offload)
 		if f.twice {
