@@ -424,10 +424,11 @@ func callConnect(c *callRun) {
 	fd, addr := c.fd(0), c.sockaddr(1, c.connectTo())
 	addr = c.addrLen(2, addr)
 	if s := c.r.socket(fd); s != nil {
-		s.remote = parseSockaddr(addr)
-		if s.proto == protoTCP {
+		to := parseSockaddr(addr)
+		if s.proto == protoTCP && s.remote != to { // asked again, it goes on with its conversation
 			c.r.current = nil
 		}
+		s.remote = to
 	}
 	c.do = func() (int, error) { return 0, c.r.sys.Connect(fd, addr) }
 	c.then = func(int) {

@@ -195,6 +195,8 @@ func (x *kernel) address(s *Settings) error {
 	if err := program(b.String(), "ip", "-batch", "-"); err != nil {
 		return err
 	}
+	// Segments that were cut from a larger one all end in PSH, whatever TCP said.
+	_ = program("", "ip", "link", "set", device, "gso_max_segs", "1") // as far as it is known here
 	return settled(s.Local[1])
 }
 

@@ -25,6 +25,20 @@ func TestASmallSegmentIsAcknowledgedAfterFortyMilliseconds(t *testing.T) {
 	p.counts("TcpExt.DelayedACKs", 1)
 }
 
+// Who answers at once is interactive: what comes next may wait for an answer to go
+// with (net/ipv4/tcp_output.c, tcp_event_data_sent).
+func TestAnAnswerEndsTheQuickStart(t *testing.T) {
+	p := newPeer(t, addrA, addrB)
+	c := p.after(0)
+	p.in(plain, data("x"))
+	p.out(plain, ack(2))
+	c.writes("y")
+	p.out(plain, ack(2), data("y"))
+	p.in(plain, ack(2), data("z"))
+	p.sends(40 * milli)
+	p.out(plain, ack(3))
+}
+
 func TestTheDelayCountsFromTheFirstSegment(t *testing.T) {
 	p, _ := late(t)
 	p.in(plain, data("x"))

@@ -252,11 +252,13 @@ func TestDataForAnOrphanAreReset(t *testing.T) {
 			c := p.established()
 			c.closes()
 			p.out(fin, seq(1))
+			next := 1 // what the peer waits for
 			if acked {
 				p.in(plain)
+				next = 2
 			}
 			p.in(plain, ack(1), data("x"))
-			p.out(rstack, seq(2))
+			p.out(rst, seq(next))
 			p.counts("TcpExt.TCPAbortOnData", 1)
 			p.quiet(10 * time.Second)
 		})
@@ -396,7 +398,7 @@ func TestAfterShutBothDataAreReset(t *testing.T) {
 	p.out(fin)
 	c.is(hungUp)
 	p.in(plain, data("x"))
-	p.out(rstack, seq(2))
+	p.out(rst, seq(2))
 	c.state("CLOSED")
 	p.counts("TcpExt.TCPAbortOnData", 1)
 }

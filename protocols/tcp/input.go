@@ -368,11 +368,12 @@ func (c *conn) text(s *segment) {
 	if c.state.in(setFinWait) && c.is(flagOrphan|flagShutRead) && s.seq.Add(s.n).GT(c.rcv.nxt) {
 		// data for nobody (RFC 9293 §3.6.1; RFC 1122 §4.2.2.13)
 		c.t.counters.abortOnData++
+		err := syscall.ECONNRESET
 		if c.socket == nil {
-			c.abort(0)
-		} else {
-			c.abort(syscall.ECONNRESET)
+			err = 0
 		}
+		c.t.sendReset(&c.tuple, wire.MaxSeq(s.ack, c.snd.una), 0, wire.TCPRst) // as where there is no connection
+		c.end(err)
 		return
 	}
 	if !c.state.in(setReceiving) {

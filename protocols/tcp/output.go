@@ -223,6 +223,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	t.counters.outSegs++
 	c.tally.segsOut++
 	if n > 0 {
+		if c.rcv.quick > 0 && c.tally.dataIn > 0 && c.now().Sub(c.tally.dataAt) < delayedAck {
+			c.rcv.quick = 0 // an answer: those to come may carry acknowledgements (net/ipv4/tcp_output.c, tcp_event_data_sent)
+		}
 		c.tally.dataOut++
 		c.snd.lastAt = int64(c.now())
 		c.tally.sent += uint64(n)
