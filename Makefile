@@ -48,7 +48,7 @@ OSBUILD = build/libosbuild
 LIBOS   = build/$(BUILD)/libos
 
 ##@ Building
-.PHONY: all libosbuild generate generate-checked-in build size clean
+.PHONY: all libosbuild generate generate-checked-in build library size clean
 all: build ## build/libosbuild and build/$(BUILD)/libos (what make alone does)
 libosbuild: ## build/libosbuild, the configuration and build tool
 	@mkdir -p build
@@ -59,6 +59,8 @@ generate-checked-in: libosbuild ## the generated files that are checked in (defc
 	$(OSBUILD) generate --checked-in
 build: libosbuild ## generate and compile build/$(BUILD)/libos
 	$(OSBUILD) build $(BUILD)
+library: libosbuild ## (gcc) build/$(BUILD)/liblibos-VERSION.so and libos.h, the stack for C programs
+	$(OSBUILD) library $(BUILD)
 size: build ## what each chosen symbol adds to the binary
 	$(OSBUILD) size $(BUILD)
 clean: ## remove build/ (.config stays)
@@ -100,7 +102,7 @@ get explain: libosbuild
 	@$(OSBUILD) $@ $(SYMBOL)
 
 ##@ Running
-.PHONY: run run-tun run-modules bench soak
+.PHONY: run run-tun run-modules run-library bench soak
 run: build ## two hosts and a router in one process, a download through them
 	$(LIBOS) demo
 run-tun: build ## (root) the same stack on a TUN, against the kernel's ping and curl
@@ -111,6 +113,9 @@ run-modules: libosbuild ## two hosts and a router with UDP and a device as modul
 	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) set MODULES=y UDP=m PCAP_REPLAY=m
 	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) build modules
 	build/modules/libos demo --modules
+run-library: library ## (gcc) a C program: two stacks ping each other in its virtual time
+	gcc -Wall -Ibuild/$(BUILD) examples/c/ping.c build/$(BUILD)/liblibos.so -Wl,-rpath,$(CURDIR)/build/$(BUILD) -o build/$(BUILD)/ping
+	build/$(BUILD)/ping
 bench: ## all figures against their peers; NAME=tcp-rr for one
 	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))
 

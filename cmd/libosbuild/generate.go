@@ -47,7 +47,7 @@ func (a *app) builder() (*build.Builder, error) {
 // buildCommands are the generator, the compiler and what measures the result.
 // Each takes the name of a build, or several for the union of them.
 func buildCommands(a *app) []*cobra.Command {
-	return []*cobra.Command{generateCommand(a), buildCommand(a), sizeCommand(a), exportCommand(a)}
+	return []*cobra.Command{generateCommand(a), buildCommand(a), libraryCommand(a), sizeCommand(a), exportCommand(a)}
 }
 
 func generateCommand(a *app) *cobra.Command {
@@ -94,6 +94,23 @@ so that the next build needs no --with.`,
 			}
 			_, err = b.Build(args...)
 			return err
+		},
+	}
+}
+
+func libraryCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "library [NAME...]",
+		Short: "compile the stack of a build as a library for C programs",
+		Long: `Compile build/NAME/liblibos-VERSION.so, the stack of a build for C programs, with
+its header file libos.h beside it. It needs a C compiler.`,
+		Example: "  libosbuild library\n  libosbuild library tiny",
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := a.builder()
+			if err != nil {
+				return err
+			}
+			return b.Library(args...)
 		},
 	}
 }
