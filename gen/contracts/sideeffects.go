@@ -48,7 +48,7 @@ func sideEffectsOfSpec(pass *analysis.Pass, tok token.Token, s ast.Spec) {
 	switch s := s.(type) {
 	case *ast.ImportSpec:
 		path, err := strconv.Unquote(s.Path.Value)
-		if err == nil && s.Name != nil && s.Name.Name == "_" && path != "embed" {
+		if err == nil && s.Name != nil && s.Name.Name == "_" && path != "embed" && path != "unsafe" { // both have no initialiser; cgo writes the latter
 			pass.Reportf(s.Pos(), "blank import of %s acts by side effect: import it by name where it is wired (contract C4)", path)
 		}
 	case *ast.ValueSpec:
