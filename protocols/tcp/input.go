@@ -206,6 +206,7 @@ func (c *conn) established() {
 	c.setState(stateEstablished)
 	c.flags |= flagDone
 	c.rtoAt = core.Never
+	lost := c.rtt.backoff // SYNs or SYN-ACKs that had no answer
 	c.rtt.established()
 	c.lastRecv = c.now()
 	c.tally.dataAt, c.tally.ackAt, c.snd.lastAt = c.now(), c.now(), int64(c.now())
@@ -213,6 +214,9 @@ func (c *conn) established() {
 	c.startControl(c.cong.name)
 	if o := c.options(); o == nil || !o.SendBufferSet {
 		c.snd.limit = max(c.t.settings().WMem[1], 4*int32(c.cong.cwnd))
+	}
+	if lost > 1 { // RFC 6928 §2: one may be chance (net/ipv4/tcp_input.c, tcp_init_transfer)
+		c.cong.cwnd = min(c.cong.cwnd, uint32(c.snd.mss))
 	}
 	c.keepaliveChanged()
 }

@@ -117,7 +117,13 @@ func (c *conn) progressed(n uint32) {
 		r.duplicates = 0
 	case c.snd.una.GEQ(r.point):
 		r.active, r.duplicates = false, 0
-		c.tell(congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: c.snd.flight()})
+		flight := c.snd.flight()
+		if c.is(flagSACK) {
+			// The pipe was kept at the threshold all along: the window stays (RFC 6675 §5, step
+			// 4.2). The choice of RFC 6582 §3.2, step 3, is for who does not know what left.
+			flight = max(flight, c.cong.ssthresh)
+		}
+		c.tell(congestion.Event{Kind: congestion.ExitRecovery, Acked: n, InFlight: flight})
 	case !c.is(flagSACK): // a partial acknowledgement: the next hole begins here (RFC 6582 §3.2)
 		// Deflation: what left the path is no longer counted by duplicates, but
 		// for one segment, which makes room for the retransmission.
