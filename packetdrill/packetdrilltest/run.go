@@ -53,6 +53,9 @@ func RunOn(t *testing.T, b packetdrill.Backend, s packetdrill.Settings, patterns
 	}
 	for _, file := range files {
 		t.Run(filepath.ToSlash(file), func(t *testing.T) {
+			if b.Name() == "kernel" {
+				t.Parallel() // its time is spent waiting
+			}
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -64,7 +67,7 @@ func RunOn(t *testing.T, b packetdrill.Backend, s packetdrill.Settings, patterns
 			for _, r := range runs {
 				t.Run(r.Settings.IPVersion.String(), func(t *testing.T) {
 					if b.Name() == "kernel" {
-						t.Parallel() // its time is spent waiting
+						t.Parallel()
 					}
 					result := packetdrill.Run(r.Script, r.Settings, b, func(line string) { t.Log(line) })
 					if result.Skipped != "" {
