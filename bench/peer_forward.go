@@ -15,10 +15,12 @@ func peerForward(b Budget) (Figure, error) {
 
 // gvisorPath is a chain of two hosts and hops forwarding stacks between them. Link i is 10.0.i.0/24 with stack i at .1
 // and stack i+1 at .2.
-func gvisorPath(hops int) (send, recv net.Conn, err error) {
+func gvisorPath(hops int) (send, recv net.Conn, err error) { return gvisorPathOf(hops, newGVisor) }
+
+func gvisorPathOf(hops int, newStack func() *stack.Stack) (send, recv net.Conn, err error) {
 	stacks := make([]*stack.Stack, hops+2)
 	for i := range stacks {
-		stacks[i] = newGVisor()
+		stacks[i] = newStack()
 	}
 	const left, right = 1, 2 // device numbers, by where they point
 	for i := range hops + 1 {

@@ -81,6 +81,16 @@ func benchmarks() []Benchmark {
 			Ours: oursForward, Peer: peerForward,
 		},
 		{
+			Name: "sim-chain-ns3", Unit: "ns/packet/hop", PeerName: "ns-3", Detail: true,
+			Help: "CPU per packet and hop of a simulated chain of routers: datagrams of 1470 bytes, links of 100 Mbit/s and 1 ms; slope from 8 to 64 routers",
+			Ours: oursChain, Peer: ns3Chain,
+		},
+		{
+			Name: "sim-chain-gvisor", Unit: "ns/packet/hop", PeerName: gvisorModule, Detail: true,
+			Help: "the same beside a chain of its stacks over its in-memory links, which have neither rate nor delay",
+			Ours: oursChain, Peer: gvisorChain,
+		},
+		{
 			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
 			Ours: oursInstance, Peer: peerInstance,
