@@ -113,7 +113,7 @@ func (x *Node) track(t *Task, name string, c net.Conn) {
 		}
 	})
 	f.socket.OnReady(0, func(core.Ready) {
-		if !f.closed && f.socket.ClosedLocked() {
+		if !f.closed && !f.over && f.socket.ClosedLocked() { // over: the connection was done before
 			f.closed = true
 			if f.endpoint == nil {
 				f.finish()

@@ -19,8 +19,8 @@ type CBR struct {
 	Rate Rate          `sim:"rate,bits per second of user data while on"`
 	Size int           `sim:"size,bytes of user data in a datagram; 1000 if it is missing"`
 	// On and Off are the lengths of turns; without On there is but one.
-	On  Distribution `sim:"on,length of a burst, such as 1s or exp(500ms)"`
-	Off Distribution `sim:"off,length of a pause"`
+	On  Distribution `sim:"burst,length of a burst, such as 1s or exp(500ms)"`
+	Off Distribution `sim:"pause,length of a pause"`
 }
 
 // Check implements App.
@@ -32,7 +32,7 @@ func (a CBR) Check() error {
 		return fmt.Errorf("size %d is not in 1..65507", a.Size)
 	}
 	if (a.On.Mean() > 0) != (a.Off.Mean() > 0) {
-		return errors.New("on and off go together: give both or none")
+		return errors.New("burst and pause go together: give both or none")
 	}
 	if err := checkTimes(a.At, a.For); err != nil {
 		return err

@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -83,6 +84,9 @@ func (r *reader) topology(t *table) {
 	links, bottleneck, access := config("link"), config("bottleneck"), config("access")
 	before := len(r.src.errs)
 	g := r.graph(t, kind)
+	if t.has("file") {
+		g = r.imported(t)
+	}
 	hosts := int(t.int("hosts", 0, topology.MaxNodes))
 	sysctls := t.sysctls()
 	t.done()
@@ -151,8 +155,59 @@ func degrees(g *topology.Graph) []int {
 	return n
 }
 
+// imported reads a published topology: GML, GraphML, or Rocketfuel's .cch or weights
+// (with latencies beside them).
+func (r *reader) imported(t *table) *topology.Graph {
+	read := func(key string) (string, []byte, bool) {
+		name := t.text(key)
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(r.dir, name)
+		}
+		data, err := r.options.ReadFile(name)
+		if err != nil {
+			t.wrong(key, "%w", err)
+		}
+		return t.text(key), data, err == nil
+	}
+	name, data, ok := read("file")
+	if !ok {
+		return nil
+	}
+	var g *topology.Graph
+	var err error
+	switch {
+	case strings.HasSuffix(name, ".gml"):
+		g, err = topology.ReadGML(name, data)
+	case strings.HasSuffix(name, ".graphml"):
+		g, err = topology.ReadGraphML(name, data)
+	case strings.HasSuffix(name, ".cch"):
+		g, err = topology.ReadCCH(name, data)
+	default:
+		var latencyName string
+		var latencies []byte
+		if t.has("latencies") {
+			if latencyName, latencies, ok = read("latencies"); !ok {
+				return nil
+			}
+		}
+		g, err = topology.ReadRocketfuel(name, data, latencyName, latencies)
+	}
+	if err != nil {
+		t.wrong("file", "%w", err)
+		return nil
+	}
+	g.UniqueNames()
+	least := t.duration("least_delay")
+	g.SetGeoDelays(least)
+	g.Layout(r.net.Random("layout"))
+	return g
+}
+
 // graph generates the graph of a kind.
 func (r *reader) graph(t *table, kind string) *topology.Graph {
+	if t.has("file") {
+		return nil
+	}
 	var names []string
 	for _, x := range generators {
 		names = append(names, x.name)
@@ -170,6 +225,6 @@ func (r *reader) graph(t *table, kind string) *topology.Graph {
 		}
 		return g
 	}
-	t.wrong("kind", "there is no topology %q (%s)", kind, strings.Join(names, ", "))
+	t.wrong("kind", "there is no topology %q (%s; or give a file)", kind, strings.Join(names, ", "))
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Job says how a campaign's units are run elsewhere: a cluster runs Command with
-// `--unit K -o DIR` behind it for every unit K. A unit gives the same file wherever
+// `--unit K --campaign DIR` behind it for every unit K. A unit gives the same file wherever
 // it runs.
 type Job struct {
 	Name string
@@ -89,7 +89,7 @@ func Slurm(w io.Writer, c *Campaign, j Job) error {
 set -eu
 first=$((SLURM_ARRAY_TASK_ID * %d))
 for ((unit = first; unit < first + %d && unit < %d; unit++)); do
-	%s --unit "$unit" -o %s
+	%s --unit "$unit" --campaign %s
 done
 `, j.name(c), array, c.Len(), each, each, each, c.Len(), strings.Join(words, " "), quote(j.Dir))
 	return err
@@ -121,7 +121,7 @@ func Kubernetes(w io.Writer, c *Campaign, j Job) error {
 	}
 	type object = map[string]any
 	command := []string{}
-	for _, s := range append(append([]string{}, j.Command...), "-o", j.Dir, "--unit") {
+	for _, s := range append(append([]string{}, j.Command...), "--campaign", j.Dir, "--unit") {
 		command = append(command, strings.ReplaceAll(s, "$", "$$")) // $(…) would be replaced
 	}
 	container := object{

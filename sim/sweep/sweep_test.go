@@ -278,7 +278,7 @@ func FuzzParseSet(f *testing.F) {
 func TestMain(m *testing.M) {
 	if len(os.Args) == 7 && os.Args[1] == "lossy it's" {
 		k, err := strconv.Atoi(os.Args[4])
-		if err == nil && os.Args[3] == "--unit" && os.Args[5] == "-o" {
+		if err == nil && os.Args[3] == "--unit" && os.Args[5] == "--campaign" {
 			err = sweep.RunUnit(campaign(), k, lossy, os.Args[6])
 		}
 		if err != nil {
@@ -357,7 +357,7 @@ func TestAKubernetesJobRunsEachUnitOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := m.Spec.Template.Spec.Containers[0]
-	want := []string{"libos", "sim", "lab.toml", "--set", "cost=$$(1),2", "-o", "/results", "--unit", "$(UNIT)"}
+	want := []string{"libos", "sim", "lab.toml", "--set", "cost=$$(1),2", "--campaign", "/results", "--unit", "$(UNIT)"}
 	if m.APIVersion != "batch/v1" || m.Kind != "Job" || m.Spec.CompletionMode != "Indexed" || m.Spec.Completions != 12 || m.Spec.Parallelism != 12 ||
 		m.Spec.Template.Spec.RestartPolicy != "Never" || !slices.Equal(c.Command, want) || c.Env[0].Name != "UNIT" || c.VolumeMounts[0].MountPath != "/results" {
 		t.Errorf("manifest:\n%s", b.String())

@@ -33,11 +33,21 @@ type options struct {
 	sample     time.Duration
 	report     string
 	plot       string
-	realtime   bool
-	speed      float64
-	step       bool
-	check      bool
-	given      func(flag string) bool
+	format     string
+	// Of campaigns.
+	seeds             string
+	directory         string
+	workers           int
+	unitNumber        int
+	slurm, kubernetes string
+	image, claim      string
+	x                 string
+	logX, logY        bool
+	realtime          bool
+	speed             float64
+	step              bool
+	check             bool
+	given             func(flag string) bool
 }
 
 // Command is `libos sim`.
@@ -49,7 +59,10 @@ func Command(e *command.Env) *cobra.Command {
 		Long: `Run the network that a file describes, in virtual time, as fast as the machine can:
 every node is an instance of the stack, and the same file with the same seed gives
 the same bytes, on any number of partitions. docs/simulator.md describes the
-language, examples/ has files to begin with.`,
+language, examples/ has files to begin with.
+
+With several values in --set, or with --seeds, it is a campaign: a simulation for
+each combination and seed, on all cores, with means and their confidence intervals.`,
 		Example: `  libos sim examples/dumbbell/dumbbell.toml
   libos sim --until 60s --report out.html examples/dumbbell/dumbbell.toml
   libos sim --set link.core.loss=0.01 --seed 7 --pcap captures examples/dumbbell/dumbbell.toml
@@ -60,6 +73,16 @@ language, examples/ has files to begin with.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.path, o.given = args[0], c.Flags().Changed
+			if o.format != "png" && o.format != "svg" {
+				return fmt.Errorf("--format %s: it is png or svg", o.format)
+			}
+			campaign, err := o.campaign()
+			if err != nil {
+				return err
+			}
+			if campaign != nil {
+				return o.sweep(c.Context(), campaign)
+			}
 			return o.run(c.Context())
 		},
 	}
@@ -69,7 +92,22 @@ language, examples/ has files to begin with.`,
 	f.IntVarP(&o.partitions, "partitions", "j", 1, "parts of the network that run at once; 0 is one for each core")
 	f.StringArrayVar(&o.set, "set", nil, "change a value of the file: TABLE.KEY=VALUE or TABLE.NAME.KEY=VALUE")
 	f.StringVar(&o.pcap, "pcap", "", "`DIR` for a pcapng file of each interface")
-	f.StringVar(&o.series, "results", "", "`FILE` for results and time series, as JSON")
+	f.StringVar(&o.merged, "merged", "", "`FILE` for one pcapng file of all interfaces")
+	f.StringVar(&o.series, "results", "", "`FILE` for results and time series: .csv, or JSON")
+	f.StringVar(&o.report, "report", "", "`FILE` for a page of HTML with topology, plots, tables and a timeline")
+	f.StringVar(&o.plot, "plot", "", "`DIR` for plots")
+	f.StringVar(&o.format, "format", "png", "of plots: png or svg")
+	f.StringVar(&o.seeds, "seeds", "", "a campaign: one simulation for each seed, such as 1..30, and each combination of the values in --set A=1,2,3")
+	f.StringVar(&o.directory, "campaign", "", "`DIR` for the results of a campaign, which goes on there after an interruption; NAME.campaign if it is missing")
+	f.IntVar(&o.workers, "workers", 0, "simulations of a campaign that run at once; 0 is one for each core")
+	f.IntVar(&o.unitNumber, "unit", 0, "run one simulation of the campaign, counted from 0")
+	f.StringVar(&o.slurm, "slurm", "", "`FILE` for a job script that runs the campaign as a Slurm array")
+	f.StringVar(&o.kubernetes, "kubernetes", "", "`FILE` for the manifest of a Kubernetes Indexed Job that runs the campaign")
+	f.StringVar(&o.image, "image", "libos", "container image of the Kubernetes job")
+	f.StringVar(&o.claim, "claim", "libos-campaign", "volume claim of the Kubernetes job, mounted at the campaign's directory")
+	f.StringVar(&o.x, "x", "", "`PARAMETER` on the axis of a campaign's plots")
+	f.BoolVar(&o.logX, "log-x", false, "logarithmic axis of the parameter")
+	f.BoolVar(&o.logY, "log-y", false, "logarithmic axis of the metric")
 	f.DurationVar(&o.sample, "sample", 0, "virtual time between two samples of flows and queues, in place of the file's")
 	f.BoolVar(&o.digest, "digest", false, "print the SHA-256 of every capture, whether they are kept or not")
 	f.BoolVar(&o.realtime, "realtime", false, "tie virtual time to the wall clock")
@@ -118,7 +156,7 @@ func (o *options) run(ctx context.Context) (err error) {
 		o.e.Printf("%s: %d nodes, %d links, %d partitions\n", d.Name, len(n.Nodes()), len(n.Links()), n.Partitions())
 		return nil
 	}
-	if every := max(o.sample, d.Sample); o.sample > 0 || o.series != "" || d.Sample > 0 {
+	if every := max(o.sample, d.Sample); every > 0 || o.series != "" || o.report != "" || o.plot != "" {
 		if o.sample > 0 {
 			every = o.sample
 		}
@@ -138,11 +176,27 @@ func (o *options) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	var merged *sim.Merged
+	if o.merged != "" {
+		f, err := os.Create(o.merged)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if merged, err = n.CaptureMerged(f, capture.Options{}, nil); err != nil {
+			return err
+		}
+	}
 	begun := time.Now()
 	runErr := o.drive(ctx, d)
 	wall := time.Since(begun)
 	if captures != nil {
 		if err := captures.Close(); err != nil {
+			return err
+		}
+	}
+	if merged != nil {
+		if err := merged.Close(); err != nil {
 			return err
 		}
 	}
