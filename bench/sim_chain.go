@@ -185,4 +185,3 @@ func ns3Chain(b Budget) (Figure, error) {
 		return float64(ns) / float64(packets), nil
 	})
 }
-
