@@ -505,8 +505,12 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
 			Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink})
 	}
-	if full == 32 && !a.Broadcast.IsUnspecified() {
-		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
+	broadcast := a.Broadcast
+	if broadcast.IsUnspecified() && full == 32 && p.Bits < 31 && a.Flags&AddressSecondary == 0 && !p.Addr.IsLoopback() {
+		broadcast = wire.FromV4(p.Addr.V4() | (1<<(32-p.Bits) - 1)) // whatever the device can (fib_add_ifaddr, net/ipv4/fib_frontend.c)
+	}
+	if full == 32 && !broadcast.IsUnspecified() {
+		put(RouteEntry{Prefix: wire.Prefix{Addr: broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
 			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
 	}
 	for i := range routes[:n] {
