@@ -22,7 +22,12 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) { packetdrilltest.Run(t, "testdata/*.pkt") }
 
 // The same scripts pass on the kernel: they say what Linux does.
-func TestScriptsOnTheKernel(t *testing.T) { packetdrilltest.RunOnKernel(t, "testdata/*.pkt") }
+func TestScriptsOnTheKernel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("scripts take the kernel's real time: run without -short")
+	}
+	packetdrilltest.RunOnKernel(t, "testdata/*.pkt")
+}
 
 // The suite of protocols: scripts/tcp, scripts/udp, scripts/ip, scripts/icmp.
 func TestSuite(t *testing.T) { packetdrilltest.Run(t, "scripts") }
