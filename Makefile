@@ -154,7 +154,7 @@ lint: ## gofmt and the analyzers of the contracts
 FUZZTIME ?= 5s
 fuzz: ## every fuzz target for FUZZTIME (5s) each
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) sh .ci/fuzz
-soak: $(REPORT) ## the tests named …Soak… in full length (LIBOS_SOAK=1), hours
+soak: $(REPORT) ## the tests named …Soak… in full length (LIBOS_SOAK=1), hours, mutations of the code among them
 	@LIBOS_SOAK=1 $(REPORT) -name="make soak" -timeout 6h -run Soak $(TESTFLAGS) ./...
 matrix: libosbuild ## build ten configurations, test the protocols of each
 	@GO=$(GO) MAKE=$(MAKE) sh .ci/matrix

@@ -57,6 +57,10 @@ func (r *report) add(e event) {
 	key := [2]string{e.Package, e.Test}
 	switch e.Action {
 	case "output":
+		if text, ok := strings.CutPrefix(e.Output, "progress: "); ok { // of a long test: told at once
+			fmt.Fprint(r.out, text)
+			return
+		}
 		r.output[key] = append(r.output[key], e.Output)
 		return
 	case "build-output":

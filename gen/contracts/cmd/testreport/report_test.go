@@ -21,6 +21,13 @@ func TestReportTellsFailuresSkipsAndCounts(t *testing.T) {
 			not:  []string{"noise"},
 		},
 		{
+			name: "progress of a test that passes is told",
+			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"progress: 1 of 2\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}`,
+			want: []string{"1 of 2\nx: 1 tests passed"},
+			not:  []string{"progress"},
+		},
+		{
 			name: "a skip gives its reason",
 			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN   TestA\n"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: needs root\n"}
