@@ -19,7 +19,6 @@ func mutations() []mutation {
 		{"protocols/internal/datagram/control.go", "if !s.is(lockAddr) {", "if false {", "a dissolved socket gives up its address", ""},
 		{"protocols/internal/datagram/control.go", "h.flows.insert(s, byFlow, h.hashOf)\n", "", "a connected socket is found", ""},
 		// UDP-Lite
-		{"protocols/internal/datagram/coverage.go", "u.Checksum() == 0, //", "false, //", "UDP-Lite has a checksum", "udplite/wrong-checksum"},
 		{"protocols/internal/datagram/coverage.go", "!verifyCovered(p, covered)", "false", "a wrong UDP-Lite checksum drops", "udplite/wrong-checksum"},
 		{"protocols/internal/datagram/coverage.go", "covered < int(s.receiveCoverage)", "covered <= int(s.receiveCoverage)", "the least coverage is enough", "udplite/least-coverage"},
 		{"protocols/internal/datagram/coverage.go", "covered = n // RFC 3828", "covered = wire.UDPLiteSize // RFC 3828", "a coverage of 0 is all", "udplite/zero-means-all"},
@@ -40,7 +39,6 @@ func mutations() []mutation {
 		{"core/datagram_errors.go", "} else if !e.connected || !r.Hard && !tooBig {", "} else if !r.Hard && !tooBig {", "an unconnected socket hears no errors", "udp/unconnected-hears-no-refusal"},
 		// IPv4
 		{"core/ipv4/input.go", "if !h.ChecksumOK() {", "if false {", "a wrong header checksum drops", "ip/wrong-header-checksum"},
-		{"core/ipv4/input.go", "if p.Src.IsLoopback() && !d.routeLocalnet {", "if false {", "no loopback source from a link", "ip/sources-from-nowhere"},
 		{"core/ipv4/input.go", "if !d.acceptLocal {", "if false {", "no own source from a link", "ip/sources-from-nowhere"},
 		{"core/ipv4/input.go", "s.sendError(p, wire.ICMPv4Unreachable, wire.ICMPv4ProtocolUnreachable, 0)", "", "an unknown protocol is told of", "ip/unknown-protocol"},
 		{"core/ipv4/forward.go", "if !d.forwarding {\n\t\ts.drop(p, ipInAddrErrors)\n\t\treturn\n\t}\n\tif p.Type", "if p.Type", "a host does not forward", "ip/destinations-of-others"},
@@ -52,7 +50,6 @@ func mutations() []mutation {
 		{"core/ipv4/icmp.go", "case wire.ICMPv4SourceQuench: // RFC 6633: ignored\n\t\tp.Free()\n\t\treturn", "case wire.ICMPv4SourceQuench:\n\t\te.Errno, e.Hard = syscall.ECONNREFUSED, true", "source quench is passed over", "icmp/source-quench"},
 		{"core/ipv4/icmp.go", "if mtu < r.MTU {", "if false {", "a path MTU is learnt", "ip/discovery-wanted"},
 		{"core/ipv4/icmp.go", "s.in.Now().Add(s.conf.MTUExpires)", "s.in.Now().Add(10*s.conf.MTUExpires)", "a path MTU expires", "ip/discovery-ends"},
-		{"core/ipv4/icmp_error.go", "dst.IsMulticast(), dst.IsBroadcast(),\n", "dst.IsMulticast(),\n", "no error about a broadcast", ""},
 		{"core/ipv4/icmp_error.go", "!x.limits.peers.Allow(now, dst, every)", "false", "errors to a peer are bounded", "icmp/errors-are-bounded"},
 		{"core/ipv4/output.go", "room := (mtu - hl) &^ 7", "room := (mtu - hl - 8) &^ 7", "fragments are as long as they can be", "ip/discovery-wanted"},
 		{"core/ipv4/output.go", "f.SetFragment(flags, first+at)", "f.SetFragment(flags, first)", "fragments say where they belong", "ip/discovery-wanted"},
@@ -69,7 +66,7 @@ func mutations() []mutation {
 		{"core/ipv6/icmp_error.go", "return syscall.EACCES, true", "return syscall.EACCES, false", "prohibited is hard in IPv6", "icmp/prohibited-is-hard-ipv6"},
 		{"core/ipv6/icmp_error.go", "q.Src = to\n", "", "an error comes from the address asked", "icmp/error-comes-from-the-address-asked"},
 		{"core/ipv6/input.go", "n.sendError(p, wire.ICMPv6ParameterProblem, wire.ICMPv6UnknownNextHeader, uint32(u.nextAt))", "n.sendError(p, wire.ICMPv6ParameterProblem, wire.ICMPv6UnknownNextHeader, 0)", "the pointer of an unknown next header", "ip/unknown-protocol-ipv6"},
-		{"core/ipv6/input.go", "case p.Src.IsMulticast():", "case false:", "no group as a source", ""},
+		{"core/ipv6/input.go", "case p.Src.IsMulticast():", "case false:", "no group as a source", "ip/sources-from-nowhere-ipv6"},
 		{"core/ipv6/forward.go", "if !n.confAll().Forwarding ||", "if", "a host does not forward IPv6", "ip/destinations-of-others-ipv6"},
 		{"core/ipv6/forward.go", "wire.IPv6(p.Linear()).DecrementHopLimit()", "", "a router takes one off the hop limit", "ip/destinations-of-others-ipv6"},
 		{"core/ipv6/output.go", "room := (r.MTU - headerSize - wire.IPv6FragmentSize) &^ 7", "room := (r.MTU - headerSize - 2*wire.IPv6FragmentSize) &^ 7", "fragments of IPv6 are as long as they can be", "ip/discovery-wanted-ipv6"},
@@ -88,6 +85,6 @@ func mutations() []mutation {
 		{"protocols/tcp/input.go", "c.flags |= flagAckNow // RFC 5681 §4.2: a gap was filled", "", "a filled gap is told of", ""},
 		{"protocols/tcp/states.go", "c.setState(stateFinWait2)", "c.setState(stateTimeWait)", "FIN-WAIT-2", ""},
 		{"protocols/tcp/input.go", "c.snd.peerMSS = max(s.opts.MSS, uint16(set.MinSendMSS))", "", "the peer's MSS", ""},
-		{"protocols/tcp/listen.go", "c.snd.window = s.window << c.snd.scale", "c.snd.window = s.window", "the peer's window scale", ""},
+		{"protocols/tcp/input.go", "window <<= c.snd.scale", "window <<= 0", "the peer's window scale", ""},
 	}
 }
