@@ -30,6 +30,7 @@ func build(t *testing.T) library {
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	l.gcc(t, "liblibos-preload.so", "../preload/getsockopt.c", "-shared", "-fPIC", "-ldl")
 	return l
 }
 
@@ -81,6 +82,27 @@ func TestCPrograms(t *testing.T) {
 			if got := l.run(t, "../../examples/c/ping.c"); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "65.000 ms of virtual time\n") {
 				t.Errorf("it prints\n%s", got)
 			}
+		}
+	})
+	t.Run("a program drives the stack as packetdrill does", func(t *testing.T) {
+		program := l.gcc(t, "drill", "testdata/drill.c", "-lpthread", "-ldl")
+		so, preload := filepath.Join(l.dir, "liblibos.so"), "LD_PRELOAD="+filepath.Join(l.dir, "liblibos-preload.so")
+		for range 20 {
+			for _, got := range []string{
+				l.start(t, nil, program, so),
+				l.start(t, []string{preload}, program, so, "local=192.168.0.1/16,sysctl=no", "by the preloaded getsockopt"),
+			} {
+				if got != "accepted\ndata\nclosed\n" {
+					t.Errorf("it prints\n%s", got)
+				}
+			}
+		}
+	})
+	t.Run("a flag that is not known is explained", func(t *testing.T) {
+		program := l.gcc(t, "drill", "testdata/drill.c", "-lpthread", "-ldl")
+		out, err := exec.CommandContext(t.Context(), program, filepath.Join(l.dir, "liblibos.so"), "mtu=9").CombinedOutput()
+		if err == nil || string(out) != "packetdrill_interface_init: mtu=9: write a number from 68 to 65535\n" {
+			t.Errorf("%v\n%s", err, out)
 		}
 	})
 }

@@ -103,7 +103,8 @@ func libraryCommand(a *app) *cobra.Command {
 		Use:   "library [NAME...]",
 		Short: "compile the stack of a build as a library for C programs",
 		Long: `Compile build/NAME/liblibos-VERSION.so, the stack of a build for C programs, with
-its header file libos.h beside it. It needs a C compiler.`,
+its header file libos.h beside it, and what packetdrill needs to drive it
+(--so_filename): packetdrill.h and liblibos-preload.so. It needs a C compiler.`,
 		Example: "  libosbuild library\n  libosbuild library tiny",
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := a.builder()

@@ -16,14 +16,19 @@ import (
 const libraryPattern = "./capi/library"
 
 // headers are copied beside the library, for who compiles against it.
-func headers() []string { return []string{"libos.h"} }
+func headers() []string { return []string{"libos.h", "packetdrill.h"} }
+
+// preloads are small libraries of C alone, by their source.
+func preloads() map[string]string {
+	return map[string]string{"liblibos-preload.so": filepath.Join("capi", "preload", "getsockopt.c")}
+}
 
 // LibraryName is the file of the C library.
 func LibraryName() string { return "liblibos-" + version.Number + ".so" }
 
 // Library makes the C library of a build from the same generated code as its
 // libos: build/NAME/liblibos-VERSION.so, its name without the version as a link,
-// and its header file. It needs a C compiler.
+// the header files, and the libraries that are preloaded. It needs a C compiler.
 func (b *Builder) Library(names ...string) error {
 	c, err := b.configuration(names)
 	if err != nil {
@@ -32,7 +37,8 @@ func (b *Builder) Library(names ...string) error {
 	if goos := b.goos(); goos != "linux" {
 		return fmt.Errorf("the C library is for Linux, whose system calls it has, not for %s: build it there", goos)
 	}
-	if err := b.compiler(); err != nil {
+	cc, err := b.compiler()
+	if err != nil {
 		return err
 	}
 	s := b.readState(c.name)
@@ -59,7 +65,7 @@ func (b *Builder) Library(names ...string) error {
 	if err := os.Remove(strings.TrimSuffix(out, ".so") + ".h"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := b.besideLibrary(c.name); err != nil {
+	if err := b.besideLibrary(c.name, cc); err != nil {
 		return err
 	}
 	now, ok := take(out, stamp{})
@@ -74,24 +80,24 @@ func (b *Builder) Library(names ...string) error {
 	return nil
 }
 
-// compiler looks for the C compiler that the go command would use.
-func (b *Builder) compiler() error {
+// compiler is the C compiler that the go command would use.
+func (b *Builder) compiler() ([]string, error) {
 	out, err := output(b.goCommand("env", "CC"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cc := strings.Fields(string(out))
 	if len(cc) == 0 {
 		cc = []string{"gcc"}
 	}
 	if _, err := exec.LookPath(cc[0]); err != nil {
-		return fmt.Errorf("the C library needs a C compiler, and %s is not in PATH: install it (apt install gcc), or set CC to another one", cc[0])
+		return nil, fmt.Errorf("the C library needs a C compiler, and %s is not in PATH: install it (apt install gcc), or set CC to another one", cc[0])
 	}
-	return nil
+	return cc, nil
 }
 
 // besideLibrary writes what lies beside the library.
-func (b *Builder) besideLibrary(name string) error {
+func (b *Builder) besideLibrary(name string, cc []string) error {
 	dir := b.Folder(name)
 	link := filepath.Join(dir, "liblibos.so")
 	if to, err := os.Readlink(link); err != nil || to != LibraryName() {
@@ -109,6 +115,14 @@ func (b *Builder) besideLibrary(name string) error {
 		}
 		if _, err := writeIfChanged(filepath.Join(dir, h), data); err != nil {
 			return err
+		}
+	}
+	for lib, source := range preloads() {
+		args := append(cc[1:len(cc):len(cc)], "-O2", "-Wall", "-shared", "-fPIC", "-o", filepath.Join(dir, lib), source, "-ldl")
+		c := exec.Command(cc[0], args...)
+		c.Dir = b.Dir
+		if _, err := output(c); err != nil {
+			return fmt.Errorf("compiling %s:\n%w", source, err)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ func TestTheCLibraryHoldsWhatWasChosen(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := b.Folder("four")
-	for _, f := range []string{LibraryName(), "libos.h"} {
+	for _, f := range []string{LibraryName(), "libos.h", "packetdrill.h", "liblibos-preload.so"} {
 		if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
 			t.Error(err)
 		}
