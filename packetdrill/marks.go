@@ -152,6 +152,11 @@ func (r *run) sameFragment(i *IPInfo, h *ipHeader) (out []string) {
 	if live, seen := r.ids[i.ID]; seen && live != h.id {
 		out = append(out, fmt.Sprintf("id is %d, expected that of the fragment before, %d", h.id, live))
 	}
+	for other, live := range r.ids {
+		if other != i.ID && live == h.id {
+			out = append(out, fmt.Sprintf("id is %d, which is that of the datagram with id %d", h.id, other))
+		}
+	}
 	r.ids[i.ID] = h.id
 	return out
 }
