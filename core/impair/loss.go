@@ -1,6 +1,6 @@
 package impair
 
-// Loss is a model of loss: Random, FourState or GilbertElliott.
+// Loss is a model of loss: Random, FourState, GilbertElliott or Every.
 type Loss interface {
 	// Check finds values that are no probabilities.
 	Check() error

@@ -33,7 +33,7 @@ func parameters() map[string]string {
 		"delay":              "from the last bit sent to its arrival: 5ms",
 		"jitter":             "random delay of up to this much more: 1ms",
 		"loss":               "probability that a frame is lost: 0.01 or 1%",
-		"loss_model":         "gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good",
+		"loss_model":         "gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good; or every N: each N-th frame",
 		"jitter_shape":       "uniform (the default), normal, pareto or paretonormal: the jitter's distribution around the delay",
 		"jitter_correlation": "how far each delay follows the one before, from 0 to 1",
 		"duplicate":          "probability that a frame arrives twice",
@@ -153,8 +153,15 @@ func probability(v string) (float64, error) {
 // lossModel reads gemodel P R BAD GOOD.
 func lossModel(v string) (impair.Loss, error) {
 	f := strings.Fields(v)
+	if len(f) == 2 && f[0] == "every" {
+		n, err := whole(f[1])
+		if err == nil {
+			err = impair.Every{N: n}.Check()
+		}
+		return impair.Every{N: n}, err
+	}
 	if len(f) != 5 || f[0] != "gemodel" {
-		return nil, fmt.Errorf("it is gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good")
+		return nil, fmt.Errorf("it is gemodel and four probabilities: good to bad, bad to good, loss in bad, loss in good; or every N")
 	}
 	var p [4]float64
 	for i := range p {

@@ -300,14 +300,16 @@ type Ping struct {
 	To       string        `sim:"to,node or address to ping"`
 	At       time.Duration `sim:"start,when to begin"`
 	Count    int           `sim:"count,requests; 0 goes on to the end"`
+	// Interval is the time between two requests, or that to a reply that takes longer.
 	Interval time.Duration `sim:"interval,time from one request to the next; 1s if it is missing"`
+	Timeout  time.Duration `sim:"timeout,how long to wait for a reply; 10s if it is missing"`
 	Size     int           `sim:"size,bytes of data; 56 if it is missing"`
 }
 
 // Check implements App.
 func (a Ping) Check() error {
-	if a.Count < 0 || a.Interval < 0 || a.Size < 0 || a.Size > 65000 {
-		return errors.New("count and interval are not negative, and size is in 0..65000")
+	if a.Count < 0 || a.Interval < 0 || a.Timeout < 0 || a.Size < 0 || a.Size > 65000 {
+		return errors.New("count, interval and timeout are not negative, and size is in 0..65000")
 	}
 	if err := checkTimes(a.At, 0); err != nil {
 		return err
@@ -336,13 +338,17 @@ func (a Ping) run(t *sim.Task) {
 	}()
 	data := make([]byte, orElse(a.Size, 56))
 	next := t.Now()
-	for ; a.Count == 0 || sent < a.Count; next += every {
+	patience := a.Timeout
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	for ; a.Count == 0 || sent < a.Count; next = max(next+every, t.Now()) {
 		if t.SleepUntil(next) != nil {
 			return
 		}
 		sent++
 		begin := t.Now()
-		_, err := p.Ping(uint16(sent), data, every)
+		_, err := p.Ping(uint16(sent), data, patience)
 		switch {
 		case err == nil:
 			times.add((t.Now() - begin).Seconds())

@@ -93,7 +93,7 @@ type reader struct {
 	trunks  []func() // that wait for all segments
 }
 
-// set carries out "link.core.loss=0.01": on the tables of that name, or on all.
+// set carries out "link.core.loss=0.01": on the tables of that name or kind, or on all.
 func (r *reader) set(m map[string]any, change string) error {
 	path, value, ok := strings.Cut(change, "=")
 	parts := strings.Split(path, ".")
@@ -112,16 +112,19 @@ func (r *reader) set(m map[string]any, change string) error {
 	if len(list) == 0 {
 		return fmt.Errorf("--set %s: %s has no [[%s]]", change, r.src.name, parts[0])
 	}
-	all := true
-	for _, t := range list {
-		if len(parts) > 2 && fmt.Sprint(t["name"]) == parts[1] {
-			all = false
+	// By name, or else by kind; without either, in all tables.
+	by := ""
+	for _, key := range []string{"kind", "name"} {
+		for _, t := range list {
+			if len(parts) > 2 && fmt.Sprint(t[key]) == parts[1] {
+				by = key
+			}
 		}
 	}
 	for i, t := range list {
 		keys := parts[1:]
-		if !all {
-			if fmt.Sprint(t["name"]) != parts[1] {
+		if by != "" {
+			if fmt.Sprint(t[by]) != parts[1] {
 				continue
 			}
 			keys = parts[2:]
