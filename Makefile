@@ -140,6 +140,9 @@ $(REPORT):
 test: $(REPORT) ## everything; needs only Go, skips are listed with their reasons
 	@rc=0; $(REPORT) -name="make test" -timeout 30m $(TESTFLAGS) ./... || rc=$$?; \
 	for d in $(NESTED); do (cd $$d && $(CURDIR)/$(REPORT) -name="make test, $$d" $(TESTFLAGS) ./...) || rc=$$?; done; exit $$rc
+.PHONY: packets
+packets: $(REPORT) ## (root) every packet script on the host's kernel, which must pass them, too
+	@$(REPORT) -name="make packets" -timeout 10m $(TESTFLAGS) -count=1 -tags=kernelscripts -run OnTheKernel ./packetdrill
 # What runs on several goroutines at once; everything else is one state machine.
 CONCURRENT = $(wildcard allocator core host device protocols netlink plugin posix sim)
 race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)

@@ -47,7 +47,6 @@ CONFIG_UDP=y
 #
 CONFIG_LOOPBACK=y
 CONFIG_PIPE=y
-CONFIG_SEGMENT=y
 CONFIG_TUN=y
 CONFIG_TUN_VNET_HDR=y
 # CONFIG_PACKET_DEVICE is not set
@@ -107,7 +106,6 @@ func symbols() []feature.Symbol {
 		{Name: "UDPLITE", Value: "n", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
-		{Name: "SEGMENT", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},
 		{Name: "TUN_VNET_HDR", Value: "y", Bool: true},
 		{Name: "PACKET_DEVICE", Value: "n", Bool: true},

@@ -143,11 +143,16 @@ func (c *chainBurst) burst() (int64, error) {
 	return burst, nil
 }
 
+// errNoPeer tells that the peer is not here.
+var errNoPeer = errors.New("ns-3 is the peer: install libns3-dev and g++ (Debian: apt install libns3-dev g++)")
+
 // ns3Chain builds the chain of ns3/chain.cc and runs it.
 func ns3Chain(b Budget) (Figure, error) {
-	const cure = "ns-3 is the peer: install libns3-dev and g++ (Debian: apt install libns3-dev g++)"
 	if _, err := exec.LookPath("g++"); err != nil {
-		return Figure{}, fmt.Errorf("%w: %s", err, cure)
+		return Figure{}, errNoPeer
+	}
+	if _, err := os.Stat("/usr/include/ns3/core-module.h"); err != nil {
+		return Figure{}, errNoPeer
 	}
 	dir, err := os.MkdirTemp("", "ns3-chain")
 	if err != nil {
@@ -158,7 +163,7 @@ func ns3Chain(b Budget) (Figure, error) {
 	out, err := exec.Command("g++", "-O2", "-std=c++17", "-o", bin, filepath.Join("ns3", "chain.cc"),
 		"-lns3-internet", "-lns3-point-to-point", "-lns3-network", "-lns3-core").CombinedOutput()
 	if err != nil {
-		return Figure{}, fmt.Errorf("%w: %s\n%s", err, cure, out)
+		return Figure{}, fmt.Errorf("%w\n%s", err, out)
 	}
 	return chainSlope(b, func(routers int, b Budget) (float64, error) {
 		run := func(seconds float64) (packets, ns int64, err error) {

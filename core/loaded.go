@@ -156,6 +156,9 @@ func (s *sysctlState) insert(i int) {
 	b := s.write()
 	b.blocks = slices.Insert(b.blocks, i, nil)
 	b.device++
+	if b.qdisc > i { // it counts from 1
+		b.qdisc++
+	}
 	if b.ports >= i {
 		b.ports++
 	}

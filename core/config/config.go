@@ -36,7 +36,6 @@ const (
 	UDPLITE_MODULE        = false
 	LOOPBACK              = true
 	PIPE                  = true
-	SEGMENT               = true
 	TUN                   = true
 	TUN_MODULE            = false
 	TUN_VNET_HDR          = true

@@ -297,9 +297,9 @@ func (a HTTP) run(t *sim.Task) {
 
 // Ping sends ICMP echo requests.
 type Ping struct {
-	To       string        `sim:"to,node or address to ping"`
-	At       time.Duration `sim:"start,when to begin"`
-	Count    int           `sim:"count,requests; 0 goes on to the end"`
+	To    string        `sim:"to,node or address to ping"`
+	At    time.Duration `sim:"start,when to begin"`
+	Count int           `sim:"count,requests; 0 goes on to the end"`
 	// Interval is the time between two requests, or that to a reply that takes longer.
 	Interval time.Duration `sim:"interval,time from one request to the next; 1s if it is missing"`
 	Timeout  time.Duration `sim:"timeout,how long to wait for a reply; 10s if it is missing"`
