@@ -64,7 +64,7 @@ func Parse(given map[string]string) (Config, error) {
 				err = fmt.Errorf("0 is not in 68..65535")
 			}
 		case "rate":
-			c.Rate, err = rate(v)
+			c.Rate, err = ParseRate(v)
 		case "delay":
 			c.Delay, err = time.ParseDuration(v)
 		case "jitter":
@@ -72,7 +72,7 @@ func Parse(given map[string]string) (Config, error) {
 		case "reorder_delay":
 			c.ReorderDelay, err = time.ParseDuration(v)
 		case "loss":
-			c.Loss, err = probability(v)
+			c.Loss, err = ParseProbability(v)
 		case "loss_model":
 			c.LossModel, err = lossModel(v)
 		case "jitter_shape":
@@ -81,13 +81,13 @@ func Parse(given map[string]string) (Config, error) {
 				err = fmt.Errorf("it is none of uniform, normal, pareto and paretonormal")
 			}
 		case "jitter_correlation":
-			c.JitterCorrelation, err = probability(v)
+			c.JitterCorrelation, err = ParseProbability(v)
 		case "duplicate":
-			c.Duplicate, err = probability(v)
+			c.Duplicate, err = ParseProbability(v)
 		case "corrupt":
-			c.Corrupt, err = probability(v)
+			c.Corrupt, err = ParseProbability(v)
 		case "reorder":
-			c.Reorder, err = probability(v)
+			c.Reorder, err = ParseProbability(v)
 		case "queue":
 			c.QueueLen, err = whole(v)
 		case "pace":
@@ -114,8 +114,9 @@ func whole(v string) (int, error) {
 	return n, nil
 }
 
-// rate reads bits per second with a decimal unit.
-func rate(v string) (int64, error) {
+// ParseRate reads bits per second, below 10^15, with a decimal unit (10M, 1.5G) or
+// none.
+func ParseRate(v string) (int64, error) {
 	digits, unit := strings.TrimSuffix(v, "bit"), 1.0
 	if digits != "" {
 		switch digits[len(digits)-1] {
@@ -137,8 +138,8 @@ func rate(v string) (int64, error) {
 	return int64(n * unit), nil
 }
 
-// probability reads 0.01 or 1%.
-func probability(v string) (float64, error) {
+// ParseProbability reads a number from 0 to 1, or a percentage (1%).
+func ParseProbability(v string) (float64, error) {
 	digits, percent := strings.CutSuffix(v, "%")
 	p, err := strconv.ParseFloat(digits, 64)
 	if percent {
@@ -166,7 +167,7 @@ func lossModel(v string) (impair.Loss, error) {
 	var p [4]float64
 	for i := range p {
 		var err error
-		if p[i], err = probability(f[i+1]); err != nil {
+		if p[i], err = ParseProbability(f[i+1]); err != nil {
 			return nil, fmt.Errorf("%s: %w", f[i+1], err)
 		}
 	}

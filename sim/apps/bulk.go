@@ -110,7 +110,7 @@ func (a Bulk) Start(x *sim.Node) {
 	}
 }
 
-// zeros are what is sent.
+// chunk is how many bytes are written at once.
 const chunk = 16 << 10
 
 func (a Bulk) run(t *sim.Task) {

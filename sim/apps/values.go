@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/device/pipe"
 )
 
 // Rate is in bits per second.
@@ -15,26 +16,11 @@ type Rate int64
 
 // UnmarshalText reads "10M", "1.5G" or "64000".
 func (r *Rate) UnmarshalText(b []byte) error {
-	s := strings.TrimSuffix(string(b), "bit")
-	unit := 1.0
-	if s != "" {
-		switch s[len(s)-1] {
-		case 'k', 'K':
-			unit = 1e3
-		case 'm', 'M':
-			unit = 1e6
-		case 'g', 'G':
-			unit = 1e9
-		}
+	n, err := pipe.ParseRate(string(b))
+	if err != nil {
+		return fmt.Errorf("%q: %w", b, err)
 	}
-	if unit > 1 {
-		s = s[:len(s)-1]
-	}
-	n, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(n >= 0 && n*unit < 1e15) {
-		return fmt.Errorf("%q is not a rate: write bits per second, or a number with K, M or G", b)
-	}
-	*r = Rate(n * unit)
+	*r = Rate(n)
 	return nil
 }
 

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/sim"
-	"github.com/libos-go/libos/sim/apps"
 	"github.com/libos-go/libos/sim/tomlplace"
 )
 
@@ -137,14 +137,9 @@ func (t *table) probability(name string) float64 {
 	if !t.has(name) {
 		return 0
 	}
-	digits, percent := strings.CutSuffix(t.text(name), "%")
-	v, err := strconv.ParseFloat(digits, 64)
-	if percent {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v <= 1) {
-		t.wrong(name, "it is a probability: a number from 0 to 1, or a percentage, not %v", t.m[name])
-		return 0
+	v, err := pipe.ParseProbability(t.text(name))
+	if err != nil {
+		t.wrong(name, "%v: %w", t.m[name], err)
 	}
 	return v
 }
@@ -178,11 +173,11 @@ func (t *table) rate(name string) int64 {
 	if !t.has(name) {
 		return 0
 	}
-	var r apps.Rate
-	if err := r.UnmarshalText([]byte(t.text(name))); err != nil {
-		t.wrong(name, "%w", err)
+	r, err := pipe.ParseRate(t.text(name))
+	if err != nil {
+		t.wrong(name, "%q: %w", t.text(name), err)
 	}
-	return int64(r)
+	return r
 }
 
 // size is a number of bytes, with K, M or G for 1024.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,13 +157,11 @@ func (o *options) run(ctx context.Context) (err error) {
 		o.e.Printf("%s: %d nodes, %d links, %d partitions\n", d.Name, len(n.Nodes()), len(n.Links()), n.Partitions())
 		return nil
 	}
-	if every := max(o.sample, d.Sample); every > 0 || o.series != "" || o.report != "" || o.plot != "" {
-		if o.sample > 0 {
-			every = o.sample
-		}
-		if every == 0 {
-			every = 100 * time.Millisecond
-		}
+	every := cmp.Or(o.sample, d.Sample)
+	if every == 0 && (o.series != "" || o.report != "" || o.plot != "") {
+		every = 100 * time.Millisecond
+	}
+	if every > 0 {
 		n.Sample(every)
 	}
 	var captures *sim.Captures

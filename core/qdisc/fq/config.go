@@ -1,6 +1,7 @@
 package fq
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -49,20 +50,10 @@ func (c Config) Check() error {
 
 func (c *Config) fill(o core.QdiscOwner) {
 	frame := o.MTU() + o.Link().HeaderLen()
-	for v, def := range map[*int]int{&c.Limit: 10000, &c.FlowLimit: 100, &c.Quantum: 2 * frame, &c.InitialQuantum: 10 * frame, &c.Buckets: 1024} {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	if c.LowRate == 0 {
-		c.LowRate = 550_000
-	}
-	if c.RefillDelay == 0 {
-		c.RefillDelay = 40 * time.Millisecond
-	}
-	if c.Horizon == 0 {
-		c.Horizon = 10 * time.Second
-	}
+	c.Limit, c.FlowLimit, c.Buckets = cmp.Or(c.Limit, 10000), cmp.Or(c.FlowLimit, 100), cmp.Or(c.Buckets, 1024)
+	c.Quantum, c.InitialQuantum = cmp.Or(c.Quantum, 2*frame), cmp.Or(c.InitialQuantum, 10*frame)
+	c.LowRate = cmp.Or(c.LowRate, 550_000)
+	c.RefillDelay, c.Horizon = cmp.Or(c.RefillDelay, 40*time.Millisecond), cmp.Or(c.Horizon, 10*time.Second)
 }
 
 // Fields implements core.QdiscConfig.

@@ -1,6 +1,7 @@
 package fqcodel
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -39,12 +40,9 @@ func (c Config) Check() error {
 
 // fill replaces zeros.
 func (c *Config) fill(o core.QdiscOwner) (p law.Params) {
-	for v, def := range map[*int]int{&c.Limit: 10240, &c.Flows: 1024, &c.Quantum: o.MTU() + o.Link().HeaderLen(), &c.MemoryLimit: 32 << 20, &c.DropBatch: 64} {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	c.Quantum = max(c.Quantum, 256) // sch_fq_codel.c: a turn ends
+	c.Limit, c.Flows = cmp.Or(c.Limit, 10240), cmp.Or(c.Flows, 1024)
+	c.MemoryLimit, c.DropBatch = cmp.Or(c.MemoryLimit, 32<<20), cmp.Or(c.DropBatch, 64)
+	c.Quantum = max(cmp.Or(c.Quantum, o.MTU()+o.Link().HeaderLen()), 256) // sch_fq_codel.c: a turn ends
 	p = c.params()
 	p.Fill(o.MTU())
 	c.Target, c.Interval = p.Target, p.Interval

@@ -1,6 +1,7 @@
 package pie
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -32,16 +33,8 @@ func (c Config) Check() error {
 }
 
 func (c *Config) fill() {
-	for v, def := range map[*int]int{&c.Limit: 1000, &c.Alpha: 2, &c.Beta: 20} {
-		if *v == 0 {
-			*v = def
-		}
-	}
-	for v, def := range map[*time.Duration]time.Duration{&c.Target: 15 * time.Millisecond, &c.Update: 15 * time.Millisecond} {
-		if *v == 0 {
-			*v = def
-		}
-	}
+	c.Limit, c.Alpha, c.Beta = cmp.Or(c.Limit, 1000), cmp.Or(c.Alpha, 2), cmp.Or(c.Beta, 20)
+	c.Target, c.Update = cmp.Or(c.Target, 15*time.Millisecond), cmp.Or(c.Update, 15*time.Millisecond)
 }
 
 // Fields implements core.QdiscConfig.
