@@ -262,7 +262,7 @@ func (o *options) stepwise(n *sim.Network, until time.Duration) error {
 	for {
 		next, more := n.Next()
 		if !more || next > until {
-			return n.Run(min(until, n.Now()))
+			return nil
 		}
 		o.e.Printf("%v: next event at %v > ", n.Now(), next)
 		if !in.Scan() {

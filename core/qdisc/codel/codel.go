@@ -37,11 +37,8 @@ func (c Config) Check() error {
 
 // Fields implements core.QdiscConfig.
 func (c Config) Fields() []core.QdiscField {
-	f := []core.QdiscField{qdisc.Field("limit", c.Limit, "limit %dp ", c.Limit), qdisc.Field("target", qdisc.Micros(c.Target), "target %s ", qdisc.FormatTime(c.Target))}
-	if c.CEThreshold != 0 {
-		f = append(f, qdisc.Field("ce_threshold", qdisc.Micros(c.CEThreshold), "ce_threshold %s ", qdisc.FormatTime(c.CEThreshold)))
-	}
-	f = append(f, qdisc.Field("interval", qdisc.Micros(c.Interval), "interval %s ", qdisc.FormatTime(c.Interval)))
+	p := c.params()
+	f := append([]core.QdiscField{qdisc.Field("limit", c.Limit, "limit %dp ", c.Limit)}, p.Fields()...)
 	if c.ECN {
 		f = append(f, qdisc.Field("ecn", true, "ecn "))
 	}

@@ -53,12 +53,9 @@ func (c *Config) fill(o core.QdiscOwner) (p law.Params) {
 func (c Config) Fields() []core.QdiscField {
 	f := []core.QdiscField{
 		qdisc.Field("limit", c.Limit, "limit %dp ", c.Limit), qdisc.Field("flows", c.Flows, "flows %d ", c.Flows), qdisc.Field("quantum", c.Quantum, "quantum %d ", c.Quantum),
-		qdisc.Field("target", qdisc.Micros(c.Target), "target %s ", qdisc.FormatTime(c.Target)),
 	}
-	if c.CEThreshold != 0 {
-		f = append(f, qdisc.Field("ce_threshold", qdisc.Micros(c.CEThreshold), "ce_threshold %s ", qdisc.FormatTime(c.CEThreshold)))
-	}
-	f = append(f, qdisc.Field("interval", qdisc.Micros(c.Interval), "interval %s ", qdisc.FormatTime(c.Interval)),
+	p := c.params()
+	f = append(append(f, p.Fields()...),
 		qdisc.Field("memory_limit", c.MemoryLimit, "memory_limit %s ", qdisc.FormatSize(c.MemoryLimit)))
 	if !c.NoECN {
 		f = append(f, qdisc.Field("ecn", true, "ecn "))
