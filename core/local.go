@@ -52,6 +52,18 @@ func (in *Instance) DeliverError(e *ErrorReport) {
 	}
 }
 
+// Credible tells whether the transport of protocol number e.Protocol takes the
+// packet that e quotes for one of its own. One that cannot judge believes it; one
+// that can needs the 8 bytes which say what was sent.
+func (in *Instance) Credible(e *ErrorReport) bool {
+	i := in.wiring.IPProtocol(e.Protocol)
+	if i < 0 {
+		return true
+	}
+	j, ok := in.transports[i].(ErrorJudge)
+	return !ok || len(e.Quoted) >= 8 && j.Credible(e)
+}
+
 // Output sends p, which starts at the transport header with Src (or
 // unspecified), Dst and Protocol set, by p.Route or by a look-up. It takes
 // ownership in any case. Errors are those of Route and of [Network.Output].

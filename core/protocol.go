@@ -73,6 +73,15 @@ type Transport interface {
 	Close()
 }
 
+// ErrorJudge is a Transport that can tell an ICMP error about a packet of its own
+// from one that somebody made up. Asked before anything is learnt from the error
+// that others than its connection would feel, such as a path MTU (RFC 5927 §7.2).
+type ErrorJudge interface {
+	// Credible tells whether the quoted packet is one that may be on its way now. e is
+	// borrowed, its Quoted holds 8 bytes at least.
+	Credible(e *ErrorReport) bool
+}
+
 // ErrorReport is an ICMP error in values.
 type ErrorReport struct {
 	Protocol uint8         // of the quoted packet

@@ -47,6 +47,7 @@ func mutations() []mutation {
 		{"core/ipv4/icmp.go", "group && s.conf.EchoIgnoreBroadcasts ||", "", "no echo to a broadcast", "icmp/echo-to-everybody"},
 		{"core/ipv4/icmp.go", "case wire.ICMPv4PortUnreachable:\n\t\treturn syscall.ECONNREFUSED, true", "case wire.ICMPv4PortUnreachable:\n\t\treturn syscall.ECONNREFUSED, false", "a port unreachable is hard", "udp/refused-is-told-once"},
 		{"core/ipv4/icmp.go", "case wire.ICMPv4SourceQuench: // RFC 6633: ignored\n\t\tp.Free()\n\t\treturn", "case wire.ICMPv4SourceQuench:\n\t\te.Errno, e.Hard = syscall.ECONNREFUSED, true", "source quench is passed over", "icmp/source-quench"},
+		{"core/ipv4/icmp.go", "if s.in.Credible(&e) {", "if true {", "TCP judges what is too big", "tcp/pmtu-of-what-is-not-outstanding"},
 		{"core/ipv4/icmp.go", "if mtu < r.MTU {", "if false {", "a path MTU is learnt", "ip/discovery-wanted"},
 		{"core/ipv4/icmp.go", "s.in.Now().Add(s.conf.MTUExpires)", "s.in.Now().Add(10*s.conf.MTUExpires)", "a path MTU expires", "ip/discovery-ends"},
 		{"core/ipv4/icmp_error.go", "!x.limits.peers.Allow(now, dst, every)", "false", "errors to a peer are bounded", "icmp/errors-are-bounded"},
@@ -72,6 +73,7 @@ func mutations() []mutation {
 		{"core/ipv6/output.go", "if label == 0 && n.sys().AutoFlowLabels > 0 {", "if label == 0 {", "auto_flowlabels", "ip/flow-label-stays"},
 		{"core/ipv6/output.go", "TrafficClass: p.TOS,", "TrafficClass: 0,", "IPV6_TCLASS", "ip/traffic-class-of-a-socket"},
 		{"core/ipv6/reassembly.go", "wire.IPv6(whole.Linear()).SetECN(ecn)", "whole.TOS &^= 3", "congestion of IPv6 fragments", "ip/congestion-of-fragments-ipv6"},
+		{"core/ipv6/icmp_error.go", "if n.in.Credible(&e) {", "if true {", "TCP judges what is too big in IPv6", "tcp/pmtu-of-what-is-not-outstanding-ipv6"},
 		// TCP
 		{"protocols/tcp/challenge.go", "t.sendReset(u, s.ack, 0, wire.TCPRst)\n\t\treturn\n\t}\n\tt.sendReset(u, 0", "return\n\t}\n\tt.sendReset(u, 0", "a stray ACK is reset", ""},
 		{"protocols/tcp/output.go", "p.TOS, p.HopLimit, p.PacingRate = s.TOS&^3,", "p.TOS, p.HopLimit, p.PacingRate = 0,", "IP_TOS of a stream", "ip/tos-of-a-stream"},

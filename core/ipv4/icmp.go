@@ -157,7 +157,10 @@ func (s *stack) icmpErrorInput(p *core.Packet) {
 				p.Free()
 				return
 			}
-			e.MTU, e.Info = s.fragmentationNeeded(int(m.MTU()), quoted), uint32(m.MTU())
+			e.Info = uint32(m.MTU())
+			if s.in.Credible(&e) {
+				e.MTU = s.fragmentationNeeded(int(m.MTU()), quoted)
+			}
 		}
 	case wire.ICMPv4ParameterProblem:
 		e.Errno, e.Hard, e.Info = syscall.EPROTO, true, uint32(m.Pointer())

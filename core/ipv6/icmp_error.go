@@ -150,19 +150,23 @@ func (n *network) errorReceived(p *core.Packet, m wire.ICMPv6) bool {
 	e := core.ErrorReport{Protocol: u.protocol, Src: src, Dst: dst, Offender: p.Src, Type: m.Type(), Code: m.Code(),
 		Info: m.Rest(), Ifindex: p.Ifindex(), TOS: p.TOS, HopLimit: p.HopLimit}
 	e.Errno, e.Hard = errnoOf(m.Type(), m.Code())
+	whole := found && !u.later && len(quote)-u.offset >= 8
+	if whole {
+		e.Quoted = quote[u.offset:]
+	}
 	if m.Type() == wire.ICMPv6PacketTooBig {
 		// RFC 8201 §4: a smaller value than the least MTU is to be discarded.
 		if m.MTU() < minMTU {
 			return true
 		}
-		e.MTU = int(min(m.MTU(), 65535))
-		n.learnPathMTU(dst, e.MTU, p.Interface)
+		if n.in.Credible(&e) {
+			e.MTU = int(min(m.MTU(), 65535))
+			n.learnPathMTU(dst, e.MTU, p.Interface)
+		}
 	}
-	if !found || u.later || len(quote)-u.offset < 8 {
-		return true
+	if whole {
+		n.in.DeliverError(&e)
 	}
-	e.Quoted = quote[u.offset:]
-	n.in.DeliverError(&e)
 	return true
 }
 

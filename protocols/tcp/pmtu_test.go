@@ -47,7 +47,7 @@ func TestASegmentTooBigForThePathIsSentSmaller(t *testing.T) {
 	})
 }
 
-// RFC 5927 §4.1, §7.2: what is quoted must be in flight.
+// RFC 5927 §4.1, §7.2: what is quoted must be in flight, or the path MTU stays.
 func TestAReportOfASegmentNotInFlightIsIgnored(t *testing.T) {
 	eachFamily(t, func(t *testing.T, p *peer) {
 		c := p.reno().after(100*milli, mss(1400))
@@ -61,6 +61,9 @@ func TestAReportOfASegmentNotInFlightIsIgnored(t *testing.T) {
 		p.tooBig(4201, 1280)
 		p.tooBig(100000, 1280)
 		p.silent()
+		p.in(plain)
+		c.writes(text(1400))
+		p.out(plain, seq(4201), length(1400))
 		p.in(plain)
 	})
 }

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"syscall"
+
 	"github.com/libos-go/libos/allocator"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/congestion"
@@ -59,6 +61,9 @@ func (d *door) Error(e *core.ErrorReport) {
 		d.t.Error(e)
 	}
 }
+
+// Credible implements core.ErrorJudge.
+func (d *door) Credible(e *core.ErrorReport) bool { return d.t != nil && d.t.Credible(e) }
 
 // Event implements core.Transport: routes say by themselves when they no longer
 // hold.
@@ -327,26 +332,38 @@ func (s *segment) length() uint32 {
 	return n
 }
 
+// quoted is the connection that an ICMP error is about, nil if there is none, and
+// the sequence number of the segment.
+func (t *Transport) quoted(e *core.ErrorReport) (*conn, wire.Seq) {
+	q := e.Quoted
+	if len(q) < 8 {
+		return nil, 0
+	}
+	u := tuple{local: e.Src, peer: e.Dst, lport: uint16(q[0])<<8 | uint16(q[1]), pport: uint16(q[2])<<8 | uint16(q[3])}
+	return t.lookup(&u), wire.Seq(uint32(q[4])<<24 | uint32(q[5])<<16 | uint32(q[6])<<8 | uint32(q[7]))
+}
+
+// Credible tells whether an ICMP error quotes a segment that waits for its
+// acknowledgement (RFC 5927 §4.1): who is not on the path cannot know its number.
+func (t *Transport) Credible(e *core.ErrorReport) bool {
+	c, seq := t.quoted(e)
+	return c != nil && seq.GEQ(c.snd.una) && seq.LT(c.snd.max)
+}
+
 // Error takes an ICMP error about a segment of ours. Only what quotes
 // outstanding data counts (RFC 5927 §4.1).
 func (t *Transport) Error(e *core.ErrorReport) {
-	if len(e.Quoted) < 8 {
-		return
-	}
-	q := e.Quoted
-	u := tuple{local: e.Src, peer: e.Dst, lport: uint16(q[0])<<8 | uint16(q[1]), pport: uint16(q[2])<<8 | uint16(q[3])}
-	c := t.lookup(&u)
+	c, seq := t.quoted(e)
 	if c == nil {
 		return
 	}
-	seq := wire.Seq(uint32(q[4])<<24 | uint32(q[5])<<16 | uint32(q[6])<<8 | uint32(q[7]))
 	if seq.LT(c.snd.una) || seq.GT(c.snd.max) {
 		t.counters.outOfWindowICMPs++
 		return
 	}
 	if e.MTU > 0 { // RFC 1191, RFC 8201: packet too big: the route knows the new MTU
 		size := c.snd.mss
-		if seq == c.snd.max || !c.refreshRoute() || c.snd.mss >= size {
+		if !c.refreshRoute() || c.snd.mss >= size {
 			return // nothing in flight is too big
 		}
 		if c.state.in(setFlushing) { // no sign of congestion (RFC 1191 §6.5)
@@ -357,7 +374,7 @@ func (t *Transport) Error(e *core.ErrorReport) {
 		t.settle()
 		return
 	}
-	if e.Errno == 0 {
+	if e.Errno == 0 || e.Errno == syscall.EMSGSIZE { // a size that nobody believed is no error
 		return
 	}
 	// RFC 1122 §4.2.3.9 would have soft errors wait for the timeout. Linux tells
