@@ -82,23 +82,26 @@ func (s *Socket) errorQueueOf() *datagramEndpoint {
 	return e
 }
 
+// recvErr tells whether IP_RECVERR and IPV6_RECVERR mean something: a queue of
+// errors, or for a stream that they are told at once (ip(7)).
+func (s *Socket) recvErr() bool { return s.typ == SockStream || s.errorQueueOf() != nil }
+
 // setRecvErr sets IP_RECVERR or IPV6_RECVERR. Who asks no more has no errors
 // left, of either family (net/ipv4/ip_sockglue.c, do_ip_setsockopt).
 func (s *Socket) setRecvErr(option *bool, on bool) (handled bool) {
-	e := s.errorQueueOf()
-	if e == nil {
+	if !s.recvErr() {
 		return false
 	}
 	*option = on
-	if !on {
+	if e := s.errorQueueOf(); e != nil && !on {
 		e.purgeErrors()
 	}
 	return true
 }
 
-// asksForErrors tells whether errors about datagrams of an address family are
-// wanted.
-func (o *SocketOptions) asksForErrors(v4 bool) bool { return v4 && o.RecvErr || !v4 && o.RecvErr6 }
+// AsksForErrors tells whether errors about packets of an address family are wanted
+// as they come.
+func (o *SocketOptions) AsksForErrors(v4 bool) bool { return v4 && o.RecvErr || !v4 && o.RecvErr6 }
 
 // report takes an ICMP error about a datagram of the socket
 // (__udp4_lib_err, net/ipv4/udp.c; ping_err, net/ipv4/ping.c).
@@ -108,7 +111,7 @@ func (e *datagramEndpoint) report(r *ErrorReport, port uint16, header int) {
 	if r.Errno == 0 || tooBig && o.PMTUDiscover == PMTUDont { // such a sender has its packets fragmented
 		return
 	}
-	if o.asksForErrors(r.Dst.Is4()) {
+	if o.AsksForErrors(r.Dst.Is4()) {
 		x := queuedError{ExtendedError: ExtendedError{Errno: r.Errno, Origin: ErrorOriginICMP6, Type: r.Type, Code: r.Code, Info: r.Info,
 			Offender: scoped(r.Offender, 0, r.Ifindex)}, to: scoped(r.Dst, port, r.Ifindex)}
 		if r.Dst.Is4() {
@@ -129,7 +132,7 @@ func (e *datagramEndpoint) report(r *ErrorReport, port uint16, header int) {
 // net/ipv6/datagram.c). It is no pending error: the call has told it.
 func (e *datagramEndpoint) localError(errno syscall.Errno, dst SockAddr, info int) {
 	v4 := dst.Addr.Is4()
-	if !e.socket.options.asksForErrors(v4) {
+	if !e.socket.options.AsksForErrors(v4) {
 		return
 	}
 	if v4 && !e.connected { // Linux names the port of the peer, not that of the call

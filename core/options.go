@@ -133,7 +133,7 @@ type SocketOptions struct {
 	RecvPacketInfo     bool // control messages wanted on receive
 	RecvTOS            bool
 	RecvHopLimit       bool
-	RecvErr            bool // IP_RECVERR, of datagram sockets
+	RecvErr            bool // IP_RECVERR
 	RecvErr6           bool // IPV6_RECVERR
 	RecvTime           bool // SO_TIMESTAMP
 	RecvTimeNS         bool // SO_TIMESTAMPNS

@@ -195,7 +195,7 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 	case IPRecvTTL:
 		v = bit(o.RecvHopLimit)
 	case IPRecvErr:
-		if s.errorQueueOf() == nil {
+		if !s.recvErr() {
 			return 0, false, nil
 		}
 		v = bit(o.RecvErr)

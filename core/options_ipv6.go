@@ -133,7 +133,7 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 	case IPv6RecvHopLimit:
 		v = bit(o.RecvHopLimit)
 	case IPv6RecvErr:
-		if s.errorQueueOf() == nil {
+		if !s.recvErr() {
 			return 0, false, nil
 		}
 		v = bit(o.RecvErr6)

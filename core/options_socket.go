@@ -220,6 +220,9 @@ func (s *Socket) socketOption(name int, buf []byte) (n int, handled bool, err er
 	case SoError:
 		v = int(s.err)
 		s.err = 0
+		if x, ok := s.endpoint.(SoftErrorer); ok && v == 0 { // net/core/sock.c, sk_getsockopt
+			v = int(x.TakeSoftError())
+		}
 	case SoType:
 		v = int(s.typ)
 	case SoDomain:

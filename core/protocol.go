@@ -99,6 +99,13 @@ type ErrorReport struct {
 	Quoted   []byte // the quoted transport header, at least 8 bytes
 }
 
+// SoftErrorer is an Endpoint that met errors which did not end its connection
+// (RFC 1122 §4.2.3.9). SO_ERROR tells of them where there is no pending one.
+type SoftErrorer interface {
+	// TakeSoftError is the last such error, 0 if there is none; it is forgotten.
+	TakeSoftError() syscall.Errno
+}
+
 // Endpoint is what a socket of one protocol does. Calls come inside an entry
 // and never block: EAGAIN means that the caller may wait for readiness and
 // try again, EINPROGRESS that a connect goes on.

@@ -81,7 +81,7 @@ func TestIntOptions(t *testing.T) {
 		{"IP_PKTINFO", core.SolIP, core.IPPktInfo, 0, onOff, nil, false, kinds, true},
 		{"IP_RECVTOS", core.SolIP, core.IPRecvTOS, 0, onOff, nil, false, kinds, true},
 		{"IP_RECVTTL", core.SolIP, core.IPRecvTTL, 0, onOff, nil, false, kinds, true},
-		{"IP_RECVERR", core.SolIP, core.IPRecvErr, 0, onOff, nil, false, datagrams, true},
+		{"IP_RECVERR", core.SolIP, core.IPRecvErr, 0, onOff, nil, false, kinds, true},
 
 		{"IPV6_V6ONLY", core.SolIPv6, core.IPv6V6Only, 0, onOff, nil, false, inet6, false},
 		{"IPV6_UNICAST_HOPS", core.SolIPv6, core.IPv6UnicastHops, 64, map[int]int{1: 1, 255: 255, -1: 64},
@@ -104,7 +104,7 @@ func TestIntOptions(t *testing.T) {
 		{"IPV6_RECVPKTINFO", core.SolIPv6, core.IPv6RecvPktInfo, 0, onOff, nil, false, inet6, false},
 		{"IPV6_RECVTCLASS", core.SolIPv6, core.IPv6RecvTClass, 0, onOff, nil, false, inet6, false},
 		{"IPV6_RECVHOPLIMIT", core.SolIPv6, core.IPv6RecvHopLimit, 0, onOff, nil, false, inet6, false},
-		{"IPV6_RECVERR", core.SolIPv6, core.IPv6RecvErr, 0, onOff, nil, false, udp6, false},
+		{"IPV6_RECVERR", core.SolIPv6, core.IPv6RecvErr, 0, onOff, nil, false, inet6, false},
 	} {
 		t.Run(o.name, func(t *testing.T) { o.check(t) })
 	}

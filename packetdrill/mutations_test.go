@@ -76,6 +76,9 @@ func mutations() []mutation {
 		{"core/ipv6/icmp_error.go", "if n.in.Credible(&e) {", "if true {", "TCP judges what is too big in IPv6", "tcp/pmtu-of-what-is-not-outstanding-ipv6"},
 		// TCP
 		{"protocols/tcp/challenge.go", "t.sendReset(u, s.ack, 0, wire.TCPRst)\n\t\treturn\n\t}\n\tt.sendReset(u, 0", "return\n\t}\n\tt.sendReset(u, 0", "a stray ACK is reset", ""},
+		{"protocols/tcp/timers.go", "\tif c.softErr != 0 {\n\t\treturn c.softErr\n\t}\n\treturn syscall.ETIMEDOUT", "\treturn syscall.ETIMEDOUT", "a soft error is the reason of a timeout", "tcp/icmp-soft-error-at-timeout"},
+		{"protocols/tcp/input.go", "c.softErr = 0 //", "//", "an acknowledgement ends a soft error", "tcp/icmp-soft-error-is-forgotten"},
+		{"protocols/tcp/transport.go", "c.socket != nil && o.AsksForErrors(c.tuple.peer.Is4())", "o == nil", "IP_RECVERR of a stream", "tcp/icmp-error-asked-for"},
 		{"protocols/tcp/output.go", "p.TOS, p.HopLimit, p.PacingRate = s.TOS&^3,", "p.TOS, p.HopLimit, p.PacingRate = 0,", "IP_TOS of a stream", "ip/tos-of-a-stream"},
 		{"protocols/tcp/output.go", "f.Flags |= wire.TCPPsh", "", "PSH ends what was written", "testdata/tcp-handshake-data"},
 		{"protocols/tcp/output.go", "delayedAck = 40 * time.Millisecond", "delayedAck = 400 * time.Millisecond", "an ACK is delayed for 40 ms", ""},

@@ -112,7 +112,7 @@ type conn struct {
 	flags    flags
 	scope    uint32
 	resent   uint32 // segments sent again
-	softErr  syscall.Errno
+	softErr  syscall.Errno // that did not end the connection; of one that waits to be accepted, what ended it
 	woken    core.Ready // readiness to tell of at the end of the batch
 	state    state
 	probes   uint8 // keepalive or zero-window probes without an answer

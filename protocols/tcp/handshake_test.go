@@ -420,6 +420,8 @@ func TestAnICMPErrorDoesNotEndAConnection(t *testing.T) {
 		}
 		p.icmp("unreachable", code, 1)
 		c.state("ESTABLISHED")
+		c.failsToRead(again)
+		c.pending(syscall.ECONNREFUSED) // SO_ERROR tells of it, once
 		c.pending(0)
 	})
 }

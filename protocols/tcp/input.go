@@ -269,6 +269,7 @@ func (c *conn) acked(s *segment) bool {
 		return false
 	}
 	c.tally.ackAt = c.now()
+	c.softErr = 0 // the peer can be reached
 	window := s.window
 	if s.flags&wire.TCPSyn == 0 {
 		window <<= c.snd.scale

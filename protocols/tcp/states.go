@@ -93,6 +93,7 @@ func (c *conn) end(err syscall.Errno) {
 	if !c.is(flagDone) && !c.is(flagBound) {
 		c.tuple.lport = 0 // the next attempt chooses anew
 	}
+	c.softErr = 0
 	if err != 0 {
 		c.socket.SetError(err)
 	}

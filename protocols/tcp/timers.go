@@ -151,12 +151,24 @@ func (c *conn) giveUp() bool {
 		return false
 	}
 	c.t.counters.abortOnTimeout++
-	err := syscall.ETIMEDOUT
-	if c.softErr != 0 {
-		err = c.softErr
-	}
-	c.end(err)
+	c.end(c.timeoutError())
 	return true
+}
+
+// timeoutError is what a user learns who waited in vain: the error that was met on
+// the way, if there was one (RFC 1122 §4.2.3.9).
+func (c *conn) timeoutError() syscall.Errno {
+	if c.softErr != 0 {
+		return c.softErr
+	}
+	return syscall.ETIMEDOUT
+}
+
+// TakeSoftError implements core.SoftErrorer.
+func (c *conn) TakeSoftError() syscall.Errno {
+	err := c.softErr
+	c.softErr = 0
+	return err
 }
 
 // outlasted tells whether the peer was silent for longer than the user bears
@@ -256,7 +268,7 @@ func (c *conn) keepAlive() {
 	}
 	if dead {
 		c.t.counters.abortOnTimeout++
-		c.abort(syscall.ETIMEDOUT)
+		c.abort(c.timeoutError())
 		return
 	}
 	c.probes++

@@ -374,7 +374,7 @@ func (t *Transport) Error(e *core.ErrorReport) {
 		t.settle()
 		return
 	}
-	if e.Errno == 0 || e.Errno == syscall.EMSGSIZE { // a size that nobody believed is no error
+	if c.state == stateTimeWait || e.Errno == 0 || e.Errno == syscall.EMSGSIZE { // a size that nobody believed is no error
 		return
 	}
 	// RFC 1122 §4.2.3.9 would have soft errors wait for the timeout. Linux tells
@@ -383,6 +383,13 @@ func (t *Transport) Error(e *core.ErrorReport) {
 	if c.state.in(setOpening) {
 		c.end(e.Errno)
 		t.settle()
+		return
+	}
+	// An established connection goes on, and the error is the reason if it times out;
+	// who asks for errors gets it at once, and the connection goes on even so (ip(7),
+	// IP_RECVERR).
+	if o := c.options(); c.socket != nil && o.AsksForErrors(c.tuple.peer.Is4()) {
+		c.socket.SetError(e.Errno)
 		return
 	}
 	c.softErr = e.Errno
