@@ -40,6 +40,7 @@ type Domain struct {
 	reservations []*Reservation
 
 	exact       bool
+	leaper      Leaper // of an exact Domain whose host is one
 	run         runQueue
 	local       localQueue
 	event, news Event       // scratch of separable.Event and Instance.notify
@@ -83,6 +84,9 @@ func NewDomain(host Host, o DomainOptions) *Domain {
 	o.Debug = o.Debug || config.SLAB_DEBUG
 	socket := defaultSocketOptions()
 	d := &Domain{host: host, armed: Never, exact: o.Exact, defaults: defaults{socket: &socket}}
+	if o.Exact {
+		d.leaper, _ = host.(Leaper)
+	}
 	if o.Arena == nil {
 		d.arena = allocator.NewArena(allocator.ArenaOptions{Debug: o.Debug, SlabSize: config.SLAB_KB << 10})
 		o.Arena = d.arena
@@ -246,7 +250,27 @@ func (d *Domain) RunTimers() {
 	for d.timersDue.Load() && d.mu.TryLock() {
 		d.begin()
 		d.takeInbox()
+		if d.leaper != nil {
+			d.leap()
+		}
 		d.leave()
+	}
+}
+
+// leap goes on to the next deadline, and the next, until a task is to be woken or
+// somebody else has something to do before.
+func (d *Domain) leap() {
+	for {
+		d.flush()
+		if len(d.wakes) > 0 {
+			return
+		}
+		next := d.wheel.Next()
+		if next == Never || !d.leaper.Leap(d, next) {
+			return
+		}
+		d.now = next
+		d.wheel.Advance(next)
 	}
 }
 

@@ -49,6 +49,15 @@ type Host interface {
 	Log() *slog.Logger
 }
 
+// Leaper is a Host in virtual time that lets an exact Domain go from one of its
+// deadlines to the next inside one entry.
+type Leaper interface {
+	// Leap moves the clock to t, d's next deadline, and returns true, or returns
+	// false if anybody else may have something to do at t or before. It is called
+	// with d's lock held, from RunTimers.
+	Leap(d *Domain, t Time) bool
+}
+
 // Source is a stream of random numbers, used under one Domain's lock.
 type Source interface {
 	Uint64() uint64

@@ -134,29 +134,34 @@ func (w *Wheel) remove(t *Timer) {
 }
 
 // moveTo sets the wheel's time to now, which no pending deadline precedes. What
-// becomes due is put on the due list. Of the levels only one slot can need
+// becomes due is put on the due list, but for a timer that is alone: it is taken out
+// and returned. Of the levels only one slot can need
 // work: the one that now enters at the highest digit that changes. Its
 // timers move to lower levels; all below it are empty, all above keep their place.
-func (w *Wheel) moveTo(now Time) {
+func (w *Wheel) moveTo(now Time) *Timer {
 	if !w.hashed {
 		w.now = now
 		for w.sorted != nil && w.sorted.when <= now {
 			t := w.sorted
 			w.few--
 			unlink(&w.sorted, t)
+			if w.due == nil && (w.sorted == nil || w.sorted.when > now) {
+				t.place = place{}
+				return t
+			}
 			t.place = place{kind: inDue}
 			push(&w.due, t)
 		}
-		return
+		return nil
 	}
 	if now == w.now {
-		return
+		return nil
 	}
 	p := w.placeOf(now)
 	w.now = now
 	l := w.levels[p.level]
 	if l == nil || l.occupied&(1<<(p.slot%slots)) == 0 {
-		return
+		return nil
 	}
 	l.occupied &^= 1 << (p.slot % slots)
 	if l.occupied == 0 {
@@ -165,10 +170,15 @@ func (w *Wheel) moveTo(now Time) {
 	s := &l.slots[p.slot%slots]
 	t := s.head
 	s.head = nil
+	if t.next == t && t.when <= now && w.due == nil {
+		t.next, t.prev, t.place = nil, nil, place{}
+		return t
+	}
 	t.prev.next = nil
 	for t != nil {
 		next := t.next
 		w.insert(t)
 		t = next
 	}
+	return nil
 }

@@ -149,11 +149,15 @@ func (w *Wheel) Advance(now Time) int {
 		if next > now {
 			break
 		}
-		w.moveTo(next)
+		if t := w.moveTo(next); t != nil {
+			w.pending--
+			fired++
+			t.owner.Expire(t, next)
+		}
 		fired += w.fireDue()
 	}
 	if now > w.now {
-		w.moveTo(now)
+		w.moveTo(now) // nothing is due
 	}
 	w.running = false
 	return fired

@@ -78,7 +78,11 @@ func (l *line) carry(now core.Time, size int) fate {
 	l.count.Bytes += uint64(size)
 	if l.wire.Rate > 0 || l.trace.trace != nil {
 		if !l.paced {
-			l.leaving.expire(now)
+			if l.free <= now { // all have
+				l.leaving.head, l.leaving.n = 0, 0
+			} else {
+				l.leaving.expire(now)
+			}
 			if l.leaving.n > l.wire.QueueLen { // one is on the wire, the others wait
 				l.count.QueueDrops++
 				l.count.Bytes -= uint64(size)
