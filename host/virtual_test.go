@@ -2,11 +2,15 @@ package host_test
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/timer"
 	"github.com/libos-go/libos/host"
 )
 
@@ -239,4 +243,60 @@ func TestACallOnAClosedHostFails(t *testing.T) {
 		}
 	})
 	h.RunFor(0)
+}
+
+// clock goes off each millisecond and notes the host's time, and what it calls.
+type clock struct {
+	timer timer.Timer
+	h     *host.Virtual
+	in    *core.Instance
+	seen  []time.Duration
+	at    map[time.Duration]func()
+}
+
+func (c *clock) Expire(_ *timer.Timer, now core.Time) {
+	t := time.Duration(c.h.Now())
+	c.seen = append(c.seen, t)
+	if f := c.at[t]; f != nil {
+		f()
+	}
+	c.in.SetTimer(&c.timer, now.Add(time.Millisecond), c)
+}
+
+// A Domain that goes from deadline to deadline by itself stops for everybody else:
+// the host's own events, tasks, the end of the run and Interrupt.
+func TestADomainAloneOvertakesNobody(t *testing.T) {
+	const ms = time.Millisecond
+	h := host.NewVirtual(1, host.Alone())
+	r := coretest.New(t, h, coretest.Exact())
+	in := r.Instance("a", &core.Wiring{})
+	c := &clock{h: h, in: in, at: map[time.Duration]func(){8 * ms: h.Interrupt}}
+	in.Domain().Do(func() { in.SetTimer(&c.timer, core.Time(ms), c) })
+	var order []string
+	note := func(s string) {
+		order = append(order, fmt.Sprintf("%s at %v after %d", s, time.Duration(h.Now()), len(c.seen)))
+	}
+	h.At(core.Time(2*ms), func() { note("event") }) // before the Domain's timer of that instant
+	h.Go("task", func() {
+		if err := h.Sleep(3*ms + ms/2); err != nil {
+			t.Error(err)
+		}
+		note("task")
+	})
+	h.RunUntil(core.Time(5*ms + ms/2))
+	note("end")
+	h.RunUntil(core.Time(20 * ms))
+	note("interrupt")
+	h.RunUntil(core.Time(9 * ms))
+	note("end")
+	want := []string{"event at 2ms after 1", "task at 3.5ms after 3", "end at 5.5ms after 5", "interrupt at 8ms after 8", "end at 9ms after 9"}
+	if !slices.Equal(order, want) {
+		t.Errorf("got  %q\nwant %q", order, want)
+	}
+	for i, at := range c.seen {
+		if at != time.Duration(i+1)*ms {
+			t.Errorf("timer %d went off at %v", i+1, at)
+		}
+	}
+	in.Domain().Do(func() { in.CancelTimer(&c.timer) })
 }

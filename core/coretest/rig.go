@@ -21,11 +21,14 @@ type Rig struct {
 // Option changes how a Rig is made.
 type Option func(*options)
 
-type options struct{ release bool }
+type options struct{ release, exact bool }
 
 // Release makes the Domain without red zones, poison and owners, as a user has
 // it: for benchmarks and for tests that count allocations.
 func Release() Option { return func(o *options) { o.release = true } }
+
+// Exact makes the Domain as simulations have it: DomainOptions.Exact.
+func Exact() Option { return func(o *options) { o.exact = true } }
 
 // New makes the surroundings of test t, driven by h: host.NewVirtual(seed) in
 // most tests. Slabs are checked as CONFIG_SLAB_DEBUG does.
@@ -35,7 +38,7 @@ func New(t testing.TB, h core.Host, choices ...Option) *Rig {
 	for _, f := range choices {
 		f(&o)
 	}
-	r := &Rig{T: t, Host: h, Domain: core.NewDomain(h, core.DomainOptions{Debug: !o.release})}
+	r := &Rig{T: t, Host: h, Domain: core.NewDomain(h, core.DomainOptions{Debug: !o.release, Exact: o.exact})}
 	t.Cleanup(r.close)
 	return r
 }
