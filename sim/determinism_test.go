@@ -102,3 +102,31 @@ func TestCapturesAreTheSameInAnyPartition(t *testing.T) {
 		}
 	}
 }
+
+// What tasks record when the simulation ends has the instant of its end, in any
+// partition.
+func TestWhatIsRecordedAtTheEndIsTheSameInAnyPartition(t *testing.T) {
+	for _, parts := range []int{1, 3} {
+		n := busy(t, parts)
+		for _, x := range n.Nodes() {
+			x.Go("last", 0, func(t *sim.Task) {
+				for t.Sleep(time.Hour) == nil {
+				}
+				t.Record("end", t.Now().Seconds(), "s")
+			})
+		}
+		run(t, n, 1234567*time.Microsecond)
+		if err := n.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		values := n.Results().Values
+		if len(values) != len(n.Nodes()) {
+			t.Errorf("%d parts: %d values of %d nodes", parts, len(values), len(n.Nodes()))
+		}
+		for _, v := range values {
+			if v.Time != 1.234567 || v.Value != 1.234567 {
+				t.Errorf("%d parts: %s ended at %v, by its record at %v", parts, v.Node, v.Value, v.Time)
+			}
+		}
+	}
+}

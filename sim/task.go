@@ -13,8 +13,9 @@ import (
 )
 
 // Task is code that runs on a node: it may block in calls of the node's sockets and
-// in Sleep, which take virtual time. Blocking it in any other way (a channel, a
-// mutex of another task) stops the simulation for ever. Tasks of one node run one
+// in Sleep, which take virtual time. While it blocks in any other way (a channel, a
+// breakpoint) the whole network stands still, and for ever if it waits for another
+// task. Tasks of one node run one
 // at a time; those of nodes in several parts run at once: what they share they must
 // guard, and must not learn from each other but by packets.
 type Task struct {
