@@ -56,7 +56,7 @@ func (n *Network) schedule() {
 		for _, d := range deeds {
 			d.node.part.host.At(core.Time(a.at), func() {
 				if err := d.do(); err != nil {
-					d.node.fail(&Task{d.node, "action"}, fmt.Sprintf("%s%s: %v", prefix(a.text.Place), a.text.Text, err), "")
+					d.node.fail(&Task{node: d.node, name: "action"}, fmt.Sprintf("%s%s: %v", prefix(a.text.Place), a.text.Text, err), "")
 				}
 			})
 		}

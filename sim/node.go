@@ -1,10 +1,12 @@
 package sim
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/host"
 )
 
 // Role says whether a node forwards packets of others.
@@ -56,6 +58,7 @@ type Node struct {
 	named  map[string]int // how many flows of a name there were
 	going  []*flow        // those that are sampled
 	values []Value
+	dice   map[string]int // how many streams of a name were asked for
 }
 
 // start is a task that waits for its time.
@@ -133,6 +136,21 @@ func (x *Node) Address() string {
 		}
 	}
 	return ""
+}
+
+// Random is a stream of random numbers that depends on the seed, the node's name and
+// that of the stream. Who asks for one of a name again gets another one. It is for
+// who describes the network, and for the node's own tasks.
+func (x *Node) Random(stream string) core.Source {
+	if x.dice == nil {
+		x.dice = map[string]int{}
+	}
+	x.dice[stream]++
+	name := "node/" + x.name + "/" + stream
+	if k := x.dice[stream]; k > 1 {
+		name += "#" + strconv.Itoa(k)
+	}
+	return host.NewVirtual(x.net.options.Seed).Random(name)
 }
 
 // Go starts f on the node at an instant of virtual time.

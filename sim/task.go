@@ -19,8 +19,9 @@ import (
 // at a time; those of nodes in several parts run at once: what they share they must
 // guard, and must not learn from each other but by packets.
 type Task struct {
-	node *Node
-	name string
+	node   *Node
+	name   string
+	random core.Source
 }
 
 // Node is where the task runs.
@@ -49,9 +50,13 @@ func (t *Task) SleepUntil(at time.Duration) error {
 // WallTime is the civil time of an instant, as deadlines of connections need it.
 func (t *Task) WallTime(at time.Duration) time.Time { return t.node.net.options.Start.Add(at) }
 
-// Random is the task's own stream of random numbers.
+// Random is the task's own stream of random numbers. Of several tasks of one name on
+// a node each has another one, in the order in which they ask first.
 func (t *Task) Random() core.Source {
-	return t.node.part.host.Random("task/" + t.node.name + "/" + t.name)
+	if t.random == nil {
+		t.random = t.node.Random("task/" + t.name)
+	}
+	return t.random
 }
 
 // Dial connects as core.Instance.Dial.
@@ -137,7 +142,7 @@ func (x *Node) launch(s start) {
 			}
 		})
 	}
-	t := &Task{x, s.name}
+	t := &Task{node: x, name: s.name}
 	run := func() {
 		h.Start(x.name+"/"+s.name, func() {
 			defer func() {

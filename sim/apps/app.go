@@ -54,8 +54,8 @@ func checkPort(port int) error {
 	return nil
 }
 
-func checkTimes(start, dur time.Duration) error {
-	if start < 0 || dur < 0 {
+func checkTimes(start Distribution, dur time.Duration) error {
+	if start.a < 0 || dur < 0 {
 		return errors.New("start and for are not negative")
 	}
 	return nil

@@ -2,6 +2,7 @@ package apps_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,13 +77,73 @@ func TestAppsRecordWhatTheLinkAllows(t *testing.T) {
 
 func TestAppsRefuseWhatMakesNoSense(t *testing.T) {
 	for _, app := range []apps.App{
-		apps.Bulk{Port: 1}, apps.Bulk{To: "b"}, apps.Bulk{To: "b", Port: 1, For: time.Second, Warmup: 2 * time.Second}, apps.Sink{},
+		apps.Bulk{Port: 1}, apps.Bulk{To: "b"}, apps.Bulk{To: "b", Port: 1, At: apps.Constant(-1)}, apps.Bulk{To: "b", Port: 1, For: time.Second, Warmup: 2 * time.Second}, apps.Sink{},
 		apps.CBR{To: "b", Port: 1}, apps.CBR{To: "b", Port: 1, Rate: 1, Size: 70_000}, apps.CBR{To: "b", Port: 1, Rate: 1, On: apps.Constant(1)},
 		apps.Requests{To: "b", Port: 1, Count: -1}, apps.HTTP{To: "b", Bytes: -1}, apps.Ping{To: "b", Interval: -1}, apps.Lookup{To: "b"}, apps.NameServer{Work: -1},
 	} {
 		if app.Check() == nil {
 			t.Errorf("%T%+v is taken", app, app)
 		}
+	}
+}
+
+// A start at random is another one for each app of a node and for each seed, in the
+// bounds that it was given.
+func TestStartsAtRandomDependOnSeedAndApp(t *testing.T) {
+	starts := func(seed uint64) (all []float64) {
+		n := sim.New(sim.Options{Seed: seed, Wiring: libos.Wiring()})
+		x, y := n.Node("a", sim.NodeConfig{}), n.Node("b", sim.NodeConfig{})
+		n.Link("wire", x, y, sim.LinkConfig{Wire: pipe.Wire{Rate: 10e6, Delay: 5 * time.Millisecond}})
+		apps.Sink{Port: 1}.Start(y)
+		at := apps.Uniform(time.Second, 3*time.Second)
+		apps.Bulk{To: "b", Port: 1, At: at, Bytes: 1000, Flows: 2}.Start(x)
+		for range 2 {
+			apps.CBR{To: "b", Port: 1, Rate: 1e6, For: time.Second, At: at}.Start(x)
+		}
+		if err := n.Run(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range n.Results().Flows {
+			if f.Node == "a" {
+				all = append(all, f.Start)
+			}
+		}
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		return all
+	}
+	first, again, other := starts(1), starts(1), starts(2)
+	if !slices.Equal(first, again) {
+		t.Errorf("starts with one seed: %v, then %v", first, again)
+	}
+	all := append(first, other...)
+	slices.Sort(all)
+	if len(all) != 8 || all[0] < 1 || all[7] > 3.1 || len(slices.Compact(all)) != 8 {
+		t.Errorf("starts with two seeds: %v", all)
+	}
+}
+
+// Tasks of one name on a node have dice of their own.
+func TestAppsOfOneKindOnANodeThrowTheirOwnDice(t *testing.T) {
+	n := sim.New(sim.Options{Seed: 1, Wiring: libos.Wiring()})
+	x := n.Node("a", sim.NodeConfig{})
+	thrown := map[uint64]bool{}
+	for range 3 {
+		x.Go("app", 0, func(t *sim.Task) {
+			for range 2 {
+				thrown[t.Random().Uint64()] = true
+			}
+		})
+	}
+	if err := n.Run(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if len(thrown) != 6 {
+		t.Errorf("%d different numbers of six", len(thrown))
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

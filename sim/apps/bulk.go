@@ -76,7 +76,7 @@ func setBuffer(l net.Listener, n int) error {
 type Bulk struct {
 	To    string        `sim:"to,node or address to send to"`
 	Port  int           `sim:"port,TCP port"`
-	At    time.Duration `sim:"start,when to connect"`
+	At    Distribution  `sim:"start,when to connect, or from when to when at random"`
 	For   time.Duration `sim:"for,how long to send; 0 without bytes is to the end"`
 	Bytes int64         `sim:"bytes,how much to send; 0 is no limit"`
 	// Warmup is how long after the start goodput begins to count.
@@ -106,7 +106,7 @@ func (a Bulk) Start(x *sim.Node) {
 		if a.Flows > 1 {
 			name = fmt.Sprintf("bulk%d", i+1)
 		}
-		x.Go(name, a.At, func(t *sim.Task) { a.run(t) })
+		x.Go(name, a.At.start(x, name), func(t *sim.Task) { a.run(t) })
 	}
 }
 

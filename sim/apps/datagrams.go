@@ -14,7 +14,7 @@ import (
 type CBR struct {
 	To   string        `sim:"to,node or address to send to"`
 	Port int           `sim:"port,UDP port"`
-	At   time.Duration `sim:"start,when to begin"`
+	At   Distribution  `sim:"start,when to begin, or from when to when at random"`
 	For  time.Duration `sim:"for,how long; 0 is to the end"`
 	Rate Rate          `sim:"rate,bits per second of user data while on"`
 	Size int           `sim:"size,bytes of user data in a datagram; 1000 if it is missing"`
@@ -41,7 +41,7 @@ func (a CBR) Check() error {
 }
 
 // Start implements App.
-func (a CBR) Start(x *sim.Node) { x.Go("cbr", a.At, a.run) }
+func (a CBR) Start(x *sim.Node) { x.Go("cbr", a.At.start(x, "cbr"), a.run) }
 
 func (a CBR) run(t *sim.Task) {
 	c, err := t.Dial("udp", address(t, a.To, a.Port))

@@ -73,14 +73,14 @@ func serve(x *sim.Node, name string, port int, f func(*sim.Task, net.Conn)) {
 
 // Requests sends requests to a Responder and waits for each response.
 type Requests struct {
-	To       string        `sim:"to,node or address of the responder"`
-	Port     int           `sim:"port,TCP port"`
-	At       time.Duration `sim:"start,when to begin"`
-	Count    int           `sim:"count,requests; 0 goes on to the end"`
-	Request  int           `sim:"request,bytes of a request; 100 if it is missing"`
-	Response int           `sim:"response,bytes of a response; 1000 if it is missing"`
-	Think    Distribution  `sim:"think,time between a response and the next request"`
-	Fresh    bool          `sim:"fresh,a connection for every request"`
+	To       string       `sim:"to,node or address of the responder"`
+	Port     int          `sim:"port,TCP port"`
+	At       Distribution `sim:"start,when to begin, or from when to when at random"`
+	Count    int          `sim:"count,requests; 0 goes on to the end"`
+	Request  int          `sim:"request,bytes of a request; 100 if it is missing"`
+	Response int          `sim:"response,bytes of a response; 1000 if it is missing"`
+	Think    Distribution `sim:"think,time between a response and the next request"`
+	Fresh    bool         `sim:"fresh,a connection for every request"`
 }
 
 // Check implements App.
@@ -96,7 +96,7 @@ func (a Requests) Check() error {
 }
 
 // Start implements App.
-func (a Requests) Start(x *sim.Node) { x.Go("requests", a.At, a.run) }
+func (a Requests) Start(x *sim.Node) { x.Go("requests", a.At.start(x, "requests"), a.run) }
 
 func (a Requests) run(t *sim.Task) {
 	size, response := max(8, orElse(a.Request, 100)), orElse(a.Response, 1000)
@@ -218,13 +218,13 @@ func (zeroReader) Read(b []byte) (int, error) {
 
 // HTTP fetches files from an HTTPServer.
 type HTTP struct {
-	To    string        `sim:"to,node or address of the server"`
-	Port  int           `sim:"port,TCP port; 80 if it is missing"`
-	At    time.Duration `sim:"start,when to begin"`
-	Count int           `sim:"count,fetches; 0 goes on to the end"`
-	Bytes int           `sim:"bytes,length of the file; 100000 if it is missing"`
-	Think Distribution  `sim:"think,time between two fetches"`
-	Fresh bool          `sim:"fresh,a connection for every fetch"`
+	To    string       `sim:"to,node or address of the server"`
+	Port  int          `sim:"port,TCP port; 80 if it is missing"`
+	At    Distribution `sim:"start,when to begin, or from when to when at random"`
+	Count int          `sim:"count,fetches; 0 goes on to the end"`
+	Bytes int          `sim:"bytes,length of the file; 100000 if it is missing"`
+	Think Distribution `sim:"think,time between two fetches"`
+	Fresh bool         `sim:"fresh,a connection for every fetch"`
 }
 
 // Check implements App.
@@ -239,7 +239,7 @@ func (a HTTP) Check() error {
 }
 
 // Start implements App.
-func (a HTTP) Start(x *sim.Node) { x.Go("http", a.At, a.run) }
+func (a HTTP) Start(x *sim.Node) { x.Go("http", a.At.start(x, "http"), a.run) }
 
 func (a HTTP) run(t *sim.Task) {
 	dice := t.Random()
@@ -297,9 +297,9 @@ func (a HTTP) run(t *sim.Task) {
 
 // Ping sends ICMP echo requests.
 type Ping struct {
-	To    string        `sim:"to,node or address to ping"`
-	At    time.Duration `sim:"start,when to begin"`
-	Count int           `sim:"count,requests; 0 goes on to the end"`
+	To    string       `sim:"to,node or address to ping"`
+	At    Distribution `sim:"start,when to begin, or from when to when at random"`
+	Count int          `sim:"count,requests; 0 goes on to the end"`
 	// Interval is the time between two requests, or that to a reply that takes longer.
 	Interval time.Duration `sim:"interval,time from one request to the next; 1s if it is missing"`
 	Timeout  time.Duration `sim:"timeout,how long to wait for a reply; 10s if it is missing"`
@@ -318,7 +318,7 @@ func (a Ping) Check() error {
 }
 
 // Start implements App.
-func (a Ping) Start(x *sim.Node) { x.Go("ping", a.At, a.run) }
+func (a Ping) Start(x *sim.Node) { x.Go("ping", a.At.start(x, "ping"), a.run) }
 
 func (a Ping) run(t *sim.Task) {
 	dst, err := wire.ParseAddr(resolve(t, a.To))
@@ -403,7 +403,7 @@ func (a NameServer) Start(x *sim.Node) {
 type Lookup struct {
 	To      string        `sim:"to,node or address of the name server"`
 	Port    int           `sim:"port,UDP port; 53 if it is missing"`
-	At      time.Duration `sim:"start,when to begin"`
+	At      Distribution  `sim:"start,when to begin, or from when to when at random"`
 	Count   int           `sim:"count,questions; 0 goes on to the end"`
 	Think   Distribution  `sim:"think,time between two questions"`
 	Timeout time.Duration `sim:"timeout,time to the first repetition; 1s if it is missing"`
@@ -425,7 +425,7 @@ func (a Lookup) Check() error {
 }
 
 // Start implements App.
-func (a Lookup) Start(x *sim.Node) { x.Go("lookup", a.At, a.run) }
+func (a Lookup) Start(x *sim.Node) { x.Go("lookup", a.At.start(x, "lookup"), a.run) }
 
 func (a Lookup) run(t *sim.Task) {
 	c, err := t.Dial("udp", address(t, a.To, orElse(a.Port, 53)))

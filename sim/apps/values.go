@@ -9,6 +9,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/sim"
 )
 
 // Rate is in bits per second.
@@ -69,6 +70,15 @@ func (d Distribution) Sample(s core.Source) time.Duration {
 		return seconds(d.b * (d.a - 1) / d.a * math.Pow(unit(s), -1/d.a))
 	}
 	return seconds(d.a)
+}
+
+// start is when the app of a node begins: drawn before the simulation, from a
+// stream of its own.
+func (d Distribution) start(x *sim.Node, app string) time.Duration {
+	if d.kind == "" {
+		return seconds(d.a)
+	}
+	return d.Sample(x.Random("start/" + app))
 }
 
 // unit is in (0, 1].

@@ -33,6 +33,9 @@ type Axis struct {
 	Label string
 	Unit  string // "" for numbers
 	Log   bool   // only for positive values
+	// Names are words in place of the numbers 1, 2, 3 … of an X axis. Lines are only
+	// points then, beside each other where they would cover each other.
+	Names []string
 }
 
 // Line is one curve. NaN in Y is a gap.
@@ -41,8 +44,10 @@ type Line struct {
 	X, Y []float64
 	// Low and High are confidence intervals, drawn as whiskers; nil has none.
 	Low, High []float64
-	// Points marks the values.
-	Points bool
+	// Points marks the values, and Bare has nothing but these marks.
+	Points, Bare bool
+	// Colour is that of the line of this number, counted from 1; 0 is one of its own.
+	Colour int
 	// Steps draws Y as constant up to the next X.
 	Steps bool
 }
@@ -155,6 +160,9 @@ func (c *Chart) build() (*plot.Plot, *plot.Legend, error) {
 		legend.Add(fmt.Sprintf("… and %d more", more))
 	}
 	c.limits(p, y)
+	if len(c.X.Names) > 0 {
+		c.X.nominal(p)
+	}
 	if err := c.X.logarithmic(&p.X, c.xs(), x.factor); err != nil {
 		return nil, nil, err
 	}

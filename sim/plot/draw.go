@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -18,9 +19,27 @@ func (c *Chart) line(p *plot.Plot, i int, x, y scaled) (plot.Thumbnailer, error)
 	if len(l.X) != len(l.Y) {
 		return nil, fmt.Errorf("plot: line %s has %d places and %d values", l.Name, len(l.X), len(l.Y))
 	}
-	style := draw.LineStyle{Color: palette(i), Width: vg.Points(1.4), Dashes: dashes(i)}
+	colour := palette(i)
+	if l.Colour > 0 {
+		colour = palette(l.Colour - 1)
+	}
+	style := draw.LineStyle{Color: colour, Width: vg.Points(1.4), Dashes: dashes(i)}
 	var thumb plot.Thumbnailer
+	named := len(c.X.Names) > 0
+	if named {
+		l = c.beside(i)
+	}
 	for _, piece := range pieces(thin(l), x.factor, y.factor) {
+		if named || l.Bare {
+			s, err := plotter.NewScatter(piece)
+			if err != nil {
+				return nil, err
+			}
+			s.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(3.5), Shape: shape(i)}
+			p.Add(s)
+			thumb = s
+			continue
+		}
 		if len(piece) == 1 && !l.Points {
 			piece = append(piece, piece[0])
 		}
@@ -39,8 +58,9 @@ func (c *Chart) line(p *plot.Plot, i int, x, y scaled) (plot.Thumbnailer, error)
 			if err != nil {
 				return nil, err
 			}
-			s.GlyphStyle = draw.GlyphStyle{Color: palette(i), Radius: vg.Points(2.5), Shape: shape(i)}
+			s.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: shape(i)}
 			p.Add(s)
+			thumb = marked{g, s}
 		}
 	}
 	if len(l.Low) == len(l.X) && len(l.High) == len(l.X) && len(l.X) > 0 {
@@ -54,11 +74,32 @@ func (c *Chart) line(p *plot.Plot, i int, x, y scaled) (plot.Thumbnailer, error)
 				e.YErrors = append(e.YErrors, struct{ Low, High float64 }{(l.Y[k] - l.Low[k]) * y.factor, (l.High[k] - l.Y[k]) * y.factor})
 			}
 		}
-		if err := whiskers(p, e, palette(i)); err != nil {
+		if err := whiskers(p, e, colour); err != nil {
 			return nil, err
 		}
 	}
 	return thumb, nil
+}
+
+// marked is a line with marks in the legend.
+type marked struct{ line, mark plot.Thumbnailer }
+
+// Thumbnail implements plot.Thumbnailer.
+func (m marked) Thumbnail(c *draw.Canvas) {
+	m.line.Thumbnail(c)
+	m.mark.Thumbnail(c)
+}
+
+// beside is the i-th line, moved so that the points of lines at one name stand beside
+// each other.
+func (c *Chart) beside(i int) *Line {
+	l := c.Lines[i]
+	step := min(0.12, 0.7/float64(len(c.Lines)))
+	l.X = slices.Clone(l.X)
+	for k := range l.X {
+		l.X[k] += (float64(i) - float64(len(c.Lines)-1)/2) * step
+	}
+	return &l
 }
 
 func whiskers(p *plot.Plot, e struct {

@@ -78,6 +78,9 @@ func TestBarsAndLinesWithIntervals(t *testing.T) {
 		"bars": {Title: "Goodput", Y: plot.Axis{Label: "goodput", Unit: "bit/s"}, Bars: []plot.Bar{{"reno", 8e6, 7.5e6, 8.5e6}, {"cubic", 9e6, 8.8e6, 9.2e6}, {"none", math.NaN(), 0, 0}}},
 		"lines": {X: plot.Axis{Label: "loss", Log: true}, Y: plot.Axis{Label: "goodput", Unit: "bit/s", Log: true}, Lines: []plot.Line{
 			{Name: "cubic", X: []float64{1e-4, 1e-3, 1e-2}, Y: []float64{9e6, 5e6, 1e6}, Low: []float64{8e6, 4e6, .8e6}, High: []float64{9.5e6, 6e6, 1.3e6}, Points: true}}},
+		"names": {X: plot.Axis{Label: "discipline", Names: []string{"pfifo limit 1000", "a discipline with a long name", "fq_codel"}}, Lines: []plot.Line{
+			{Name: "a", X: []float64{1, 2, 3}, Y: []float64{3, 2, 1}, Low: []float64{2, 1, 0}, High: []float64{4, 3, 2}, Points: true},
+			{Name: "b", X: []float64{1, 3}, Y: []float64{1, 2}, Bare: true, Points: true, Colour: 1}}},
 		"cdf":     plot.CDF("Delay", plot.Axis{Label: "delay", Unit: "s"}, map[string][]float64{"a": {1, 2, 3, math.NaN()}, "b": {2, 2, 5}}),
 		"nothing": {},
 		"gaps":    {Lines: []plot.Line{{Name: "x", X: []float64{1, 2, 3, 4}, Y: []float64{1, math.NaN(), 3, math.NaN()}}}},

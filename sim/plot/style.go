@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -120,6 +121,33 @@ func (a *Axis) logarithmic(x *plot.Axis, values []float64, factor float64) error
 	}
 	x.Min, x.Max = least, most
 	return nil
+}
+
+// nominal has names at the numbers from 1 on, in several lines if they are long.
+func (a *Axis) nominal(p *plot.Plot) {
+	var ticks plot.ConstantTicks
+	for i, name := range a.Names {
+		ticks = append(ticks, plot.Tick{Value: float64(i + 1), Label: wrapped(name, 70/len(a.Names))})
+	}
+	p.X.Tick.Marker = ticks
+	p.X.Min, p.X.Max = 0.5, float64(len(a.Names))+0.5
+}
+
+// wrapped breaks a text between words into lines of at most so many letters.
+func wrapped(text string, letters int) string {
+	out, line := "", 0
+	for i, w := range strings.Fields(text) {
+		n := len([]rune(w))
+		switch {
+		case i == 0:
+		case line+1+n > letters:
+			out, line = out+"\n", 0
+		default:
+			out, line = out+" ", line+1
+		}
+		out, line = out+w, line+n
+	}
+	return out
 }
 
 // limits begin linear axes at 0, X where that is near, and leave some air above.

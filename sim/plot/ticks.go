@@ -58,4 +58,12 @@ func (powers) Ticks(low, high float64) (ticks []plot.Tick) {
 }
 
 // number is v without the noise of its last bits.
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+func number(v float64) string {
+	s := strconv.FormatFloat(v, 'g', 6, 64)
+	if math.Abs(v) >= 1e-6 && math.Abs(v) < 1e-4 { // beside 0.0001
+		if f := strconv.FormatFloat(v, 'f', -1, 64); len(f) <= 8 {
+			return f
+		}
+	}
+	return s
+}

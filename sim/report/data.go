@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -291,6 +292,9 @@ func panelData(panels []Panel) data {
 
 func chartPanel(c *plot.Chart, note string) panel {
 	p := panel{Title: c.Title, XName: c.X.Label, XUnit: c.X.Unit, YName: c.Y.Label, YUnit: c.Y.Unit, XLog: c.X.Log, YLog: c.Y.Log, Note: note, Lines: []line{}}
+	for i, name := range c.X.Names {
+		p.XName += fmt.Sprintf("%s %d = %s", [2]string{":", ","}[min(i, 1)], i+1, name)
+	}
 	for _, l := range c.Lines {
 		p.Lines = append(p.Lines, line{Name: l.Name, X: l.X, Y: l.Y, Low: l.Low, High: l.High})
 	}

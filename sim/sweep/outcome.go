@@ -127,17 +127,52 @@ func (o *Outcome) Charts(v View) ([]plot.Chart, error) {
 		points = slices.DeleteFunc(points, func(p Point) bool { return p.Kind != "value" })
 	}
 	var charts []plot.Chart
-	for from := 0; from < len(points); {
-		to := from
-		for to < len(points) && points[to].Metric == points[from].Metric && points[to].Kind == points[from].Kind {
-			to++
+	for _, group := range together(points) {
+		if group[0].Kind == "value" || slices.ContainsFunc(group, func(p Point) bool { return p.N > 0 && p.Mean != 0 }) {
+			charts = append(charts, o.chart(group, x, v))
 		}
-		if points[from].Kind == "value" || slices.ContainsFunc(points[from:to], func(p Point) bool { return p.N > 0 && p.Mean != 0 }) {
-			charts = append(charts, o.chart(points[from:to], x, v))
-		}
-		from = to
 	}
 	return charts, nil
+}
+
+// apart is the metric that a task recorded, without the task, and the task.
+func (p *Point) apart() (task, metric string) {
+	i := strings.LastIndexByte(p.Metric, ' ')
+	return p.Metric[:max(i, 0)], p.Metric[i+1:]
+}
+
+// together are the points of each chart: those of one metric, and where a few tasks
+// recorded one of the same name (the goodput of each flow), these.
+func together(points []Point) (groups [][]Point) {
+	const most = 8 // tasks in a chart
+	type key struct{ kind, metric string }
+	var keys []key
+	by := map[key][]Point{}
+	tasks := map[string]map[string]bool{}
+	for i := range points {
+		if p := &points[i]; p.Kind == "value" {
+			task, metric := p.apart()
+			if tasks[metric] == nil {
+				tasks[metric] = map[string]bool{}
+			}
+			tasks[metric][task] = true
+		}
+	}
+	for i := range points {
+		p := &points[i]
+		k := key{p.Kind, p.Metric}
+		if _, metric := p.apart(); p.Kind == "value" && len(tasks[metric]) <= most {
+			k.metric = metric
+		}
+		if by[k] == nil {
+			keys = append(keys, k)
+		}
+		by[k] = append(by[k], *p)
+	}
+	for _, k := range keys {
+		groups = append(groups, by[k])
+	}
+	return groups
 }
 
 // axis is the parameter that is on the axis, -1 if there is none.
@@ -164,8 +199,13 @@ func (o *Outcome) axis(name string) (int, error) {
 
 func (o *Outcome) chart(points []Point, x int, v View) plot.Chart {
 	c := plot.Chart{Title: points[0].Metric, Y: plot.Axis{Label: points[0].Metric, Unit: points[0].Unit, Log: v.LogY}}
-	if i := strings.LastIndexByte(c.Y.Label, ' '); i >= 0 && points[0].Kind == "value" {
-		c.Y.Label = c.Y.Label[i+1:]
+	several := false
+	if points[0].Kind == "value" {
+		_, c.Y.Label = points[0].apart()
+		several = slices.ContainsFunc(points, func(p Point) bool { return p.Metric != points[0].Metric })
+	}
+	if several {
+		c.Title = c.Y.Label
 	}
 	places := map[string]float64{}
 	if x >= 0 {
@@ -173,33 +213,35 @@ func (o *Outcome) chart(points []Point, x int, v View) plot.Chart {
 		at, unit, ok := numbers(p.Values)
 		c.X = plot.Axis{Label: p.Name, Unit: unit, Log: v.LogX && ok}
 		if !ok { // words: 1, 2, 3
-			at = nil
-			var named []string
-			for i, v := range p.Values {
+			at, c.X.Names = nil, p.Values
+			for i := range p.Values {
 				at = append(at, float64(i+1))
-				named = append(named, fmt.Sprintf("%d = %s", i+1, v))
 			}
-			c.X.Label = p.Name + ": " + strings.Join(named, ", ")
 		}
 		for i, v := range p.Values {
 			places[v] = at[i]
 		}
 	}
 	lines := map[string]int{}
+	positive := !slices.ContainsFunc(points, func(p Point) bool { return p.N > 0 && p.Mean < 0 })
 	for _, p := range points {
 		var name []string
+		if several {
+			task, _ := p.apart()
+			name = append(name, task)
+		}
 		place := 0.0
 		for i, value := range p.Values {
 			if i == x {
 				place = places[value]
 			} else if len(o.Campaign.Parameters[i].Values) > 1 {
-				name = append(name, o.Campaign.Parameters[i].Name+"="+value)
+				name = append(name, o.Campaign.short(i)+"="+value)
 			}
 		}
 		if p.N == 0 || c.Y.Log && p.Mean <= 0 {
 			continue
 		}
-		key := strings.Join(name, " ")
+		key := strings.Join(name, ", ")
 		i, ok := lines[key]
 		if !ok {
 			i = len(c.Lines)
@@ -208,6 +250,9 @@ func (o *Outcome) chart(points []Point, x int, v View) plot.Chart {
 		}
 		l := &c.Lines[i]
 		low := p.Low
+		if positive { // goodput, delays: below 0 is nothing
+			low = max(low, 0)
+		}
 		if c.Y.Log && low <= 0 { // nothing below can be shown
 			low = p.Mean
 		}
@@ -222,8 +267,20 @@ func (o *Outcome) chart(points []Point, x int, v View) plot.Chart {
 	return c
 }
 
+// short is the last part of a parameter's name, if no other one ends so.
+func (c *Campaign) short(i int) string {
+	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+	for k := range c.Parameters {
+		if k != i && last(c.Parameters[k].Name) == last(c.Parameters[i].Name) {
+			return c.Parameters[i].Name
+		}
+	}
+	return last(c.Parameters[i].Name)
+}
+
 // numbers reads values that all are numbers, of one unit: plain ones, percent,
-// durations ("10ms") or rates ("10Mbit/s", "1Gbit", "5M").
+// durations ("10ms"), rates ("10Mbit/s", "1Gbit", "5M"), or the share of each N-th
+// ("every 1000").
 func numbers(values []string) (out []float64, unit string, ok bool) {
 	for i, s := range values {
 		v, u, ok := number(s)
@@ -246,6 +303,10 @@ func number(s string) (v float64, unit string, ok bool) {
 		return d.Seconds(), "s", true
 	}
 	factor := 1.0
+	if p, found := strings.CutPrefix(s, "every "); found {
+		n, err := strconv.ParseFloat(p, 64)
+		return 1 / n, "", err == nil && n > 0
+	}
 	if p, found := strings.CutSuffix(s, "%"); found {
 		s, factor = p, 0.01
 	} else {

@@ -368,3 +368,47 @@ func TestAKubernetesJobRunsEachUnitOnce(t *testing.T) {
 		}
 	}
 }
+
+// What a few tasks record under one name is one chart with a line for each, words on
+// the axis are its names, and each N-th lost is a number.
+func TestChartsOfSeveralTasksAndOfWords(t *testing.T) {
+	c := &sweep.Campaign{Name: "flows", Base: "x", Seeds: []uint64{1, 2}, Parameters: []sweep.Parameter{
+		{Name: "link.l.qdisc", Values: []string{"pfifo limit 10", "fq_codel"}}, {Name: "link.l.loss_model", Values: []string{"every 10", "every 1000"}}}}
+	unit := func(params map[string]string, seed uint64) (*sim.Results, error) {
+		r := &sim.Results{}
+		for i, node := range []string{"near", "far"} {
+			r.Values = append(r.Values, sim.Value{Node: node, Task: "bulk", Metric: "goodput", Unit: "bit/s", Value: 1e6*float64(i) + 1e5*float64(seed)})
+		}
+		return r, nil
+	}
+	o, err := sweep.Run(t.Context(), c, unit, sweep.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		x      string
+		at     []float64
+		names  int
+		legend string
+	}{
+		{"link.l.qdisc", []float64{1, 2}, 2, "far bulk, loss_model=every 1000"},
+		{"link.l.loss_model", []float64{0.001, 0.1}, 0, "far bulk, qdisc=fq_codel"},
+	} {
+		charts, err := o.Charts(sweep.View{X: tt.x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(charts) != 1 || charts[0].Title != "goodput" || len(charts[0].Lines) != 4 {
+			t.Fatalf("%s: charts: %+v", tt.x, charts)
+		}
+		got := &charts[0]
+		if l := got.Lines[3]; l.Name != tt.legend || !slices.Equal(l.X, tt.at) || len(got.X.Names) != tt.names {
+			t.Errorf("%s: names %q, line %+v", tt.x, got.X.Names, l)
+		}
+		for _, l := range got.Lines {
+			if slices.Min(l.Low) < 0 {
+				t.Errorf("%s: an interval of goodput below 0: %v", tt.x, l.Low)
+			}
+		}
+	}
+}

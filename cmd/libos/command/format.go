@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -37,7 +38,7 @@ func Bytes(n int64) string {
 func Bits(perSecond float64) string {
 	units := []string{"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"}
 	i := 0
-	for perSecond >= 1000 && i < len(units)-1 {
+	for math.Abs(perSecond) >= 1000 && i < len(units)-1 {
 		perSecond /= 1000
 		i++
 	}
