@@ -60,6 +60,7 @@ type port struct {
 	device   core.Device
 	ifc      *core.Interface
 	queue    queued
+	toward   *queued // of the way from a switch or over a radio to here
 }
 
 // subnet is what hears a broadcast: a link, or a segment with its ports.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/device/segment"
 )
 
 // Results are what a simulation has found, in an order that depends on its
@@ -96,7 +97,7 @@ type FlowResult struct {
 // the samples.
 type QueueResult struct {
 	Node       string  `json:"node"`
-	Name       string  `json:"name"` // "r1/eth0"
+	Name       string  `json:"name"` // "r1/eth0"; "lan to r1/eth0" is a segment's way to the port
 	Link       string  `json:"link,omitempty"`
 	Rate       int64   `json:"rate_bps"` // of the wire, 0 is none
 	Packets    uint64  `json:"packets"`
@@ -249,27 +250,35 @@ func (r *Results) add(x *Node, of map[*port]string, samples int) {
 		if p.ifc == nil {
 			continue
 		}
-		q, stats := p.now(now), p.ifc.Stats()
-		res := QueueResult{Node: x.name, Name: p.fullName(), Link: of[p], Rate: q.limit, Packets: stats.TxPackets, Bytes: stats.TxBytes,
-			Drops: q.drops, Losses: q.losses}
-		if r.Until > 0 {
-			res.Throughput = q.sent * 8 / r.Until
+		stats := p.ifc.Stats()
+		r.addQueue(QueueResult{Node: x.name, Name: p.fullName(), Link: of[p], Packets: stats.TxPackets, Bytes: stats.TxBytes}, p.now(now), &p.queue, samples)
+		if d, ok := p.device.(*segment.Port); ok && p.toward != nil {
+			q, c := p.towardNow(now), d.Counters()
+			r.addQueue(QueueResult{Node: x.name, Name: p.segment.name + " to " + p.fullName(), Link: p.segment.name, Packets: c.Received, Bytes: c.Bytes}, q, p.toward, samples)
 		}
-		if frames := p.queue.frames.all(samples); len(frames) > 0 {
-			for _, v := range frames {
-				res.LengthMean += v / float64(len(frames))
-				res.LengthMax = max(res.LengthMax, v)
-			}
+	}
+}
+
+// addQueue adds a queue and its series.
+func (r *Results) addQueue(res QueueResult, q queueNow, over *queued, samples int) {
+	res.Rate, res.Drops, res.Losses = q.limit, q.drops, q.losses
+	if r.Until > 0 {
+		res.Throughput = q.sent * 8 / r.Until
+	}
+	if frames := over.frames.all(samples); len(frames) > 0 {
+		for _, v := range frames {
+			res.LengthMean += v / float64(len(frames))
+			res.LengthMax = max(res.LengthMax, v)
 		}
-		r.Queues = append(r.Queues, res)
-		for _, c := range []struct {
-			column       *column
-			metric, unit string
-		}{{&p.queue.frames, "queue", "packets"}, {&p.queue.bytes, "backlog", "B"}, {&p.queue.rate, "throughput", "bit/s"},
-			{&p.queue.use, "utilisation", ""}, {&p.queue.drops, "drops", ""}, {&p.queue.losses, "losses", ""}} {
-			if !c.column.empty() {
-				r.series(Series{x.name, "queue", res.Name, c.metric, c.unit, 1, c.column.all(samples)})
-			}
+	}
+	r.Queues = append(r.Queues, res)
+	for _, c := range []struct {
+		column       *column
+		metric, unit string
+	}{{&over.frames, "queue", "packets"}, {&over.bytes, "backlog", "B"}, {&over.rate, "throughput", "bit/s"},
+		{&over.use, "utilisation", ""}, {&over.drops, "drops", ""}, {&over.losses, "losses", ""}} {
+		if !c.column.empty() {
+			r.series(Series{res.Node, "queue", res.Name, c.metric, c.unit, 1, c.column.all(samples)})
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/device/segment"
 	"github.com/libos-go/libos/sim"
 )
 
@@ -175,4 +176,87 @@ func TestResultsAreTheSameInAnyPartition(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two stations send more than the cable of a third one takes: what waits at the
+// switch, what leaves and what is dropped there is in the results as that of a link.
+func TestTheQueuesOfASwitchAreInTheResults(t *testing.T) {
+	n := sim.New(sim.Options{Seed: 1, Wiring: libos.Wiring(), Families: sim.IPv4})
+	closed(t, n)
+	lan := n.Segment("lan", sim.SegmentConfig{Cable: segment.Cable{Rate: 10e6, Delay: time.Millisecond, QueueLen: 25}})
+	var nodes []*sim.Node
+	for _, name := range []string{"a", "b", "c"} {
+		x := n.Node(name, sim.NodeConfig{})
+		lan.Attach(x, sim.PortConfig{})
+		nodes = append(nodes, x)
+	}
+	for _, x := range nodes[:2] {
+		x.Go("datagrams", 100*time.Millisecond, func(t *sim.Task) {
+			c, err := t.Dial("udp4", nodes[2].Address()+":9")
+			t.Assert(err == nil, "%v", err)
+			for t.Now() < 2*time.Second { // 7.5 Mbit/s of frames each
+				_, _ = c.Write(make([]byte, 1250-8-20-14))
+				_ = t.Sleep(time.Millisecond * 4 / 3)
+			}
+		})
+	}
+	n.Sample(10 * time.Millisecond)
+	run(t, n, 3*time.Second)
+	res := n.Results()
+	at := func(name, metric string, when float64) float64 {
+		s := res.Find("", name, metric)
+		if s == nil {
+			t.Fatalf("%s has no %s", name, metric)
+		}
+		return s.Values[int(when/res.Every)-s.First]
+	}
+	if v := at("lan to c/eth0", "utilisation", 1); math.Abs(v-1) > 0.01 {
+		t.Errorf("the cable to c is used by %g", v)
+	}
+	if v := at("a/eth0", "utilisation", 1); math.Abs(v-0.75) > 0.15 { // 7 or 8 frames in 10 ms
+		t.Errorf("the cable of a is used by %g of its rate", v)
+	}
+	if v := at("lan to c/eth0", "queue", 1); v < 24 || v > 25 {
+		t.Errorf("%g frames wait at the switch, its limit is 25", v)
+	}
+	if v := at("lan to c/eth0", "backlog", 1); v < 24*1250 || v > 26*1250 {
+		t.Errorf("%g bytes wait at the switch", v)
+	}
+	for _, q := range res.Queues {
+		if q.Name == "lan to c/eth0" {
+			if sent := res.Queues[0].Packets + res.Queues[2].Packets; q.Drops == 0 || q.Packets+q.Drops > sent || q.Packets+q.Drops < sent-10 || q.Rate != 10e6 || q.Link != "lan" {
+				t.Errorf("of %d frames: %+v", sent, q)
+			}
+			return
+		}
+	}
+	t.Error("there is no queue to c")
+}
+
+// What a radio loses on the way to a station is a loss of its way there.
+func TestTheLossesOfARadioAreInTheResults(t *testing.T) {
+	n := sim.New(sim.Options{Seed: 1, Wiring: libos.Wiring(), Families: sim.IPv4})
+	closed(t, n)
+	air := n.Segment("air", sim.SegmentConfig{Kind: sim.Radio, Radio: segment.RadioConfig{Rate: 1e6, Range: 100, Loss: []segment.LossPoint{{Distance: 0, Loss: 0.5}}}})
+	a, b := n.Node("a", sim.NodeConfig{}), n.Node("b", sim.NodeConfig{X: 50})
+	air.Attach(a, sim.PortConfig{})
+	air.Attach(b, sim.PortConfig{})
+	a.Go("datagrams", 100*time.Millisecond, func(t *sim.Task) {
+		c, err := t.Dial("udp4", b.Address()+":9")
+		t.Assert(err == nil, "%v", err)
+		for range 500 {
+			_, _ = c.Write(make([]byte, 100))
+			_ = t.Sleep(10 * time.Millisecond)
+		}
+	})
+	run(t, n, 10*time.Second)
+	for _, q := range n.Results().Queues {
+		if q.Name == "air to b/eth0" {
+			if q.Losses < 200 || q.Losses > 300 || q.Packets < 200 || q.Rate != 1e6 {
+				t.Errorf("of 500 frames: %+v", q)
+			}
+			return
+		}
+	}
+	t.Error("there is no way to b")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/device/pipe"
+	"github.com/libos-go/libos/device/segment"
 )
 
 // Samples are taken by every part of its own nodes. What is sampled at an instant
@@ -72,7 +73,10 @@ func (p *part) take(at core.Time) {
 				return f.sampled
 			})
 			for _, q := range x.ports {
-				q.queue.sample(q, at, p.net.every)
+				q.queue.sample(q.now(at), p.net.every)
+				if q.toward != nil {
+					q.toward.sample(q.towardNow(at), p.net.every)
+				}
 			}
 		}
 	})
@@ -143,23 +147,37 @@ func (p *port) now(at core.Time) (q queueNow) {
 	q.frames, q.bytes, dropped = p.ifc.Backlog()
 	q.drops = stats.TxDropped
 	q.drops += dropped
-	if w, ok := p.device.(wired); ok {
-		q.limit = w.Rate()
-		frames, bytes := w.Queue(at)
-		q.frames += frames
-		if e, ok := p.device.(interface{ Counters() pipe.Counters }); ok {
-			c := e.Counters()
-			q.losses = c.Lost + c.Unplugged
-			q.drops -= min(q.drops, q.losses)
-			q.sent = float64(c.Bytes) - float64(bytes)
-		}
-		q.bytes += bytes
+	w, ok := p.device.(wired)
+	if !ok {
+		return q
 	}
+	q.limit = w.Rate()
+	frames, bytes := w.Queue(at)
+	q.frames += frames
+	switch d := p.device.(type) {
+	case interface{ Counters() pipe.Counters }:
+		c := d.Counters()
+		q.losses = c.Lost + c.Unplugged
+		q.sent = float64(c.Bytes)
+	case *segment.Port:
+		c := d.Counters()
+		q.losses = c.Lost + c.Unplugged
+	}
+	q.drops -= min(q.drops, q.losses)
+	q.sent -= float64(bytes)
+	q.bytes += bytes
 	return q
 }
 
-func (c *queued) sample(p *port, at, every core.Time) {
-	q := p.now(at)
+// towardNow is what a segment says of its way to the port. Inside an entry.
+func (p *port) towardNow(at core.Time) (q queueNow) {
+	d := p.device.(*segment.Port)
+	c := d.Counters()
+	frames, bytes, sent := d.Toward(at)
+	return queueNow{d.Rate(), frames, bytes, float64(sent), c.QueueDrops, c.NotHeard + c.Missed}
+}
+
+func (c *queued) sample(q queueNow, every core.Time) {
 	rate := (q.sent - c.sent) * 8 / time.Duration(every).Seconds()
 	c.sent = q.sent
 	c.frames.push(float64(q.frames))

@@ -209,6 +209,9 @@ func (s *Segment) connect(p *port) error {
 	}
 	port := segment.NewPort(c)
 	p.device = port
+	if s.config.Kind != Hub { // where each port has a cable or losses of its own
+		p.toward = new(queued)
+	}
 	if !p.config.Detached {
 		if err := port.Plug(s.medium); err != nil {
 			return err

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"time"
 
@@ -36,6 +37,7 @@ func (c *Cable) check() error {
 type egress struct {
 	cable   Cable
 	free    core.Time // when the last frame has left
+	bytes   uint64    // of all frames that were not dropped
 	leaving []core.Time
 	head, n int // leaving[head…] are the departures of those that have not left
 }
@@ -44,12 +46,10 @@ type egress struct {
 // end; false if the queue is full.
 func (e *egress) carry(now core.Time, size int) (at core.Time, ok bool) {
 	if e.cable.Rate <= 0 {
+		e.bytes += uint64(size)
 		return now.Add(e.cable.Delay), true
 	}
-	for e.n > 0 && e.leaving[e.head] <= now {
-		e.head = (e.head + 1) & (len(e.leaving) - 1)
-		e.n--
-	}
+	e.settle(now)
 	most := e.cable.QueueLen
 	if most <= 0 {
 		most = defaultQueue
@@ -67,7 +67,36 @@ func (e *egress) carry(now core.Time, size int) (at core.Time, ok bool) {
 	}
 	e.leaving[(e.head+e.n)&(len(e.leaving)-1)] = e.free
 	e.n++
+	e.bytes += uint64(size)
 	return e.free.Add(e.cable.Delay), true
+}
+
+// settle forgets what has left by now.
+func (e *egress) settle(now core.Time) {
+	for e.n > 0 && e.leaving[e.head] <= now {
+		e.head = (e.head + 1) & (len(e.leaving) - 1)
+		e.n--
+	}
+}
+
+// waiting is what waits at now, and its bytes with the rest of the frame on the cable.
+func (e *egress) waiting(now core.Time) (frames, bytes int) {
+	e.settle(now)
+	return max(0, e.n-1), rest(e.free, now, e.cable.Rate)
+}
+
+// rest is how many bytes have not left at now where the last leaves at the instant
+// free.
+func rest(free, now core.Time, rate int64) int {
+	if free <= now || rate <= 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(uint64(free-now), uint64(rate))
+	if hi >= 8e9 {
+		return math.MaxInt32
+	}
+	q, _ := bits.Div64(hi, lo, 8e9)
+	return int(min(q, math.MaxInt32))
 }
 
 const defaultQueue = 1000

@@ -97,6 +97,7 @@ type Counters struct {
 	Lost       uint64 // given up after collisions
 	// Of frames to this port:
 	Received   uint64 // handed to the interface, or on their way
+	Bytes      uint64 // of those
 	NotHeard   uint64 // lost by a radio's loss
 	QueueDrops uint64 // the switch's queue before the port was full
 	Missed     uint64 // were under way when the port left
@@ -229,7 +230,7 @@ func (p *Port) Unplug() {
 	m.left(p)
 	p.count.Missed += uint64(p.flight.drop())
 	p.up.drop()
-	p.down = egress{cable: p.down.cable}
+	p.down = egress{cable: p.down.cable, bytes: p.down.bytes}
 	p.ifc.SetCarrier(false)
 	p.ifc.ResumeLocked() // what waits is dropped, as behind an unplugged cable
 }
@@ -283,6 +284,44 @@ func (p *Port) Close() error {
 	return nil
 }
 
+// Rate is how fast the port sends, in bits per second: its cable to a switch, a hub's
+// medium or a radio's channel; 0 is no limit, or no medium. Inside an entry, or while
+// nothing runs, as Queue and Toward.
+func (p *Port) Rate() int64 {
+	switch m := p.medium.(type) {
+	case *Hub:
+		return m.cfg.Rate
+	case *Radio:
+		return m.cfg.Rate
+	case *Switch:
+		return p.cfg.Cable.Rate
+	}
+	return 0
+}
+
+// Queue is what of the port's frames has not left for a switch at now, in bytes. None
+// waits there as long as the interface has a queue.
+func (p *Port) Queue(now core.Time) (frames, bytes int) {
+	return 0, rest(p.up.free, now, p.cfg.Cable.Rate)
+}
+
+// Toward is the way to the port: what waits at the switch at now, with the rest of
+// the frame that is on the cable in bytes, and the bytes that have left for the port
+// so far.
+func (p *Port) Toward(now core.Time) (frames, bytes int, sent uint64) {
+	if _, ok := p.medium.(*Switch); !ok {
+		return 0, 0, p.count.Bytes
+	}
+	frames, bytes = p.down.waiting(now)
+	return frames, bytes, p.down.bytes - min(p.down.bytes, uint64(bytes))
+}
+
+// received counts a frame that is on its way to the interface.
+func (p *Port) received(x *core.Packet) {
+	p.count.Received++
+	p.count.Bytes += uint64(x.Len())
+}
+
 // wants tells whether the interface is to get a frame to dst.
 func (p *Port) wants(dst wire.HWAddr) bool {
 	return dst[0]&1 != 0 || p.ifc.HWAddr() == dst || p.ifc.Flags()&core.FlagPromiscuous != 0
@@ -299,7 +338,7 @@ type flight struct {
 func (f *flight) put(x *core.Packet, at core.Time) {
 	ifc := f.port.ifc
 	if f.n == 0 && at <= ifc.Instance().Now() {
-		f.port.count.Received++
+		f.port.received(x)
 		ifc.Receive(x)
 		return
 	}
@@ -308,7 +347,7 @@ func (f *flight) put(x *core.Packet, at core.Time) {
 		x.Free()
 		return
 	}
-	f.port.count.Received++
+	f.port.received(x)
 	x.Move(ifc.Instance())
 	if f.push(arrival{at: at, p: x}) {
 		ifc.SetArrival(&f.timer, at, f)
