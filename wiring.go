@@ -25,6 +25,7 @@ import (
 	"github.com/libos-go/libos/protocols/tcp/cubic"
 	"github.com/libos-go/libos/protocols/tcp/reno"
 	"github.com/libos-go/libos/protocols/udp"
+	"github.com/libos-go/libos/protocols/udplite"
 )
 
 // Wiring is what an instance of the configuration default is made of. Each call
@@ -70,6 +71,7 @@ func assemble(set *feature.Set) *core.Wiring {
 				Symbol: "TCP_CONG_RENO",
 			})...), Sysctls: tcpSysctls(set)},
 			{Protocol: udp.Protocol(), Sysctls: udpSysctls(set)},
+			{Protocol: udplite.Protocol()},
 		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
@@ -105,7 +107,7 @@ func assemble(set *feature.Set) *core.Wiring {
 func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
-		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP"},
+		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP", "UDPLITE"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},

@@ -39,7 +39,7 @@ CONFIG_DEFAULT_CUBIC=y
 # CONFIG_DEFAULT_RENO is not set
 CONFIG_DEFAULT_TCP_CONG="cubic"
 CONFIG_UDP=y
-# CONFIG_UDPLITE is not set
+CONFIG_UDPLITE=y
 # end of Transport protocols
 
 #
@@ -103,7 +103,7 @@ func symbols() []feature.Symbol {
 		{Name: "DEFAULT_RENO", Value: "n", Bool: true},
 		{Name: "DEFAULT_TCP_CONG", Value: "cubic"},
 		{Name: "UDP", Value: "y", Bool: true},
-		{Name: "UDPLITE", Value: "n", Bool: true},
+		{Name: "UDPLITE", Value: "y", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},

@@ -26,6 +26,8 @@ func ipProtocol(n uint8) int {
 		return 2 // tcp
 	case 17:
 		return 3 // udp
+	case 136:
+		return 4 // udplite
 	}
 	return -1
 }
@@ -46,6 +48,8 @@ func socketKind(family, typ, protocol int) int {
 				return 0 // ping
 			case 0, 17:
 				return 3 // udp
+			case 136:
+				return 4 // udplite
 			}
 		}
 	case 10:
@@ -61,6 +65,8 @@ func socketKind(family, typ, protocol int) int {
 				return 1 // ping6
 			case 0, 17:
 				return 3 // udp
+			case 136:
+				return 4 // udplite
 			}
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/packetdrill"
-	"github.com/libos-go/libos/packetdrill/packetdrilltest"
 )
 
 // listening is the beginning of the scripts below: seven lines, and the eighth is
@@ -59,7 +59,7 @@ func TestWhatIsNotSoIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res := packetdrill.Run(runs[0].Script, runs[0].Settings, &packetdrill.Virtual{Wiring: packetdrilltest.Wiring, Debug: true}, nil)
+			res := packetdrill.Run(runs[0].Script, runs[0].Settings, &packetdrill.Virtual{Wiring: libos.Wiring, Debug: true}, nil)
 			var got []string
 			for _, f := range res.Failures {
 				got = append(got, f.Format("x.pkt"))
@@ -115,7 +115,7 @@ func TestScriptsSayWhatASystemDoesNotHave(t *testing.T) {
 		}
 		return packetdrill.Run(runs[0].Script, runs[0].Settings, b, nil)
 	}
-	virtual := &packetdrill.Virtual{Wiring: packetdrilltest.Wiring, Debug: true}
+	virtual := &packetdrill.Virtual{Wiring: libos.Wiring, Debug: true}
 	marked := "// kernel: it is older than the rule\n`sysctl -q -e -w net.ipv4.nothing=1`\n" + listening
 	if res := run(marked, packetdrill.Kernel{}); res.Skipped != "the kernel differs: it is older than the rule" || res.Passed {
 		t.Errorf("on the kernel: %+v", res)

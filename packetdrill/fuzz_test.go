@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/packetdrill"
-	"github.com/libos-go/libos/packetdrill/packetdrilltest"
 )
 
 func seeds(f *testing.F) {
@@ -49,7 +49,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil || len(runs[0].Settings.InitScripts) > 0 || len(runs[0].Script.Events) > 200 {
 			return
 		}
-		res := packetdrill.Run(runs[0].Script, runs[0].Settings, &packetdrill.Virtual{Wiring: packetdrilltest.Wiring, Debug: true}, nil)
+		res := packetdrill.Run(runs[0].Script, runs[0].Settings, &packetdrill.Virtual{Wiring: libos.Wiring, Debug: true}, nil)
 		if res.Passed != (len(res.Failures) == 0) {
 			t.Errorf("passed %v with %d failures", res.Passed, len(res.Failures))
 		}

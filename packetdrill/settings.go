@@ -61,11 +61,11 @@ type Settings struct {
 func Defaults() Settings {
 	return Settings{
 		Tolerance: 4 * time.Millisecond, BindPort: 8080, ConnectPort: 8080,
-		Local:        [2]netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fd3d:a0b:17d6::1")},
-		Remote:       [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fd3d:fa7b:d17d::1")},
-		Gateway:      [2]netip.Addr{netip.MustParseAddr("192.168.0.2"), netip.MustParseAddr("fd3d:a0b:17d6::2")},
-		Prefix:       [2]int{16, 64},
-		RemotePrefix: [2]int{24, 64},
+		Local:        [2]netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fd3d:fa7b:d17d::1")},
+		Remote:       [2]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
+		Gateway:      [2]netip.Addr{netip.MustParseAddr("192.168.0.2"), netip.MustParseAddr("fd3d:fa7b:d17d::2")},
+		Prefix:       [2]int{16, 48},
+		RemotePrefix: [2]int{24, 32},
 	}
 }
 
@@ -106,7 +106,8 @@ func (s *Settings) Set(name, value string) error {
 }
 
 func settings() []setting {
-	addr := func(to func(*Settings) *[2]netip.Addr) func(*Settings, string) error {
+	// An address; length is where that of its prefix goes, nil where it has none.
+	addr := func(to func(*Settings) *[2]netip.Addr, length func(*Settings) *[2]int) func(*Settings, string) error {
 		return func(s *Settings, value string) error {
 			text, bits, prefixed := strings.Cut(value, "/")
 			a, err := netip.ParseAddr(text)
@@ -114,12 +115,15 @@ func settings() []setting {
 				return fmt.Errorf("%q is no address", value)
 			}
 			to(s)[index(a.Is6())] = a
+			if prefixed && length == nil {
+				return fmt.Errorf("%s has no length of a prefix here", value)
+			}
 			if prefixed {
 				n, err := strconv.Atoi(bits)
 				if err != nil || n < 0 || n > a.BitLen() {
 					return fmt.Errorf("%q is no length of a prefix: 0 to %d", bits, a.BitLen())
 				}
-				s.RemotePrefix[index(a.Is6())] = n
+				length(s)[index(a.Is6())] = n
 			}
 			return nil
 		}
@@ -161,9 +165,9 @@ func settings() []setting {
 		}},
 		{"tolerance_usecs", "how far a time may be off, in µs", micro(func(s *Settings) *time.Duration { return &s.Tolerance })},
 		{"mtu", "MTU of the device", whole(68, 65535, func(s *Settings) *int { return &s.MTU })},
-		{"local_ip", "address of the stack under test", addr(func(s *Settings) *[2]netip.Addr { return &s.Local })},
-		{"remote_ip", "address of the other side, with the length of its prefix", addr(func(s *Settings) *[2]netip.Addr { return &s.Remote })},
-		{"gateway_ip", "gateway to the other side", addr(func(s *Settings) *[2]netip.Addr { return &s.Gateway })},
+		{"local_ip", "address of the stack under test", addr(func(s *Settings) *[2]netip.Addr { return &s.Local }, func(s *Settings) *[2]int { return &s.Prefix })},
+		{"remote_ip", "address of the other side, with the length of its prefix", addr(func(s *Settings) *[2]netip.Addr { return &s.Remote }, func(s *Settings) *[2]int { return &s.RemotePrefix })},
+		{"gateway_ip", "gateway to the other side", addr(func(s *Settings) *[2]netip.Addr { return &s.Gateway }, nil)},
 		{"netmask_ip", "netmask of the local address", netmask},
 		{"bind_port", "port of bind(fd, ..., ...)", whole(1, 65535, func(s *Settings) *int { return &s.BindPort })},
 		{"connect_port", "port of connect(fd, ..., ...)", whole(1, 65535, func(s *Settings) *int { return &s.ConnectPort })},

@@ -32,7 +32,7 @@ const (
 	DEFAULT_TCP_CONG      = "cubic"
 	UDP                   = true
 	UDP_MODULE            = false
-	UDPLITE               = false
+	UDPLITE               = true
 	UDPLITE_MODULE        = false
 	LOOPBACK              = true
 	PIPE                  = true

@@ -7,31 +7,20 @@ package packetdrilltest
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/libos-go/libos"
-	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/packetdrill"
-	"github.com/libos-go/libos/protocols/udplite"
 )
 
 // Run runs the scripts that a pattern names against an instance in virtual time,
 // each as a subtest of its own for IPv4 and for IPv6 (a script that says
 // --ip_version only for that). Directories are searched for *.pkt. The instance has
-// all that defconfig has, and UDP-Lite.
+// all that defconfig has.
 func Run(t *testing.T, patterns ...string) {
 	t.Helper()
-	RunOn(t, &packetdrill.Virtual{Wiring: Wiring, Seed: 1, Debug: true}, packetdrill.Defaults(), patterns...)
-}
-
-// Wiring is defconfig's with UDP-Lite.
-func Wiring() *core.Wiring {
-	w := libos.Wiring()
-	w.Protocols = append(slices.Clone(w.Protocols), core.ProtocolEntry{Protocol: udplite.Protocol()})
-	w.EtherType, w.IPProtocol, w.SocketKind = nil, nil, nil // the generated switches do not know it
-	return w
+	RunOn(t, &packetdrill.Virtual{Wiring: libos.Wiring, Seed: 1, Debug: true}, packetdrill.Defaults(), patterns...)
 }
 
 // RunOn is Run with the backend and the settings of the test's choice.
