@@ -86,6 +86,8 @@ func callRows() []callRow {
 		{"sendto", 6, 6, callSend},
 		{"recvmsg", 3, 3, callRecvmsg},
 		{"sendmsg", 3, 3, callSendmsg},
+		{"recvmmsg", 5, 5, callRecvmmsg},
+		{"sendmmsg", 4, 4, callSendmmsg},
 		{"getsockopt", 5, 5, callGetsockopt},
 		{"setsockopt", 5, 5, callSetsockopt},
 		{"shutdown", 2, 2, callShutdown},

@@ -246,19 +246,121 @@ func callSendmsg(c *callRun) {
 func callRecvmsg(c *callRun) {
 	fd, m, flags := c.fd(0), c.message(c.arg(1), false), c.int(2, 0)
 	c.do = func() (int, error) { return c.r.sys.Recvmsg(fd, &m.h, flags) }
-	c.then = func(n int) {
-		c.receivedVector(m.parts, m.h.Iov, n)
-		if m.name != nil {
-			c.sameAddress("msg_name", m.name, m.h.Name[:min(m.h.NameLen, len(m.h.Name))])
+	c.then = func(n int) { c.receivedMessage(m, &m.h, n) }
+}
+
+// receivedMessage compares a message of n bytes.
+func (c *callRun) receivedMessage(m *message, h *Msghdr, n int) {
+	c.receivedVector(m.parts, h.Iov, n)
+	if m.name != nil {
+		c.sameAddress("msg_name", m.name, h.Name[:min(h.NameLen, len(h.Name))])
+	}
+	if m.flags != nil && m.flags.Kind != ExprEllipsis {
+		const cloexec = 0x40000000
+		if v := c.value(m.flags); int64(h.Flags&^cloexec) != v {
+			c.differ("msg_flags are %#x, expected %#x", h.Flags, v)
 		}
-		if m.flags != nil && m.flags.Kind != ExprEllipsis {
-			const cloexec = 0x40000000
-			if v := c.value(m.flags); int64(m.h.Flags&^cloexec) != v {
-				c.differ("msg_flags are %#x, expected %#x", m.h.Flags, v)
+	}
+	c.sameControls(m.control, h.Control[:min(h.ControlLen, len(h.Control))])
+}
+
+// messages are the arguments of sendmmsg and recvmmsg: [{msg_hdr={…}, msg_len=N}, …].
+// lengths are what is written as msg_len, nil for nothing.
+func (c *callRun) messages(x *Expr, sends bool) (list []*message, lengths []*Expr) {
+	if x.Kind != ExprList || len(x.Items) > 1024 {
+		c.fail(x, "messages are written [{msg_hdr={msg_iov(1)=[{..., 1000}]}, msg_len=1000}, …], at most 1024 of them")
+		return nil, nil
+	}
+	for _, v := range x.Items {
+		var m *message
+		var n *Expr
+		for i, f := range v.Fields {
+			switch {
+			case f.Name == "msg_hdr", f.Name == "" && i == 0:
+				m = c.message(f.Value, sends)
+			case f.Name == "msg_len", f.Name == "" && i == 1:
+				n = f.Value
+			default:
+				c.fail(f.Value, "struct mmsghdr has no field %q: msg_hdr, msg_len", f.Name)
 			}
 		}
-		c.sameControls(m.control, m.h.Control[:min(m.h.ControlLen, len(m.h.Control))])
+		if m == nil {
+			c.fail(v, "a struct mmsghdr without msg_hdr={…}")
+			return nil, nil
+		}
+		list, lengths = append(list, m), append(lengths, n)
 	}
+	return list, lengths
+}
+
+// lengths compares msg_len of the first n messages.
+func (c *callRun) lengths(want []*Expr, msgs []Mmsghdr, n int) {
+	for i, x := range want[:min(max(n, 0), len(want))] {
+		if x == nil || x.Kind == ExprEllipsis {
+			continue
+		}
+		if v := c.value(x); v != int64(msgs[i].Len) {
+			c.differ("msg_len of message %d is %d, expected %d", i+1, msgs[i].Len, v)
+		}
+	}
+}
+
+// count is how many of the messages an argument says, all for `...`.
+func (c *callRun) count(i, all int) int {
+	n := c.int(i, all)
+	if n < 0 || n > all {
+		c.fail(c.arg(i), "%d messages, and %d are written", n, all)
+		return 0
+	}
+	return n
+}
+
+func callSendmmsg(c *callRun) {
+	fd, flags := c.fd(0), c.int(3, 0)
+	list, want := c.messages(c.arg(1), true)
+	msgs := make([]Mmsghdr, c.count(2, len(list)))
+	for i := range msgs {
+		msgs[i].Msghdr = list[i].h
+	}
+	c.do = func() (int, error) { return c.r.sys.Sendmmsg(fd, msgs, flags) }
+	c.then = func(n int) { c.lengths(want, msgs, n) }
+}
+
+func callRecvmmsg(c *callRun) {
+	fd, flags := c.fd(0), c.int(3, 0)
+	list, want := c.messages(c.arg(1), false)
+	msgs := make([]Mmsghdr, c.count(2, len(list)))
+	for i := range msgs {
+		msgs[i].Msghdr = list[i].h
+	}
+	timeout := c.timespec(4)
+	c.do = func() (int, error) { return c.r.sys.Recvmmsg(fd, msgs, flags, timeout) }
+	c.then = func(n int) {
+		c.lengths(want, msgs, n)
+		for i := range min(n, len(msgs)) {
+			c.receivedMessage(list[i], &msgs[i].Msghdr, msgs[i].Len)
+		}
+	}
+}
+
+// timespec is a timeout written {tv_sec=1, tv_nsec=0}; below 0 for NULL and `...`.
+func (c *callRun) timespec(i int) time.Duration {
+	x := c.arg(i)
+	if x.Kind == ExprList && len(x.Items) == 1 {
+		x = x.Items[0]
+	}
+	if x.Kind != ExprStruct {
+		if x.Kind != ExprEllipsis && c.value(x) != 0 {
+			c.fail(x, "a timeout is written {tv_sec=1, tv_nsec=0} or NULL")
+		}
+		return -1
+	}
+	b := c.encode(layoutOf("timespec"), x)
+	sec, nsec := int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
+	if sec < 0 || sec > 86400 || nsec < 0 || nsec > 999999999 {
+		c.fail(x, "a timeout of %d s and %d ns: at most a day, and less than a second of nanoseconds", sec, nsec)
+	}
+	return time.Duration(sec)*time.Second + time.Duration(nsec)
 }
 
 func callGetsockopt(c *callRun) {

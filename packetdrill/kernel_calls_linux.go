@@ -197,6 +197,45 @@ func (k *kernelCalls) Sendmsg(fd int, m *Msghdr, flags int) (int, error) {
 	return int(r), nil
 }
 
+// mmsghdr is the kernel's struct mmsghdr.
+type mmsghdr struct {
+	header unix.Msghdr
+	length uint32
+	_      uint32
+}
+
+// many makes a call of several messages; end follows each that moved.
+func many(number uintptr, fd int, msgs []Mmsghdr, flags int, timeout *unix.Timespec, end func(*Mmsghdr, *unix.Msghdr)) (int, error) {
+	v := make([]mmsghdr, max(1, len(msgs)))
+	for i := range msgs {
+		v[i].header = *header(&msgs[i].Msghdr)
+	}
+	r, _, e := unix.Syscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&v[0])), uintptr(len(msgs)), uintptr(flags), uintptr(unsafe.Pointer(timeout)), 0)
+	if e != 0 {
+		return -1, e
+	}
+	for i := range msgs[:min(int(r), len(msgs))] {
+		msgs[i].Len = int(v[i].length)
+		end(&msgs[i], &v[i].header)
+	}
+	return int(r), nil
+}
+
+func (k *kernelCalls) Recvmmsg(fd int, msgs []Mmsghdr, flags int, timeout time.Duration) (int, error) {
+	var ts *unix.Timespec
+	if timeout >= 0 {
+		t := unix.NsecToTimespec(int64(timeout))
+		ts = &t
+	}
+	return many(unix.SYS_RECVMMSG, fd, msgs, flags, ts, func(m *Mmsghdr, h *unix.Msghdr) {
+		m.NameLen, m.ControlLen, m.Flags = int(h.Namelen), int(h.Controllen), int(h.Flags)
+	})
+}
+
+func (k *kernelCalls) Sendmmsg(fd int, msgs []Mmsghdr, flags int) (int, error) {
+	return many(unix.SYS_SENDMMSG, fd, msgs, flags|noSignal, nil, func(*Mmsghdr, *unix.Msghdr) {})
+}
+
 func (k *kernelCalls) Getsockopt(fd, level, name int, value []byte) (int, error) {
 	n := uint32(len(value))
 	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name), uintptr(base(value)), uintptr(unsafe.Pointer(&n)), 0)

@@ -73,6 +73,11 @@ func runKernel(s *Settings, f func(System) bool) (err error) {
 		return err
 	}
 	defer func() { _ = x.tun.Close() }()
+	if s.Speed > 0 {
+		if err := setSpeed(s.Speed); err != nil {
+			return err
+		}
+	}
 	if err := x.address(s); err != nil {
 		return err
 	}

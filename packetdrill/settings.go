@@ -46,7 +46,7 @@ type Settings struct {
 	Prefix                 [2]int
 	RemotePrefix           [2]int
 	StampTick              time.Duration // of TCP timestamps; 0: not compared
-	Speed                  int           // Mbit/s of the device, as told to the kernel; 0: unsaid
+	Speed                  int           // Mbit/s of the device, as ethtool tells it; 0: unsaid
 	InitScripts            []string
 	AllowShell             bool
 	DryRun                 bool
@@ -221,7 +221,7 @@ func netmask(s *Settings, value string) error {
 
 func speed(s *Settings, value string) error {
 	n, err := strconv.Atoi(strings.TrimSuffix(value, "Mbps"))
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n > 1<<30 {
 		return fmt.Errorf("%q is no speed in Mbit/s", value)
 	}
 	s.Speed = n

@@ -24,6 +24,10 @@ type Calls interface {
 	Sendto(fd int, b []byte, flags int, addr []byte) (int, error)
 	Recvmsg(fd int, m *Msghdr, flags int) (int, error)
 	Sendmsg(fd int, m *Msghdr, flags int) (int, error)
+	// Recvmmsg and Sendmmsg return how many messages moved. timeout is looked at
+	// when a message arrived; below 0 there is none.
+	Recvmmsg(fd int, msgs []Mmsghdr, flags int, timeout time.Duration) (int, error)
+	Sendmmsg(fd int, msgs []Mmsghdr, flags int) (int, error)
 	Getsockopt(fd, level, name int, value []byte) (int, error)
 	Setsockopt(fd, level, name int, value []byte) error
 	Shutdown(fd, how int) error
@@ -43,6 +47,7 @@ type Calls interface {
 // The structs of calls.
 type (
 	Msghdr     = posix.Msghdr
+	Mmsghdr    = posix.Mmsghdr
 	PollFD     = posix.PollFD
 	EpollEvent = posix.EpollEvent
 )

@@ -3,6 +3,7 @@ package posix
 import (
 	"encoding/binary"
 	"syscall"
+	"time"
 
 	"github.com/libos-go/libos/core"
 )
@@ -115,10 +116,11 @@ func (o *Op) takeHeader(s *socket, m *Msghdr) (err error) {
 
 // Recvmmsg is recvmmsg(2): it fills headers of msgs until all have a message, or
 // timeout (below 0: none) is over at the arrival of one, and returns how many. With
-// MSG_WAITFORONE only the first is waited for.
-func (p *Process) Recvmmsg(fd int, msgs []Mmsghdr, flags int) (int, error) {
+// MSG_WAITFORONE only the first is waited for. The timeout ends no wait (do_recvmmsg,
+// net/socket.c).
+func (p *Process) Recvmmsg(fd int, msgs []Mmsghdr, flags int, timeout time.Duration) (int, error) {
 	o := p.takeOp()
-	return p.await(o, o.Recvmmsg(fd, msgs, flags))
+	return p.await(o, o.Recvmmsg(fd, msgs, flags, timeout))
 }
 
 // Sendmmsg is sendmmsg(2).
@@ -128,8 +130,12 @@ func (p *Process) Sendmmsg(fd int, msgs []Mmsghdr, flags int) (int, error) {
 }
 
 // Recvmmsg begins Process.Recvmmsg.
-func (o *Op) Recvmmsg(fd int, msgs []Mmsghdr, flags int) bool {
+func (o *Op) Recvmmsg(fd int, msgs []Mmsghdr, flags int, timeout time.Duration) bool {
 	o.reset()
+	o.enough = core.Never
+	if timeout >= 0 {
+		o.enough = o.p.host.Now().Add(timeout)
+	}
 	d, s, err := o.p.socket(fd)
 	if err != nil {
 		return o.fail(err)
@@ -177,6 +183,9 @@ func (o *Op) receiveMany() error {
 		o.length++
 		if o.flags&MSG_WAITFORONE != 0 {
 			o.nonblock = true
+		}
+		if o.p.host.Now() >= o.enough {
+			break
 		}
 	}
 	o.n = o.length

@@ -28,7 +28,7 @@ func TestManyMessagesInOneCall(t *testing.T) {
 			in[i].Iov = [][]byte{make([]byte, 7), make([]byte, 7)}
 		}
 		h.sleep(time.Second)
-		n, err = h.b.Recvmmsg(b, in, posix.MSG_WAITFORONE)
+		n, err = h.b.Recvmmsg(b, in, posix.MSG_WAITFORONE, -1)
 		if n != 5 || err != nil {
 			t.Fatalf("recvmmsg: %d, %v", n, err)
 		}
@@ -37,7 +37,17 @@ func TestManyMessagesInOneCall(t *testing.T) {
 				t.Errorf("message %d: %d bytes, %q", i, m.Len, m.Iov)
 			}
 		}
-		_, err = h.b.Recvmmsg(b, in, posix.MSG_DONTWAIT)
+		n, err = h.a.Sendmmsg(a, out[:], 0)
+		if n != 5 || err != nil {
+			t.Errorf("sendmmsg: %d, %v", n, err)
+		}
+		h.sleep(time.Second)
+		for range 5 { // a timeout of nothing ends it after each
+			if n, err = h.b.Recvmmsg(b, in, 0, 0); n != 1 || err != nil {
+				t.Fatalf("recvmmsg without time: %d, %v", n, err)
+			}
+		}
+		_, err = h.b.Recvmmsg(b, in, posix.MSG_DONTWAIT, -1)
 		want(t, "recvmmsg of none", err, syscall.EAGAIN)
 		out[0].Name = nil
 		_, err = h.a.Sendmmsg(a, out[:], 0)

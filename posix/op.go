@@ -44,7 +44,8 @@ type call struct {
 	n, extra int // results
 	err      error
 	deadline core.Time
-	limited  bool // the deadline is chosen
+	limited  bool      // the deadline is chosen
+	enough   core.Time // of recvmmsg: no further message after it
 	nonblock bool
 	part     bool // something of the whole is done
 	want     []interest
