@@ -37,23 +37,45 @@ type deed struct {
 // wrong with its words is told by Build, what fails when it is carried out ends the
 // simulation with a Failure.
 func (n *Network) Do(at time.Duration, action Text) {
-	n.actions = append(n.actions, timed{at, action})
+	n.actions = append(n.actions, timed{at: at, text: action})
 }
 
 type timed struct {
-	at   time.Duration
-	text Text
+	at    time.Duration
+	text  Text
+	deeds []deed // of links: they are known before the nodes have instances
+}
+
+// parseLinks reads the actions that change links.
+func (n *Network) parseLinks() {
+	for i := range n.actions {
+		a := &n.actions[i]
+		words := strings.Fields(a.text.Text)
+		if !n.ofLink(words) {
+			continue
+		}
+		var err error
+		if a.deeds, err = n.parse(words); err != nil {
+			n.wrong(a.text.Place, "%q: %w", a.text.Text, err)
+		}
+	}
+}
+
+// ofLink tells that an action is about a link, which a node of that name hides.
+func (n *Network) ofLink(words []string) bool {
+	return len(words) > 2 && words[0] == "link" && n.byName["link"] == nil
 }
 
 // schedule parses the actions and puts them on the parts' clocks.
 func (n *Network) schedule() {
 	for _, a := range n.actions {
-		deeds, err := n.parse(strings.Fields(a.text.Text))
-		if err != nil {
-			n.wrong(a.text.Place, "%q: %w", a.text.Text, err)
-			continue
+		if a.deeds == nil && !n.ofLink(strings.Fields(a.text.Text)) {
+			var err error
+			if a.deeds, err = n.parse(strings.Fields(a.text.Text)); err != nil {
+				n.wrong(a.text.Place, "%q: %w", a.text.Text, err)
+			}
 		}
-		for _, d := range deeds {
+		for _, d := range a.deeds {
 			d.node.part.host.At(core.Time(a.at), func() {
 				if err := d.do(); err != nil {
 					d.node.fail(&Task{node: d.node, name: "action"}, fmt.Sprintf("%s%s: %v", prefix(a.text.Place), a.text.Text, err), "")
@@ -68,7 +90,7 @@ func (n *Network) parse(words []string) ([]deed, error) {
 	if len(words) < 3 {
 		return nil, fmt.Errorf("write NODE sysctl NAME=VALUE, NODE ip …, NODE tc … or link NAME …")
 	}
-	if words[0] == "link" && n.byName["link"] == nil {
+	if n.ofLink(words) {
 		l := n.named[words[1]]
 		if l == nil {
 			return nil, fmt.Errorf("there is no link %s", words[1])

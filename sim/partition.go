@@ -35,16 +35,9 @@ func (n *Network) leastDelays() {
 			l.least[i] = leastDelay(l.wire(i))
 		}
 	}
+	n.parseLinks()
 	for _, a := range n.actions {
-		words := strings.Fields(a.text.Text)
-		if len(words) < 3 || words[0] != "link" {
-			continue
-		}
-		deeds, err := n.parse(words)
-		if err != nil {
-			continue // schedule tells
-		}
-		for _, d := range deeds {
+		for _, d := range a.deeds {
 			if d.wire != nil {
 				d.link.least[d.end] = min(d.link.least[d.end], leastDelay(d.wire))
 			}

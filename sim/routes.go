@@ -1,18 +1,18 @@
 package sim
 
 import (
-	"container/heap"
 	"errors"
 	"fmt"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/sim/topology"
 )
 
 // Automatic routes
 //
-// Routers know shortest ways by the links' costs, ties going to the router that was
-// made first: one route to each other router's block, and, in networks of up to
+// Routers know shortest ways by the links' costs (topology.Paths: of equal ones the
+// way with fewer links, then that by the router that was made first): one route to each other router's block, and, in networks of up to
 // manyRouters, one to each subnet between routers. Hosts have a default route by
 // each router that hears them, the cheapest link first.
 const manyRouters = 256
@@ -98,35 +98,41 @@ type ways struct {
 	net     *Network
 	routers []*Node
 	rank    map[*Node]int
-	next    [][]edge
-	// scratch of one source
-	cost  []int
-	first []way
-	queue nearest
-}
-
-type edge struct {
-	to   int
-	cost int
-	way  way
+	graph   topology.Graph
+	by      []way // of each edge, from its end A
+	paths   *topology.Paths
+	// Of one source: the edge by which it sends to each router, -1 if none leads there.
+	first []int
+	trail []int
 }
 
 func newWays(n *Network, routers []*Node) *ways {
-	g := &ways{net: n, routers: routers, rank: make(map[*Node]int, len(routers)), next: make([][]edge, len(routers)),
-		cost: make([]int, len(routers)), first: make([]way, len(routers))}
+	g := &ways{net: n, routers: routers, rank: make(map[*Node]int, len(routers)), first: make([]int, len(routers)),
+		graph: topology.Graph{Nodes: make([]topology.Node, len(routers))}}
 	for i, r := range routers {
 		g.rank[r] = i
 	}
 	for i, r := range routers {
 		for _, p := range r.ports {
 			for _, q := range p.subnet.ports {
-				if j, ok := g.rank[q.node]; ok && q.node != r {
-					g.next[i] = append(g.next[i], edge{j, p.subnet.cost, way{p, q}})
+				if j, ok := g.rank[q.node]; ok && j > i {
+					g.graph.Connect(i, j, topology.Link{Cost: uint64(p.subnet.cost)})
+					g.by = append(g.by, way{p, q})
 				}
 			}
 		}
 	}
+	g.paths = g.graph.NewPaths(topology.Cost)
 	return g
+}
+
+// way is how the source sends to a router.
+func (g *ways) way(from, to int) way {
+	w := g.by[g.first[to]]
+	if g.graph.Edges[g.first[to]].A != from {
+		w = way{w.via, w.out}
+	}
+	return w
 }
 
 // routes gives a router its routes.
@@ -135,11 +141,11 @@ func (g *ways) routes(x *Node) error {
 	g.shortest(from)
 	for j, r := range g.routers {
 		b := g.net.blocks[r]
-		if b == nil || j == from || g.cost[j] < 0 {
+		if b == nil || g.first[j] < 0 {
 			continue
 		}
 		for _, to := range prefixes(g.net.families(x), b.base, b.bits) {
-			if err := x.add(to, g.first[j], 0); err != nil {
+			if err := x.add(to, g.way(from, j), 0); err != nil {
 				return err
 			}
 		}
@@ -189,62 +195,42 @@ func (s *subnet) prefixes(f Families) (out []wire.Prefix) {
 // nearest is the way from x to the closest router on s; false if x is on s itself,
 // or none can be reached.
 func (g *ways) nearest(s *subnet, x *Node) (w way, ok bool) {
-	best := -1
+	from, best := g.rank[x], -1
 	for _, p := range s.ports {
 		if p.node == x {
 			return way{}, false
 		}
-		if j, router := g.rank[p.node]; router && g.cost[j] >= 0 && (best < 0 || g.cost[j] < best) {
-			best, w = g.cost[j], g.first[j]
+		if j, router := g.rank[p.node]; router && g.first[j] >= 0 && (best < 0 || g.paths.Distance(j) < g.paths.Distance(best)) {
+			best = j
 		}
 	}
-	return w, best >= 0
+	if best < 0 {
+		return way{}, false
+	}
+	return g.way(from, best), true
 }
 
-// shortest fills cost and first for the source from (Dijkstra).
+// shortest finds the ways of the source from.
 func (g *ways) shortest(from int) {
-	for i := range g.cost {
-		g.cost[i] = -1
-		g.first[i] = way{}
+	g.paths.From(from)
+	for j := range g.first {
+		g.first[j] = -1
 	}
-	done := make([]bool, len(g.routers))
-	g.cost[from] = 0
-	g.queue = append(g.queue[:0], station{0, from})
-	for len(g.queue) > 0 {
-		s := heap.Pop(&g.queue).(station)
-		if done[s.router] {
-			continue
+	for j := range g.routers {
+		edge := -1
+		g.trail = g.trail[:0]
+		for v := j; v != from; v = g.graph.Edges[edge].Other(v) {
+			if g.first[v] >= 0 {
+				edge = g.first[v]
+				break
+			}
+			if g.trail = append(g.trail, v); g.paths.Via(v) < 0 {
+				break
+			}
+			edge = g.paths.Via(v)
 		}
-		done[s.router] = true
-		for _, e := range g.next[s.router] {
-			cost := s.cost + e.cost
-			if done[e.to] || g.cost[e.to] >= 0 && g.cost[e.to] <= cost {
-				continue
-			}
-			g.cost[e.to] = cost
-			g.first[e.to] = g.first[s.router]
-			if s.router == from {
-				g.first[e.to] = e.way
-			}
-			heap.Push(&g.queue, station{cost, e.to})
+		for _, v := range g.trail {
+			g.first[v] = edge
 		}
 	}
-}
-
-type station struct{ cost, router int }
-
-// nearest is a heap of routers by cost, then rank.
-type nearest []station
-
-func (q nearest) Len() int { return len(q) }
-func (q nearest) Less(i, j int) bool {
-	return q[i].cost < q[j].cost || q[i].cost == q[j].cost && q[i].router < q[j].router
-}
-func (q nearest) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *nearest) Push(x any)   { *q = append(*q, x.(station)) }
-func (q *nearest) Pop() any {
-	last := len(*q) - 1
-	x := (*q)[last]
-	*q = (*q)[:last]
-	return x
 }
