@@ -83,6 +83,9 @@ func (x *lastPacket) what() string {
 	default:
 		return "unknown"
 	}
+	for (proto == 0 || proto == 43 || proto == 60) && b[0]>>4 == 6 && header+8 <= len(b) { // options and routing headers
+		proto, header = int(b[header]), header+8+8*int(b[header+1])
+	}
 	name, ports := "", false
 	switch proto {
 	case 1:
