@@ -32,6 +32,7 @@ CONFIG_NET_SCH_PIE=y
 # Transport protocols
 #
 CONFIG_TCP=y
+CONFIG_TCP_ECN=y
 CONFIG_TCP_CONG_ADVANCED=y
 CONFIG_TCP_CONG_CUBIC=y
 CONFIG_TCP_CONG_RENO=y
@@ -96,6 +97,7 @@ func symbols() []feature.Symbol {
 		{Name: "NET_SCH_RED", Value: "y", Bool: true},
 		{Name: "NET_SCH_PIE", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},
+		{Name: "TCP_ECN", Value: "y", Bool: true, Static: true, Where: "protocols/tcp/Kconfig.toml:17"},
 		{Name: "TCP_CONG_ADVANCED", Value: "y", Bool: true},
 		{Name: "TCP_CONG_CUBIC", Value: "y", Bool: true},
 		{Name: "TCP_CONG_RENO", Value: "y", Bool: true},

@@ -1150,6 +1150,28 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.tcp_ecn",
+				Kind:    sysctl.Int,
+				Max:     2,
+				Default: "2",
+				Help:    "Explicit congestion notification (RFC 3168): 0 never, 1 asked for and granted, 2 granted to peers that ask for it.",
+				Field:   "ECN",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).ECN
+				},
+			},
+			{
+				Name:    "net.ipv4.tcp_ecn_fallback",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "A SYN that is sent again does not ask for ECN: something on the path may drop those that do (RFC 3168 §6.1.1.1).",
+				Field:   "ECNFallback",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).ECNFallback
+				},
+			},
+			{
 				Name:    "net.ipv4.tcp_window_scaling",
 				Kind:    sysctl.Bool,
 				Max:     1,
@@ -1527,6 +1549,8 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 		Default: &tcp.Sysctls{
 			SACK:            true,
 			DSACK:           true,
+			ECN:             2,
+			ECNFallback:     true,
 			WindowScaling:   true,
 			Timestamps:      1,
 			SlowStartIdle:   true,
@@ -1558,7 +1582,7 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 			return &c
 		},
 	}
-	feature.Default(set, t, 5, "DEFAULT_TCP_CONG")
+	feature.Default(set, t, 7, "DEFAULT_TCP_CONG")
 	return t
 }
 

@@ -22,6 +22,7 @@ const (
 	NET_SCH_RED           = true
 	NET_SCH_PIE           = true
 	TCP                   = true
+	TCP_ECN               = true
 	TCP_CONG_ADVANCED     = true
 	TCP_CONG_CUBIC        = true
 	TCP_CONG_CUBIC_MODULE = false

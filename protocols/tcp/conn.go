@@ -76,7 +76,14 @@ const (
 	flagCounted                       // among the Transport's orphans
 	flagNoSpace                       // a writer or a poll found the send buffer full
 	flagEnded                         // the connection, or the attempt, is over and the user was not told otherwise
+	flagECN                           // both sides speak ECN (RFC 3168); in SYN-SENT: we asked for it
+	flagEcho                          // CE arrived: acknowledgements have ECE until the peer's CWR
+	flagReduced                       // the next new data have CWR
+	flagCapable                       // the peer's data were ECN-capable
 )
+
+// agreed is what the handshake decides, anew for each connection of a socket.
+const agreed = flagTimestamps | flagSACK | flagScaling | flagECN | flagEcho | flagReduced | flagCapable
 
 // conn is a TCP socket: a connection, a listener, or neither yet. It lives in a
 // slab; the parts are plain values, and what most connections never need is
@@ -111,9 +118,9 @@ type conn struct {
 	tsOffset uint32 // of our timestamps
 	flags    flags
 	scope    uint32
-	resent   uint32 // segments sent again
+	resent   uint32        // segments sent again
 	softErr  syscall.Errno // that did not end the connection; of one that waits to be accepted, what ended it
-	woken    core.Ready // readiness to tell of at the end of the batch
+	woken    core.Ready    // readiness to tell of at the end of the batch
 	state    state
 	probes   uint8 // keepalive or zero-window probes without an answer
 	holds    uint8 // reservations that user copies hold

@@ -10,7 +10,7 @@ import (
 // SYN cookies (RFC 4987 §3.6): when requests overflow, the SYN-ACK's sequence
 // number carries what the connection needs, and nothing is kept. The cookie is
 // Bernstein's: a keyed hash, the minute, and an index into cookieMSS. With
-// timestamps the SYN-ACK's timestamp carries window scale and SACK as well.
+// timestamps the SYN-ACK's timestamp carries window scale, SACK and ECN as well.
 
 var cookieMSS = [8]uint16{536, 1220, 1300, 1400, 1420, 1440, 1460, 8940}
 
@@ -18,7 +18,8 @@ const (
 	cookieMinutes = 2      // how long a cookie is good
 	cookieNoScale = 15     // in the timestamp: no window scaling
 	cookieSACK    = 1 << 4 // in the timestamp: SACK
-	cookieBits    = 1<<5 - 1
+	cookieECN     = 1 << 5 // in the timestamp: ECN
+	cookieBits    = 1<<6 - 1
 )
 
 func (s *secret) cookieBase(u *tuple) uint32 {
@@ -80,6 +81,9 @@ func (l *listener) sendCookie(u *tuple, s *segment) {
 		if c.is(flagSACK) {
 			bits |= cookieSACK
 		}
+		if c.ecn() {
+			bits |= cookieECN
+		}
 		now := c.timestamp()
 		stamp := now&^cookieBits | bits
 		if int32(stamp-now) > 0 {
@@ -87,12 +91,16 @@ func (l *listener) sendCookie(u *tuple, s *segment) {
 		}
 		c.tsOffset += stamp - now
 	} else {
-		c.flags &^= flagScaling | flagSACK // there is nowhere to keep them
+		c.flags &^= flagScaling | flagSACK | flagECN // there is nowhere to keep them
 		c.rcv.scale = 0
 	}
 	t.counters.syncookiesSent++
 	c.state = stateSynReceived
-	c.send(c.snd.iss, 0, wire.TCPSyn|wire.TCPAck)
+	flags := wire.TCPSyn | wire.TCPAck
+	if c.ecn() {
+		flags |= wire.TCPEce
+	}
+	c.send(c.snd.iss, 0, flags)
 	c.state, c.listener = stateClosed, nil
 	c.release()
 }
@@ -116,7 +124,7 @@ func (l *listener) fromCookie(u *tuple, s *segment) (c *conn, cookie bool) {
 		return nil, true
 	}
 	syn := *s
-	syn.seq = irs
+	syn.seq, syn.flags = irs, wire.TCPSyn
 	syn.opts = wire.TCPOptions{Has: wire.TCPHasMSS, MSS: cookieMSS[index]}
 	if c = l.request(u, s); c == nil {
 		return nil, true
@@ -125,6 +133,7 @@ func (l *listener) fromCookie(u *tuple, s *segment) (c *conn, cookie bool) {
 	if c.extra != nil {
 		c.extra.deferAccept = 0 // nothing is kept that could wait
 	}
+	ecn := false
 	if s.opts.Has&wire.TCPHasTimestamp != 0 && t.settings().Timestamps != 0 {
 		bits := s.opts.TSEcr & cookieBits
 		syn.opts.Has |= wire.TCPHasTimestamp
@@ -136,8 +145,10 @@ func (l *listener) fromCookie(u *tuple, s *segment) (c *conn, cookie bool) {
 		if bits&cookieSACK != 0 {
 			syn.opts.Has |= wire.TCPHasSACKPermitted
 		}
+		ecn = bits&cookieECN != 0
 	}
 	c.synchronize(&syn)
+	c.set(flagECN, ecn && t.settings().ECN != 0)
 	c.snd.start(iss)
 	c.snd.nxt, c.snd.max = iss.Add(1), iss.Add(1)
 	c.snd.window, c.snd.maxWindow = s.window, s.window

@@ -34,7 +34,7 @@ type counters struct {
 	outOfWindowICMPs, deferAcceptDrop                 uint64
 	skippedSynRecv, skippedPAWS, skippedSeq           uint64
 	skippedFinWait2, skippedTimeWait                  uint64
-	skippedChallenge                                  uint64
+	skippedChallenge, deliveredCE                     uint64
 }
 
 // groups are the counters as /proc shows them.
@@ -80,7 +80,7 @@ func (c *counters) groups() []core.Counters {
 		{"TCPFromZeroWindowAdv", c.fromZeroWindow}, {"TCPToZeroWindowAdv", c.toZeroWindow}, {"TCPWantZeroWindowAdv", c.wantZeroWindow},
 		{"TCPACKSkippedSynRecv", c.skippedSynRecv}, {"TCPACKSkippedPAWS", c.skippedPAWS}, {"TCPACKSkippedSeq", c.skippedSeq},
 		{"TCPACKSkippedFinWait2", c.skippedFinWait2}, {"TCPACKSkippedTimeWait", c.skippedTimeWait},
-		{"TCPACKSkippedChallenge", c.skippedChallenge},
+		{"TCPACKSkippedChallenge", c.skippedChallenge}, {"TCPDeliveredCE", c.deliveredCE},
 	} {
 		add(&ext, x.name, x.v)
 	}

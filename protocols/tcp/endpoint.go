@@ -90,6 +90,7 @@ func (c *conn) Connect(a core.SockAddr) error {
 func (c *conn) begin() {
 	t, set, o := c.t, c.t.settings(), c.options()
 	c.softErr, c.probes = 0, 0
+	c.flags &^= agreed
 	extra := c.extra
 	c.snd = sender{limit: set.WMem[1]}
 	c.rcv = receiver{limit: set.RMem[1]}

@@ -46,7 +46,7 @@ func (c *conn) info() []byte {
 	if c.state == stateListen {
 		return c.listenerInfo(w)
 	}
-	options := byte(bit(c.is(flagTimestamps)) | bit(c.is(flagSACK))<<1 | bit(c.is(flagScaling))<<2)
+	options := byte(bit(c.is(flagTimestamps)) | bit(c.is(flagSACK))<<1 | bit(c.is(flagScaling))<<2 | bit(c.ecn())<<3 | bit(c.is(flagCapable))<<4)
 	limited := byte(bit(n.limited || !c.cong.filled))
 	w = append(w, byte(c.state), c.avoidance(), c.snd.retries, c.probes, c.rtt.backoff, options, c.snd.scale|c.rcv.scale<<4, limited)
 	mss := max(uint32(c.snd.mss), 1)
@@ -98,7 +98,7 @@ func (c *conn) info() []byte {
 	w.u32(n.segsOut, n.segsIn, uint32(max(c.snd.queue.end().Sub(c.snd.max), 0)), smallest, n.dataIn, n.dataOut)
 	busy, window, buffer := n.busy.times(now)
 	w.u64(n.rate, busy, window, buffer)
-	w.u32(c.snd.log.acked+sacked, 0)
+	w.u32(c.snd.log.acked+sacked, n.marked)
 	w.u64(n.sent, n.resent)
 	w.u32(n.dsacks, n.reordered, n.outOfOrder, c.snd.window, uint32(max(c.rcv.adv.Sub(c.rcv.nxt), 0)), 0)
 	w.u16(n.timeouts, n.recoveries)
@@ -123,13 +123,15 @@ func (c *conn) listenerInfo(w infoWriter) []byte {
 	return w
 }
 
-// avoidance is tcpi_ca_state: Open, Disorder, Recovery or Loss.
+// avoidance is tcpi_ca_state: Open, Disorder, CWR, Recovery or Loss.
 func (c *conn) avoidance() byte {
 	switch {
 	case c.rec.active:
 		return 3
 	case c.rec.timedOut:
 		return 4
+	case c.rec.marked:
+		return 2
 	case c.rec.duplicates > 0 || len(c.rec.board.blocks) > 0:
 		return 1
 	}

@@ -94,6 +94,9 @@ func (c *conn) arrive(s *segment) {
 	if s.flags&wire.TCPUrg != 0 { // sixth check
 		c.urgentPointer(s)
 	}
+	if s.flags&wire.TCPCwr != 0 && c.ecn() {
+		c.reducedByPeer(s.length() > 0)
+	}
 	// seventh check: the text
 	if s.n > 0 || s.flags&wire.TCPFin != 0 {
 		c.text(s)
@@ -197,6 +200,7 @@ func (c *conn) synchronize(s *segment) {
 	if s.opts.Has&wire.TCPHasSACKPermitted != 0 && set.SACK {
 		c.flags |= flagSACK
 	}
+	c.agreeECN(s)
 	c.updateMSS()
 	c.rcv.mss = min(c.snd.mss, 536)
 }
@@ -291,19 +295,26 @@ func (c *conn) acked(s *segment) bool {
 	if c.is(flagSACK) {
 		again = c.sacked(s) // RFC 6675 §2
 	}
+	echo := s.flags&wire.TCPEce != 0 && c.ecn() && c.snd.outstanding()
 	if s.ack.LEQ(c.snd.una) {
-		if again && s.ack == c.snd.una && c.snd.outstanding() {
+		if s.ack != c.snd.una || !c.snd.outstanding() {
+			return true
+		}
+		if again {
 			c.duplicate()
+		}
+		if echo {
+			c.echoed(c.snd.flight())
 		}
 		return true
 	}
-	c.advance(s)
+	c.advance(s, echo)
 	return c.state != stateClosed
 }
 
-// advance takes the acknowledgement of new data.
-func (c *conn) advance(s *segment) {
-	flight := c.snd.flight()
+// advance takes the acknowledgement of new data; echo tells that it has ECE.
+func (c *conn) advance(s *segment, echo bool) {
+	flight, segments := c.snd.flight(), c.snd.log.acked
 	n := uint32(s.ack - c.snd.una)
 	sample := time.Duration(c.snd.measured(s.ack, int64(c.now())))
 	timed := sample
@@ -339,7 +350,12 @@ func (c *conn) advance(s *segment) {
 	}
 	fast := c.rec.active
 	c.progressed(n)
-	if !fast {
+	if echo {
+		c.tally.marked += c.snd.log.acked - segments
+		c.t.counters.deliveredCE += uint64(c.snd.log.acked - segments)
+		c.echoed(flight)
+	}
+	if !fast && !c.rec.marked {
 		c.tell(congestion.Event{Kind: congestion.Ack, Acked: n, InFlight: flight, LastRTT: int64(sample), AppLimited: c.cong.idle()})
 	}
 	c.rtoAt = core.Never
@@ -412,6 +428,9 @@ func (c *conn) text(s *segment) {
 			return
 		}
 		fin = false
+	}
+	if n > 0 && c.ecn() {
+		c.markOf(s)
 	}
 	if seq != c.rcv.nxt {
 		c.outOfOrder(s, seq, n, skip, fin)

@@ -191,6 +191,12 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	if c.extra != nil {
 		c.extra.urgent.mark(seq, &f)
 	}
+	ecn := uint8(0)
+	if c.ecn() && flags&wire.TCPSyn == 0 {
+		var more wire.TCPFlags
+		more, ecn = c.signal(seq, n)
+		f.Flags |= more
+	}
 	h.Encode(&f, size)
 	if stamped {
 		wire.PutTimestamp(h[wire.TCPMinSize:], c.timestamp(), c.rcv.recent)
@@ -203,8 +209,9 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	}
 	p.Src, p.Dst, p.Protocol, p.Route = c.tuple.local, c.tuple.peer, wire.ProtoTCP, c.route
 	if s := c.options(); s != nil {
-		p.TOS, p.HopLimit, p.PacingRate = s.TOS&^3, s.HopLimit, s.MaxPacingRate
+		p.TOS, p.HopLimit, p.PacingRate = s.TOS&^ecnBits, s.HopLimit, s.MaxPacingRate
 	}
+	p.TOS |= ecn
 	p.Flags |= core.FlagDontFragment
 	p.SetTransportHeader()
 	sum := wire.PseudoHeader(p.Src, p.Dst, wire.ProtoTCP, p.Len())
@@ -240,8 +247,10 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 // sendSyn sends SYN, or SYN-ACK once the peer's SYN is there.
 func (c *conn) sendSyn() {
 	flags := wire.TCPSyn
-	if c.state == stateSynReceived {
-		flags |= wire.TCPAck
+	if c.state != stateSynReceived {
+		flags |= c.askECN()
+	} else if flags |= wire.TCPAck; c.ecn() {
+		flags |= wire.TCPEce
 	}
 	if c.snd.max != c.snd.iss {
 		c.snd.untime()

@@ -20,6 +20,8 @@ type recovery struct {
 	active     bool // fast recovery
 	timedOut   bool // sending again after a timeout, until point is acknowledged
 	guarded    bool // point is the end of an episode: see duplicate
+	marked     bool // the window was reduced for marks (RFC 3168), until markedTo is acknowledged
+	markedTo   wire.Seq
 	rescued    bool // the rescue retransmission of this recovery was sent
 }
 
@@ -97,8 +99,13 @@ func (c *conn) duplicate() {
 	} else {
 		c.t.counters.renoRecovery++
 	}
-	r.undo.begin(c.snd.una, c.timestamp())
-	c.tell(congestion.Event{Kind: congestion.EnterRecovery, Lost: uint32(c.snd.mss), InFlight: c.snd.flight()})
+	if r.marked { // the window was reduced for what is in flight (RFC 3168 §6.1.2)
+		r.marked = false
+	} else {
+		r.undo.begin(c.snd.una, c.timestamp())
+		c.tell(congestion.Event{Kind: congestion.EnterRecovery, Lost: uint32(c.snd.mss), InFlight: c.snd.flight()})
+		c.windowReduced()
+	}
 	c.resendFirst() // regardless of the window (RFC 6675 §5, step 4.3; RFC 6582 §3.2, step 3)
 }
 
@@ -111,6 +118,9 @@ func (c *conn) progressed(n uint32) {
 	}
 	if r.timedOut && c.snd.una.GEQ(r.point) {
 		r.timedOut = false
+	}
+	if r.marked && c.snd.una.GT(r.markedTo) { // the peer has had our CWR
+		r.marked = false
 	}
 	switch {
 	case !r.active:
@@ -227,8 +237,17 @@ func (c *conn) expire(first bool) {
 	c.t.counters.timeouts++
 	c.timedOut(first)
 	if first {
+		least := uint32(0)
+		if r.marked { // the threshold is that of the marks (RFC 3168 §6.1.2)
+			least = c.cong.ssthresh
+		}
 		c.tell(congestion.Event{Kind: congestion.Timeout, InFlight: c.snd.flight(), Lost: c.snd.flight()})
-		r.undo.begin(c.snd.una, c.timestamp())
+		c.cong.ssthresh = max(c.cong.ssthresh, least)
+		if !r.marked {
+			r.undo.begin(c.snd.una, c.timestamp())
+		}
+		r.marked = false
+		c.windowReduced()
 	}
 	if r.board.start(c.snd.una) {
 		c.t.counters.sackReneging++
@@ -285,6 +304,7 @@ func (u *undo) reported(b wire.SACKBlock, point wire.Seq) bool {
 func (c *conn) takeBack() {
 	r := &c.rec
 	r.undo = undo{}
+	c.flags &^= flagReduced
 	c.tell(congestion.Event{Kind: congestion.Undo, InFlight: c.snd.flight()})
 	if r.timedOut { // RFC 4015 §3.2, step RESUME
 		c.snd.nxt = c.snd.max

@@ -13,6 +13,8 @@ import (
 type Sysctls struct {
 	SACK            bool          `sysctl:"net.ipv4.tcp_sack" default:"1" help:"Selective acknowledgements (RFC 2018)."`
 	DSACK           bool          `sysctl:"net.ipv4.tcp_dsack" default:"1" help:"Report duplicate segments by SACK (RFC 2883)."`
+	ECN             int32         `sysctl:"net.ipv4.tcp_ecn" default:"2" range:"0..2" help:"Explicit congestion notification (RFC 3168): 0 never, 1 asked for and granted, 2 granted to peers that ask for it."`
+	ECNFallback     bool          `sysctl:"net.ipv4.tcp_ecn_fallback" default:"1" help:"A SYN that is sent again does not ask for ECN: something on the path may drop those that do (RFC 3168 §6.1.1.1)."`
 	WindowScaling   bool          `sysctl:"net.ipv4.tcp_window_scaling" default:"1" help:"Windows beyond 64 KiB (RFC 7323)."`
 	Timestamps      int32         `sysctl:"net.ipv4.tcp_timestamps" default:"1" range:"0..2" help:"Timestamps (RFC 7323): 0 off, 1 with a random offset for each peer, 2 without."`
 	SlowStartIdle   bool          `sysctl:"net.ipv4.tcp_slow_start_after_idle" default:"1" help:"Start slowly again after an idle time (RFC 5681 §4.1)."`

@@ -28,6 +28,7 @@ type tally struct {
 	mark        uint32 // sentLog.acked when the timed segment was sent
 	timeouts    uint16
 	recoveries  uint16 // of runs of timeouts
+	marked      uint32 // segments acknowledged with ECE
 	passive     bool   // the peer began
 	limited     bool   // the rate is that of the user, not of the path
 }

@@ -15,6 +15,10 @@ import (
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/qdisc/codel"
+	"github.com/libos-go/libos/core/qdisc/fqcodel"
+	"github.com/libos-go/libos/core/qdisc/pie"
+	"github.com/libos-go/libos/core/qdisc/red"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -39,6 +43,7 @@ func wiring(cc ...congestion.Algorithm) *core.Wiring {
 		},
 		Protocols: []core.ProtocolEntry{{Protocol: tcp.Protocol(nil, cc...), Sysctls: sysctl.Of[tcp.Sysctls]()}},
 		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
+		Qdiscs:    []core.QdiscKind{red.Kind(), codel.Kind(), fqcodel.Kind(), pie.Kind()},
 	}
 }
 

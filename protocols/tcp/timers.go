@@ -67,6 +67,7 @@ func (c *conn) retransmission() {
 		c.snd.retries++
 		c.rtt.expired()
 		c.sendSyn()
+		c.windowReduced()
 		c.rtoAt = c.patience(c.rtoAt)
 	case c.state == stateSynReceived:
 		defers := int32(0)
