@@ -164,11 +164,10 @@ type window struct {
 	// tcp_cwnd_validate): until what was sent at mark is acknowledged.
 	mark   wire.Seq
 	most   uint32 // largest flight
-	filled bool   // the window held something back
+	filled bool   // the window was used up
 }
 
-// used takes what is in flight after sending, and whether the window kept more
-// from being sent.
+// used takes what is in flight after sending, and whether the window was used up.
 func (w *window) used(una, nxt wire.Seq, filled bool) {
 	flight := uint32(nxt - una)
 	if una.GEQ(w.mark) || filled || !w.filled && flight > w.most {

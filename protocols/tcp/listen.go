@@ -187,7 +187,8 @@ func (c *conn) establishPassive(s *segment) bool {
 	if l != nil && !l.admits() {
 		if t.settings().AbortOverflow {
 			t.counters.embryonicRsts++
-			c.abort(0)
+			t.sendReset(&c.tuple, s.ack, 0, wire.TCPRst) // as where there is no connection
+			c.end(0)
 		}
 		return false
 	}

@@ -94,7 +94,7 @@ func TestAbortOnOverflowResetsWhatFindsTheAcceptQueueFull(t *testing.T) {
 	p.setting("tcp_abort_on_overflow", "1")
 	l, q := fill(p)
 	q.in(plain)
-	q.out(rstack, seq(1))
+	q.out(rst, seq(1))
 	p.counts("TcpExt.ListenOverflows", 1)
 	p.counts("TcpExt.EmbryonicRsts", 1)
 	l.accept()

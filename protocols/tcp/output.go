@@ -388,7 +388,9 @@ func (c *conn) sendNew() {
 			break
 		}
 	}
-	c.cong.used(c.snd.una, c.snd.nxt, filled)
+	// A window without room for one more segment is what holds the sender, also where
+	// there is nothing more to send (net/ipv4/tcp_output.c, tcp_write_xmit).
+	c.cong.used(c.snd.una, c.snd.nxt, filled || c.pipe()+uint32(c.snd.mss) > c.cong.cwnd)
 	c.watch(shut, filled)
 }
 
