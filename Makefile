@@ -114,7 +114,7 @@ run-modules: libosbuild ## two hosts and a router with UDP and a device as modul
 	KCONFIG_CONFIG=build/modules/.config $(OSBUILD) build modules
 	build/modules/libos demo --modules
 run-library: library ## (gcc) a C program: two stacks ping each other in its virtual time
-	gcc -Wall -Ibuild/$(BUILD) examples/c/ping.c build/$(BUILD)/liblibos.so -Wl,-rpath,$(CURDIR)/build/$(BUILD) -o build/$(BUILD)/ping
+	gcc -Wall -Wextra -Ibuild/$(BUILD) examples/c/ping.c build/$(BUILD)/liblibos.so -Wl,-rpath,$(CURDIR)/build/$(BUILD) -o build/$(BUILD)/ping
 	build/$(BUILD)/ping
 bench: ## all figures against their peers; NAME=tcp-rr for one
 	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))

@@ -71,9 +71,10 @@ type Call struct {
 	Op     *posix.Op
 	Number int
 	// Scratch of the call's arguments.
-	Header posix.Msghdr
-	Iov    [][]byte
-	Events []posix.EpollEvent
+	Header  posix.Msghdr
+	Headers []posix.Mmsghdr
+	Iov     [][]byte
+	Events  []posix.EpollEvent
 }
 
 // Take lends a Call, nil if too many are waiting.
@@ -107,6 +108,7 @@ func (s *Stack) Waiting(number int) *Call {
 // Give takes a Call back that is done or cancelled.
 func (s *Stack) Give(c *Call) {
 	c.Header = posix.Msghdr{}
+	clear(c.Headers)
 	clear(c.Iov)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -48,6 +48,10 @@ ssize_t lib_recvmsg(struct lib_stack *s, int fd, struct msghdr *m, int flags) { 
 
 ssize_t lib_sendmsg(struct lib_stack *s, int fd, const struct msghdr *m, int flags) { CALL(FN_SENDMSG, A(fd, flags), P((void *)m)); }
 
+int lib_recvmmsg(struct lib_stack *s, int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *timeout) { CALL(FN_RECVMMSG, A(fd, n, flags), P(m, timeout)); }
+
+int lib_sendmmsg(struct lib_stack *s, int fd, struct mmsghdr *m, unsigned n, int flags) { CALL(FN_SENDMMSG, A(fd, n, flags), P(m)); }
+
 int lib_fcntl(struct lib_stack *s, int fd, int cmd, long arg) { CALL(FN_FCNTL, A(fd, cmd, arg)); }
 
 int lib_ioctl(struct lib_stack *s, int fd, unsigned long request, int *arg) { CALL(FN_IOCTL, A(fd, request), P(arg)); }
@@ -69,3 +73,9 @@ int lib_pipe2(struct lib_stack *s, int fds[2], int flags) { CALL(FN_PIPE, A(flag
 int lib_eventfd(struct lib_stack *s, unsigned initial, int flags) { CALL(FN_EVENTFD, A(initial, flags)); }
 
 ssize_t lib_splice(struct lib_stack *s, int in, loff_t *in_at, int out, loff_t *out_at, size_t n, unsigned flags) { CALL(FN_SPLICE, A(in, out, n, flags), P(in_at, out_at)); }
+
+int lib_timerfd_create(struct lib_stack *s, int clock, int flags) { CALL(FN_TIMER_CREATE, A(clock, flags)); }
+
+int lib_timerfd_settime(struct lib_stack *s, int fd, int flags, const struct itimerspec *v, struct itimerspec *old) { CALL(FN_TIMER_SET, A(fd, flags), P((void *)v, old)); }
+
+int lib_timerfd_gettime(struct lib_stack *s, int fd, struct itimerspec *v) { CALL(FN_TIMER_GET, A(fd), P(NULL, v)); }

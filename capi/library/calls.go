@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"encoding/binary"
+	"math"
 	"runtime"
 	"syscall"
 	"time"
@@ -93,8 +94,59 @@ func (s *stack) call(c *C.struct_crossing) int64 {
 		return zero(err)
 	case C.FN_EVENTFD:
 		return number(s.Eventfd2(uint32(c.a[0]), a(1)))
+	case C.FN_TIMER_CREATE:
+		return number(s.TimerfdCreate(a(0), a(1)))
+	case C.FN_TIMER_SET, C.FN_TIMER_GET:
+		return zero(s.timer(c))
 	}
 	return s.begin(c)
+}
+
+// timer sets a timer, which tells what was set before, or tells what is set.
+func (s *stack) timer(c *C.struct_crossing) error {
+	fd, old := int(int32(c.a[0])), (*C.struct_itimerspec)(c.p[1])
+	var was posix.Itimerspec
+	var err error
+	if c.fn == C.FN_TIMER_GET {
+		if old == nil {
+			return syscall.EFAULT
+		}
+		was, err = s.TimerfdGettime(fd)
+	} else {
+		v := (*C.struct_itimerspec)(c.p[0])
+		if v == nil {
+			return syscall.EFAULT
+		}
+		var set posix.Itimerspec
+		if set.Value, err = span(v.it_value); err != nil {
+			return err
+		}
+		if set.Interval, err = span(v.it_interval); err != nil {
+			return err
+		}
+		was, err = s.TimerfdSettime(fd, int(int32(c.a[1])), set)
+	}
+	if err == nil && old != nil {
+		old.it_value, old.it_interval = timespec(was.Value), timespec(was.Interval)
+	}
+	return err
+}
+
+// span is a struct timespec as a duration: the longest there is for a longer one.
+func span(t C.struct_timespec) (time.Duration, error) {
+	if t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= 1e9 {
+		return 0, syscall.EINVAL
+	}
+	if t.tv_sec > C.time_t(math.MaxInt64/time.Second-1) {
+		return math.MaxInt64, nil
+	}
+	return time.Duration(t.tv_sec)*time.Second + time.Duration(t.tv_nsec), nil
+}
+
+func timespec(d time.Duration) (t C.struct_timespec) {
+	t.tv_sec = C.time_t(d / time.Second)
+	*(*int64)(unsafe.Pointer(&t.tv_nsec)) = int64(d % time.Second)
+	return t
 }
 
 // address is the memory of an address or a value whose length is at n; n may be NULL
@@ -164,7 +216,22 @@ func (s *stack) first(c *C.struct_crossing, x *capi.Call) (done bool, err error)
 		}
 		addr, _, err := address(c.p[1], c.p[2])
 		return err == nil && o.Recvfrom(fd, b, flags, addr), err
+	case C.FN_RECVMMSG, C.FN_SENDMMSG:
+		if err := headers(x, c.p[0], int64(c.a[1])); err != nil {
+			return false, err
+		}
+		if c.fn == C.FN_SENDMMSG {
+			return o.Sendmmsg(fd, x.Headers, flags), nil
+		}
+		timeout := time.Duration(-1)
+		if t := (*C.struct_timespec)(c.p[1]); t != nil {
+			if timeout, err = span(*t); err != nil {
+				return false, err
+			}
+		}
+		return o.Recvmmsg(fd, x.Headers, flags, timeout), nil
 	case C.FN_READV, C.FN_WRITEV:
+		x.Iov = x.Iov[:0]
 		if err := pieces(x, c.p[0], int(int32(c.a[1]))); err != nil {
 			return false, err
 		}
@@ -173,7 +240,11 @@ func (s *stack) first(c *C.struct_crossing, x *capi.Call) (done bool, err error)
 		}
 		return o.Writev(fd, x.Iov), nil
 	case C.FN_RECVMSG, C.FN_SENDMSG:
-		if err := header(x, (*C.struct_msghdr)(c.p[0])); err != nil {
+		x.Iov = x.Iov[:0]
+		if c.p[0] == nil {
+			return false, syscall.EFAULT
+		}
+		if x.Header, err = header(x, (*C.struct_msghdr)(c.p[0])); err != nil {
 			return false, err
 		}
 		if c.fn == C.FN_RECVMSG {
@@ -218,12 +289,11 @@ func milliseconds(n C.int64_t) time.Duration {
 	return time.Duration(int32(n)) * time.Millisecond
 }
 
-// pieces makes x.Iov of n struct iovec.
+// pieces adds n struct iovec to x.Iov.
 func pieces(x *capi.Call, p unsafe.Pointer, n int) error {
 	if n < 0 || n > 1024 {
 		return syscall.EINVAL
 	}
-	x.Iov = x.Iov[:0]
 	if n == 0 {
 		return nil
 	}
@@ -239,20 +309,47 @@ func pieces(x *capi.Call, p unsafe.Pointer, n int) error {
 	return nil
 }
 
-// header makes x.Header of a struct msghdr.
-func header(x *capi.Call, m *C.struct_msghdr) error {
-	if m == nil {
+// header is a struct msghdr, whose pieces come behind what is in x.Iov.
+func header(x *capi.Call, m *C.struct_msghdr) (h posix.Msghdr, err error) {
+	if m.msg_iovlen > 1024 {
+		return h, syscall.EMSGSIZE
+	}
+	from := len(x.Iov)
+	if err := pieces(x, unsafe.Pointer(m.msg_iov), int(m.msg_iovlen)); err != nil {
+		return h, err
+	}
+	return posix.Msghdr{Name: memory(m.msg_name, int64(m.msg_namelen)), Iov: x.Iov[from:len(x.Iov):len(x.Iov)],
+		Control: memory(m.msg_control, int64(min(m.msg_controllen, 1<<20)))}, nil
+}
+
+// mostMessages is how many one call moves, as in Linux.
+const mostMessages = 1024
+
+// headers makes x.Headers of n struct mmsghdr.
+func headers(x *capi.Call, p unsafe.Pointer, n int64) error {
+	x.Headers, x.Iov = x.Headers[:0], x.Iov[:0]
+	if n = min(n, mostMessages); n <= 0 {
+		return nil
+	}
+	if p == nil {
 		return syscall.EFAULT
 	}
-	if m.msg_iovlen > 1024 {
-		return syscall.EMSGSIZE
+	for i := range unsafe.Slice((*C.struct_mmsghdr)(p), n) {
+		m := (*C.struct_mmsghdr)(unsafe.Add(p, i*C.sizeof_struct_mmsghdr))
+		h, err := header(x, &m.msg_hdr)
+		if err != nil {
+			return err
+		}
+		x.Headers = append(x.Headers, posix.Mmsghdr{Msghdr: h})
 	}
-	if err := pieces(x, unsafe.Pointer(m.msg_iov), int(m.msg_iovlen)); err != nil {
-		return err
-	}
-	x.Header = posix.Msghdr{Name: memory(m.msg_name, int64(m.msg_namelen)), Iov: x.Iov,
-		Control: memory(m.msg_control, int64(min(m.msg_controllen, 1<<20)))}
 	return nil
+}
+
+// putHeader copies what a receive says of a message.
+func putHeader(m *C.struct_msghdr, h *posix.Msghdr) {
+	m.msg_namelen = C.socklen_t(h.NameLen)
+	m.msg_controllen = C.size_t(h.ControlLen)
+	m.msg_flags = C.int(h.Flags)
 }
 
 // proceed goes on with a call that waited, or gives it up.
@@ -296,10 +393,15 @@ func (s *stack) results(c *C.struct_crossing, x *capi.Call, n int) {
 	case C.FN_RECVFROM:
 		putLength(c.p[2], x.Op.AddrLen())
 	case C.FN_RECVMSG:
-		m := (*C.struct_msghdr)(c.p[0])
-		m.msg_namelen = C.socklen_t(x.Header.NameLen)
-		m.msg_controllen = C.size_t(x.Header.ControlLen)
-		m.msg_flags = C.int(x.Header.Flags)
+		putHeader((*C.struct_msghdr)(c.p[0]), &x.Header)
+	case C.FN_RECVMMSG, C.FN_SENDMMSG:
+		for i := range n {
+			m := (*C.struct_mmsghdr)(unsafe.Add(c.p[0], i*C.sizeof_struct_mmsghdr))
+			*(*uint32)(unsafe.Pointer(&m.msg_len)) = uint32(x.Headers[i].Len)
+			if c.fn == C.FN_RECVMMSG {
+				putHeader(&m.msg_hdr, &x.Headers[i].Msghdr)
+			}
+		}
 	case C.FN_EPOLL_WAIT:
 		for i := range n {
 			at := memory(unsafe.Add(c.p[0], i*C.sizeof_struct_epoll_event), C.sizeof_struct_epoll_event)

@@ -24,7 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -32,6 +34,7 @@
 extern "C" {
 #endif
 
+struct mmsghdr; /* of <sys/socket.h>, for those who ask for it by _GNU_SOURCE */
 struct lib_stack;
 struct lib_device;
 struct lib_waiter;
@@ -156,17 +159,31 @@ ssize_t lib_recvfrom(struct lib_stack *, int fd, void *, size_t, int flags, stru
 ssize_t lib_sendto(struct lib_stack *, int fd, const void *, size_t, int flags, const struct sockaddr *, socklen_t);
 ssize_t lib_recvmsg(struct lib_stack *, int fd, struct msghdr *, int flags);
 ssize_t lib_sendmsg(struct lib_stack *, int fd, const struct msghdr *, int flags);
+/* lib_recvmmsg and lib_sendmmsg return how many messages moved, at most 1024. timeout is
+ * looked at when a message came; it is not changed. NULL: none. */
+int lib_recvmmsg(struct lib_stack *, int fd, struct mmsghdr *, unsigned n, int flags, struct timespec *timeout);
+int lib_sendmmsg(struct lib_stack *, int fd, struct mmsghdr *, unsigned n, int flags);
 int lib_fcntl(struct lib_stack *, int fd, int cmd, long arg);
 /* lib_ioctl knows the requests whose argument is an int (FIONREAD, FIONBIO, SIOCOUTQ …). */
 int lib_ioctl(struct lib_stack *, int fd, unsigned long request, int *arg);
 int lib_dup(struct lib_stack *, int fd);
 int lib_dup3(struct lib_stack *, int fd, int to, int flags);
 int lib_poll(struct lib_stack *, struct pollfd *, nfds_t, int milliseconds);
+/* lib_select waits for descriptors below n, at most FD_SETSIZE. Each set may be NULL; timeout
+ * is not changed. */
+int lib_select(struct lib_stack *, int n, fd_set *in, fd_set *out, fd_set *except, const struct timeval *timeout);
 int lib_epoll_create1(struct lib_stack *, int flags);
 int lib_epoll_ctl(struct lib_stack *, int epfd, int op, int fd, struct epoll_event *);
 int lib_epoll_wait(struct lib_stack *, int epfd, struct epoll_event *, int n, int milliseconds);
 int lib_pipe2(struct lib_stack *, int fds[2], int flags);
 int lib_eventfd(struct lib_stack *, unsigned initial, int flags);
+/* Timers on the host's clock: CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME. */
+int lib_timerfd_create(struct lib_stack *, int clock, int flags);
+int lib_timerfd_settime(struct lib_stack *, int fd, int flags, const struct itimerspec *, struct itimerspec *old);
+int lib_timerfd_gettime(struct lib_stack *, int fd, struct itimerspec *);
+/* lib_sendfile sends n bytes of a file: in is a descriptor of the system, not of the stack.
+ * With at it reads from there on and moves that, otherwise the file's position. */
+ssize_t lib_sendfile(struct lib_stack *, int out, int in, off_t *at, size_t n);
 ssize_t lib_splice(struct lib_stack *, int in, loff_t *in_at, int out, loff_t *out_at, size_t, unsigned flags);
 
 #ifdef __cplusplus

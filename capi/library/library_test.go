@@ -38,7 +38,7 @@ func build(t *testing.T) library {
 func (l library) gcc(t *testing.T, out, source string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(l.dir, out)
-	args = append([]string{"-O1", "-g", "-D_GNU_SOURCE", "-Wall", "-Werror", "-I.", "-o", path, source}, args...)
+	args = append([]string{"-O1", "-g", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-I.", "-o", path, source}, args...)
 	if text, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -96,6 +96,24 @@ func TestCPrograms(t *testing.T) {
 					t.Errorf("it prints\n%s", got)
 				}
 			}
+		}
+	})
+	t.Run("system calls in real time, from several threads, which leave nothing", func(t *testing.T) {
+		want := "epoll\nsplice\nmessages\nipv6\nselect, timers and files\nthreads\nnothing left\n"
+		for range 3 {
+			if got := l.run(t, "testdata/calls.c"); got != want {
+				t.Errorf("it prints\n%s", got)
+			}
+		}
+	})
+	t.Run("packetdrill's own surroundings in a network namespace", func(t *testing.T) {
+		program := l.gcc(t, "namespace", "testdata/namespace.c", "-ldl")
+		got := l.start(t, nil, program, filepath.Join(l.dir, "liblibos.so"))
+		if strings.HasPrefix(got, "no namespace: ") {
+			t.Skip(strings.TrimSpace(got))
+		}
+		if got != "addresses, MTU and settings are those of the namespace\n" {
+			t.Errorf("it prints\n%s", got)
 		}
 	})
 	t.Run("a flag that is not known is explained", func(t *testing.T) {

@@ -4,7 +4,7 @@
  * who waits runs the world until it is woken.
  *
  *   make library
- *   gcc -Ibuild/default examples/c/ping.c build/default/liblibos.so -Wl,-rpath,build/default -o build/ping
+ *   gcc -Wall -Wextra -Ibuild/default examples/c/ping.c build/default/liblibos.so -Wl,-rpath,build/default -o build/ping
  *   build/ping
  */
 #include <arpa/inet.h>
@@ -33,11 +33,14 @@ static struct {
 	struct frame *first, **last; /* in flight, oldest first: all take the same time */
 } world = {.deadline = {LIB_NEVER, LIB_NEVER}, .last = &world.first};
 
-static uint64_t now(void *context) { return world.now; }
+/* There is one world: what a function is told and need not know is passed over. */
+#define UNUSED __attribute__((unused))
 
-static void arm(void *side, struct lib_stack *stack, uint64_t when) { world.deadline[(intptr_t)side] = when; }
+static uint64_t now(UNUSED void *context) { return world.now; }
 
-static void transmit(void *side, struct lib_device *d, const void *data, size_t n)
+static void arm(void *side, UNUSED struct lib_stack *stack, uint64_t when) { world.deadline[(intptr_t)side] = when; }
+
+static void transmit(void *side, UNUSED struct lib_device *d, const void *data, size_t n)
 {
 	struct frame *f = malloc(sizeof(*f) + n);
 
@@ -74,7 +77,7 @@ static int step(void)
 	return 1;
 }
 
-static int park(void *context, struct lib_waiter *w)
+static int park(UNUSED void *context, struct lib_waiter *w)
 {
 	while (!*lib_waiter_user(w))
 		if (!step())
@@ -83,7 +86,7 @@ static int park(void *context, struct lib_waiter *w)
 	return 0;
 }
 
-static void wake(void *context, struct lib_waiter *w) { *lib_waiter_user(w) = w; }
+static void wake(UNUSED void *context, struct lib_waiter *w) { *lib_waiter_user(w) = w; }
 
 static void seed(void *side, void *buf, size_t n) { memset(buf, 1 + (intptr_t)side, n); }
 
