@@ -17,6 +17,7 @@ type datagramEndpoint struct {
 	pending    *Op // an operation that the protocol has not ended yet
 	accepts    *acceptQueue
 	counts     *SocketCounts // nil while nobody asks
+	held       *heldDatagram // of MSG_MORE; nil while nothing is held back
 	errors     *errorQueue   // IP_RECVERR, IPV6_RECVERR; nil while there are none
 	local      SockAddr
 	peer       SockAddr

@@ -26,8 +26,11 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	if e.socket.err != 0 {
 		return 0, e.socket.takeError()
 	}
-	if m.Flags&(MsgOOB|MsgMore) != 0 {
+	if m.Flags&MsgOOB != 0 || m.Flags&MsgMore != 0 && !e.holds() {
 		return 0, syscall.EOPNOTSUPP
+	}
+	if e.held != nil {
+		return e.holdOn(m)
 	}
 	dst := e.peer
 	if e.oriented() {
@@ -67,6 +70,9 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	r, err := e.routeTo(dst, m)
 	if err != nil && !e.oriented() {
 		return 0, err
+	}
+	if m.Flags&MsgMore != 0 {
+		return e.hold(m)
 	}
 	p := e.packet(m, control, n)
 	if p == nil {

@@ -152,7 +152,7 @@ func TestADatagramNetworkIsTheProtocolOfItsNumber(t *testing.T) {
 		if err == nil {
 			t.Error("an IPv6 address on a network of IPv4")
 		}
-		_, err = h.a.Dial("datagram:136", addrB+":7") // ends in 6, is not of IPv6 alone
+		_, err = h.a.Dial("datagram:146", addrB+":7") // ends in 6, is not of IPv6 alone
 		opError(t, err, "dial", syscall.EPROTONOSUPPORT)
 	})
 }
