@@ -83,14 +83,18 @@ type Page struct {
 	home    *pageCache
 	next    *Page    // in the free list
 	charged *Account // who pays
-	refs    int32    // own and those of shared; 0: free, pageGone: given back to the arena
+	refs    int32    // own and those of shared; 0: free, or pageGone, or pageZeros
 	own     int32    // references of charged
 	shared  *sharing // holders other than charged, nil if there are none
 }
 
-const pageGone = -1
+const (
+	pageGone  = -1      // given back to the arena
+	pageZeros = 1 << 30 // the page of Zeros: nobody is charged, references are not counted
+)
 
-// Refs counts the references; a page with one may be written by its holder.
+// Refs counts the references; a page with one may be written by its holder. The page of
+// Zeros always has several.
 func (pg *Page) Refs() int32 { return pg.refs }
 
 // Class of the page.
@@ -101,6 +105,9 @@ func (pg *Page) Account() *Account { return pg.charged }
 
 // Ref takes one more reference, held by a.
 func (pg *Page) Ref(a *Account) {
+	if pg.refs == pageZeros {
+		return
+	}
 	if pg.refs <= 0 {
 		pg.home.badPage(UseAfterFree, pg, "Ref of a free page")
 		return
@@ -139,6 +146,9 @@ func (pg *Page) Unref(a *Account) {
 }
 
 func (pg *Page) unrefSlow(a *Account) {
+	if pg.refs == pageZeros {
+		return
+	}
 	pc := pg.home
 	if pg.refs <= 0 {
 		pc.doubleFrees++
@@ -180,7 +190,7 @@ func (pg *Page) unrefSlow(a *Account) {
 // Transfer hands one reference of from to another account: the same as to's Ref and from's
 // Unref, for a page that goes along with a frame.
 func (pg *Page) Transfer(from, to *Account) {
-	if from == to {
+	if from == to || pg.refs == pageZeros {
 		return
 	}
 	if pg.refs == 1 && !pg.home.debug {
@@ -200,3 +210,17 @@ func UnrefPages(pages []*Page, a *Account) {
 		pg.Unref(a)
 	}
 }
+
+// Zeros is a page of the class Page64K that holds zeros and belongs to the pool: whoever sends
+// zeros refers to it instead of filling pages. It must not be written. Ref, Unref and Transfer
+// of it are allowed and do nothing, so that it costs nobody anything.
+func (p *Pool) Zeros() *Page {
+	if p.zeros == nil {
+		n := Page64K.Size()
+		p.zeros = &Page{Data: make([]byte, n, n), home: &p.pages[Page64K], refs: pageZeros}
+	}
+	return p.zeros
+}
+
+// IsZeros tells whether the page is that of Zeros.
+func (pg *Page) IsZeros() bool { return pg.refs == pageZeros }

@@ -30,11 +30,12 @@ type Pool struct {
 	pages  [NumClasses]pageCache
 	caches []objectCache
 	shares *sharing // unused records
-	shared int      // pages with one in use
+	shared int32    // pages with one in use
+	closed bool
 	report func(Violation)
 	found  *violations // kept for Close when there is no report
 	dbg    *poolDebug  // nil without Debug
-	closed bool
+	zeros  *Page       // nil until Zeros is called
 }
 
 // objectCache is a Cache of some type, as its pool sees it.

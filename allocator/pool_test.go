@@ -88,6 +88,31 @@ func TestFreePagesAreReusedLastInFirstOut(t *testing.T) {
 	b.Unref(nil)
 }
 
+func TestThePageOfZerosCostsNobody(t *testing.T) {
+	for _, debug := range []bool{false, true} {
+		p := newTestPool(t, ArenaOptions{}, PoolOptions{Debug: debug})
+		var a, b Account
+		pg := p.Zeros()
+		pg.Ref(&a)
+		pg.Transfer(&a, &b)
+		if a.Bytes() != 0 || b.Bytes() != 0 || !pg.IsZeros() || pg.Refs() < 2 {
+			t.Errorf("debug %v: %d and %d bytes charged, %d references", debug, a.Bytes(), b.Bytes(), pg.Refs())
+		}
+		pg.Unref(&b)
+		if p.Zeros() != pg || len(pg.Data) != Page64K.Size() || pg.Class() != Page64K {
+			t.Errorf("debug %v: there is another page of zeros, or %d bytes in it", debug, len(pg.Data))
+		}
+		if other := mustPage(t, p, Page64K, nil); other.IsZeros() {
+			t.Errorf("debug %v: a page like others is that of zeros", debug)
+		} else {
+			other.Unref(nil)
+		}
+		if l := p.Leaks(nil); len(l) > 0 {
+			t.Errorf("debug %v: it counts as a leak: %v", debug, l)
+		}
+	}
+}
+
 func TestBatchStopsAtTheLimit(t *testing.T) {
 	p := newTestPool(t, ArenaOptions{}, PoolOptions{})
 	var a Account

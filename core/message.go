@@ -1,6 +1,9 @@
 package core
 
-import "github.com/libos-go/libos/core/wire"
+import (
+	"github.com/libos-go/libos/allocator"
+	"github.com/libos-go/libos/core/wire"
+)
 
 // Flags of send and receive calls, with Linux's numbers.
 const (
@@ -37,8 +40,9 @@ type PacketInfo struct {
 // Message is one call of sendmsg(2) or recvmsg(2). The buffers belong to the
 // caller.
 type Message struct {
-	Data    []byte   // the bytes, or
-	Vector  [][]byte // several pieces after Data
+	Data    []byte          // the bytes, or
+	Vector  [][]byte        // several pieces after Data
+	zeros   *allocator.Page // Data lies in it, on a send
 	Flags   int
 	Addr    SockAddr // destination of a send, source of a received datagram
 	HasAddr bool
@@ -66,6 +70,10 @@ type Message struct {
 
 	OutFlags int // MsgTrunc, MsgOOB, MsgErrQueue, … on receive
 }
+
+// Zeros is the page that Data of a send is a part of if it consists of zeros that were
+// never the user's (Conn.WriteZeros): a stream refers to it. Else it is nil.
+func (m *Message) Zeros() *allocator.Page { return m.zeros }
 
 // Len is the size of all buffers.
 func (m *Message) Len() int {

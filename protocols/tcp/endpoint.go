@@ -263,7 +263,13 @@ func (c *conn) Send(m *core.Message) (int, error) {
 	if err := c.maySend(); err != nil {
 		return 0, err
 	}
-	n := c.snd.queue.write(&c.t.slabs, m.Data[:min(len(m.Data), c.snd.room())])
+	data := m.Data[:min(len(m.Data), c.snd.room())]
+	var n int
+	if zeros := m.Zeros(); zeros != nil {
+		n = c.snd.queue.refer(&c.t.slabs, zeros, len(data))
+	} else {
+		n = c.snd.queue.write(&c.t.slabs, data)
+	}
 	if n == 0 && len(m.Data) > 0 {
 		return 0, c.noMemory()
 	}

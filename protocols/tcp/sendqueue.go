@@ -29,6 +29,9 @@ func (q *sendQueue) tailRoom() (*allocator.Page, uint32, int) {
 		return nil, 0, 0
 	}
 	l := &b.pieces[b.end-1]
+	if l.page.IsZeros() {
+		return nil, 0, 0
+	}
 	end := l.off + l.n
 	return l.page, end, len(l.page.Data) - int(end)
 }
@@ -58,6 +61,18 @@ func (q *sendQueue) write(m *slabs, b []byte) (n int) {
 		n += k
 	}
 	return n
+}
+
+// refer appends n bytes of the pool's page of zeros and returns how many found memory.
+func (q *sendQueue) refer(m *slabs, zeros *allocator.Page, n int) (taken int) {
+	for taken < n {
+		k := min(len(zeros.Data), n-taken)
+		if !q.pieces.push(m, zeros, 0, uint32(k)) {
+			return taken
+		}
+		taken += k
+	}
+	return taken
 }
 
 // reserve fills r with room for up to n bytes: the tail's first, then new pages.

@@ -98,3 +98,20 @@ func setCongestion(c net.Conn, name string) error {
 	}
 	return nil
 }
+
+// writeZeros writes n zeros. Those of the stack's connections take no memory: a
+// network of thousands of hosts would otherwise be full of them.
+func writeZeros(c net.Conn, n int) (int, error) {
+	if z, ok := c.(interface{ WriteZeros(n int) (int, error) }); ok {
+		return z.WriteZeros(n)
+	}
+	return c.Write(make([]byte, n))
+}
+
+// discard reads up to n bytes and throws them away.
+func discard(c net.Conn, n int) (int, error) {
+	if d, ok := c.(interface{ Discard(n int) (int, error) }); ok {
+		return d.Discard(n)
+	}
+	return c.Read(make([]byte, n))
+}

@@ -35,7 +35,6 @@ func (a Sink) Start(x *sim.Node) {
 		if a.Buffer > 0 { // connections have it from the listener
 			t.Assert(setBuffer(l, a.Buffer) == nil, "buffer %d", a.Buffer)
 		}
-		var scratch [16 << 10]byte // the tasks of one node run one at a time
 		for {
 			c, err := l.Accept()
 			if err != nil {
@@ -43,7 +42,7 @@ func (a Sink) Start(x *sim.Node) {
 			}
 			t.Go("sink", func(t *sim.Task) {
 				for {
-					if _, err := c.Read(scratch[:]); err != nil {
+					if _, err := discard(c, chunk); err != nil {
 						_ = c.Close()
 						return
 					}
@@ -110,7 +109,7 @@ func (a Bulk) Start(x *sim.Node) {
 	}
 }
 
-// chunk is how many bytes are written at once.
+// chunk is how many bytes are written, or thrown away, at once.
 const chunk = 16 << 10
 
 func (a Bulk) run(t *sim.Task) {
@@ -136,14 +135,13 @@ func (a Bulk) run(t *sim.Task) {
 	if a.For > 0 {
 		_ = c.SetWriteDeadline(t.WallTime(begin + a.For))
 	}
-	var zeros [chunk]byte
 	left := a.Bytes
 	for a.Bytes == 0 || left > 0 {
-		b := zeros[:]
+		k := int64(chunk)
 		if a.Bytes > 0 {
-			b = b[:min(int64(len(b)), left)]
+			k = min(k, left)
 		}
-		n, err := c.Write(b)
+		n, err := writeZeros(c, int(k))
 		left -= int64(n)
 		if err != nil {
 			if over(err) {

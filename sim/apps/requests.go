@@ -18,6 +18,9 @@ import (
 	"github.com/libos-go/libos/sim"
 )
 
+// piece is how many bytes of a request or response are read or written at once.
+const piece = 4096
+
 // Responder answers the requests of Requests.
 type Responder struct {
 	Port int `sim:"port,TCP port to listen on"`
@@ -30,20 +33,19 @@ func (a Responder) Check() error { return checkPort(a.Port) }
 func (a Responder) Start(x *sim.Node) {
 	serve(x, "responder", a.Port, func(t *sim.Task, c net.Conn) {
 		var head [8]byte
-		var scratch [4096]byte
 		for {
 			if _, err := io.ReadFull(c, head[:]); err != nil {
 				return
 			}
 			for left := int(binary.BigEndian.Uint32(head[:])) - len(head); left > 0; {
-				n, err := c.Read(scratch[:min(left, len(scratch))])
+				n, err := discard(c, min(left, piece))
 				if err != nil {
 					return
 				}
 				left -= n
 			}
 			for left := int(binary.BigEndian.Uint32(head[4:])); left > 0; {
-				n, err := c.Write(scratch[:min(left, len(scratch))])
+				n, err := writeZeros(c, min(left, piece))
 				if err != nil {
 					return
 				}
@@ -107,7 +109,6 @@ func (a Requests) run(t *sim.Task) {
 	var times stats
 	defer func() { times.record(t, "response") }()
 	var c net.Conn
-	var scratch [4096]byte
 	for i := 0; a.Count == 0 || i < a.Count; i++ {
 		begin := t.Now()
 		if c == nil {
@@ -125,7 +126,7 @@ func (a Requests) run(t *sim.Task) {
 			return
 		}
 		for left := response; left > 0; {
-			n, err := c.Read(scratch[:min(left, len(scratch))])
+			n, err := discard(c, min(left, piece))
 			if err != nil {
 				t.Assert(over(err), "response %d: %v", i+1, err)
 				return
