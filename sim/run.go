@@ -15,9 +15,10 @@ import (
 // synchronisation, Chandy and Misra, "Distributed Simulation", 1979): what part j
 // does at t cannot reach part i before t + ahead[j][i], the delays of the links
 // between them. Every part tells the instant of its next event, then runs all that
-// lies before the least of these sums, and what crossed meanwhile lands before the
-// next window. Since an instant's events have an order of their own in every
-// instance (core.DomainOptions.Exact), the windows do not show in the result.
+// lies before the least of these sums, none further than the others that have work
+// (see level), and what crossed meanwhile lands before the next window. Since an
+// instant's events have an order of their own in every instance
+// (core.DomainOptions.Exact), the windows do not show in the result.
 
 // Now is the virtual time: what lies before it has happened. Any goroutine may ask.
 func (n *Network) Now() time.Duration { return time.Duration(n.now.Load()) }
@@ -77,13 +78,19 @@ const Forever time.Duration = 1<<63 - 1
 // Partitions is how many parts the network was cut into, after Build.
 func (n *Network) Partitions() int { return len(n.parts) }
 
-// Memory is what the network holds, in bytes: slabs, and what the Go heap has grown
-// by since it had before (runtime.MemStats.HeapAlloc). Between runs.
-func (n *Network) Memory(before int64) int64 {
+// Live is what the Go heap of the process holds after a collection, with the stacks
+// of its goroutines, in bytes.
+func Live() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	sum := max(0, int64(m.HeapAlloc)-before)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// Memory is what the network holds, in bytes: slabs, also those that are free at the
+// moment, and what Live has grown by since it was before. Between runs.
+func (n *Network) Memory(before int64) int64 {
+	sum := max(0, Live()-before)
 	for _, p := range n.parts {
 		sum += p.domain.Pool().Arena().Stats().Lent
 	}
@@ -189,12 +196,7 @@ func (w *windows) run(p *part, run func(core.Time)) {
 		for _, q := range n.parts {
 			limit, stop, first = min(limit, q.told.end), stop || q.told.stop, min(first, q.told.next)
 		}
-		before := limit + 1
-		for _, q := range n.parts {
-			if ahead := n.ahead[q.index][p.index]; ahead != core.Never && q.told.next != core.Never {
-				before = min(before, q.told.next+ahead)
-			}
-		}
+		before := min(limit+1, w.bound(p), w.level())
 		if first > limit || stop {
 			return
 		}
@@ -207,6 +209,30 @@ func (w *windows) run(p *part, run func(core.Time)) {
 		}
 		w.meet.wait()
 	}
+}
+
+// bound is the instant up to which nothing can reach p that it does not know of.
+func (w *windows) bound(p *part) core.Time {
+	before := core.Never
+	for _, q := range w.net.parts {
+		if ahead := w.net.ahead[q.index][p.index]; ahead != core.Never && q.told.next != core.Never {
+			before = min(before, q.told.next+ahead)
+		}
+	}
+	return before
+}
+
+// level is the least bound of those parts that have something to do before theirs.
+// None goes beyond it, and all work at once: one that went as far as it may would
+// wait in the next window for the one it left behind, and so on in turns.
+func (w *windows) level() core.Time {
+	level := core.Never
+	for _, q := range w.net.parts {
+		if b := w.bound(q); q.told.next < b {
+			level = min(level, b)
+		}
+	}
+	return level
 }
 
 // told is what a part says between two windows, when all have come to the first

@@ -142,13 +142,12 @@ func (o *options) run(ctx context.Context) (err error) {
 	if o.speed <= 0 {
 		return fmt.Errorf("--speed %v: it is above 0", o.speed)
 	}
+	before := sim.Live()
 	d, err := o.read()
 	if err != nil {
 		return err
 	}
 	n := d.Network
-	var before runtime.MemStats
-	runtime.ReadMemStats(&before)
 	if err := n.Build(); err != nil {
 		return err
 	}
@@ -308,14 +307,14 @@ type summaryOf struct {
 	MemoryNode int64   `json:"memory_per_node"`
 }
 
-func (o *options) summary(d *file.Description, wall time.Duration, before runtime.MemStats) error {
+func (o *options) summary(d *file.Description, wall time.Duration, before int64) error {
 	n := d.Network
 	s := summaryOf{Name: d.Name, Nodes: len(n.Nodes()), Links: len(n.Links()), Partitions: n.Partitions(), Seed: n.Options().Seed,
 		Virtual: n.Now().Seconds(), Wall: wall.Seconds(), Packets: n.Packets()}
 	if s.Wall > 0 {
 		s.Speed, s.PerSecond = s.Virtual/s.Wall, float64(s.Packets)/s.Wall
 	}
-	s.MemoryNode = n.Memory(int64(before.HeapAlloc)) / int64(max(1, s.Nodes))
+	s.MemoryNode = n.Memory(before) / int64(max(1, s.Nodes))
 	if o.e.JSON() {
 		return o.e.Print(s)
 	}
