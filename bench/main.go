@@ -15,6 +15,7 @@ import (
 
 func main() {
 	moduleMain()
+	copyMain()
 	if err := realMain(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -18,6 +18,7 @@ const fakeChildEnv = "BENCH_FAKE_CHILD"
 
 func TestMain(m *testing.M) {
 	moduleMain()
+	copyMain()
 	if behaviour, ok := os.LookupEnv(fakeChildEnv); ok {
 		fakeChild(behaviour)
 		return

@@ -91,6 +91,11 @@ func benchmarks() []Benchmark {
 			Ours: oursChain, Peer: gvisorChain,
 		},
 		{
+			Name: "sim-large", Unit: "s", PeerName: "two copies on a core each", Detail: true, CPUs: 2,
+			Help: "real time of a simulation of 2,000 hosts with a TCP flow each, on two cores, against half of what two independent copies on one core each take at once",
+			Ours: oursLarge, Peer: copiesLarge,
+		},
+		{
 			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
 			Ours: oursInstance, Peer: peerInstance,

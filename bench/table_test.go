@@ -43,6 +43,7 @@ func TestPeersMeasureSomethingPlausible(t *testing.T) {
 		"instance-10k":       {6000, 6000},
 		"sim-chain-ns3":      {100, 1_000_000},
 		"sim-chain-gvisor":   {100, 1_000_000},
+		"sim-large":          {0.001, 100},
 		"module-64":          {5000, 50_000_000},
 		"module-cpu":         {1, 10_000},
 		"module-bulk":        {5, 50_000},
