@@ -41,6 +41,7 @@ CONFIG_DEFAULT_CUBIC=y
 CONFIG_DEFAULT_TCP_CONG="cubic"
 CONFIG_UDP=y
 CONFIG_UDPLITE=y
+CONFIG_RAW=y
 # end of Transport protocols
 
 #
@@ -106,6 +107,7 @@ func symbols() []feature.Symbol {
 		{Name: "DEFAULT_TCP_CONG", Value: "cubic"},
 		{Name: "UDP", Value: "y", Bool: true},
 		{Name: "UDPLITE", Value: "y", Bool: true},
+		{Name: "RAW", Value: "y", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},

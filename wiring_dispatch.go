@@ -51,6 +51,11 @@ func socketKind(family, typ, protocol int) int {
 			case 136:
 				return 4 // udplite
 			}
+		case 3:
+			switch protocol {
+			default:
+				return 5 // raw
+			}
 		}
 	case 10:
 		switch typ {
@@ -67,6 +72,11 @@ func socketKind(family, typ, protocol int) int {
 				return 3 // udp
 			case 136:
 				return 4 // udplite
+			}
+		case 3:
+			switch protocol {
+			default:
+				return 5 // raw
 			}
 		}
 	}

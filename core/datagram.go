@@ -157,7 +157,7 @@ func (e *datagramEndpoint) opened() error {
 func (e *datagramEndpoint) bound() bool { return e.local.Port != 0 }
 
 func (e *datagramEndpoint) Bind(a SockAddr) error {
-	if e.bound() {
+	if e.bound() && e.socket.typ != SockRaw || e.connected { // a raw socket may change its address (net/ipv4/raw.c, raw_bind)
 		return syscall.EINVAL
 	}
 	typ, err := e.socket.localType(a)
@@ -322,7 +322,7 @@ func (e *datagramEndpoint) enqueue(p *Packet) bool {
 }
 
 func (e *datagramEndpoint) Receive(m *Message) (int, error) {
-	if m.Flags&MsgOOB != 0 && e.socket.protocol != 0 && !(SocketKind{Protocol: int(e.socket.protocol)}).hasPorts() { // others pass over it
+	if m.Flags&MsgOOB != 0 && e.socket.protocol != 0 && !e.socket.hasPorts() { // others pass over it
 		return 0, syscall.EOPNOTSUPP
 	}
 	if e.socket.err != 0 {

@@ -14,9 +14,9 @@ type heldDatagram struct {
 }
 
 // holds tells whether the protocol's datagrams may be held back: those of UDP and
-// UDP-Lite.
+// UDP-Lite, and raw ones.
 func (e *datagramEndpoint) holds() bool {
-	return !e.oriented() && (SocketKind{Protocol: int(e.socket.protocol)}).hasPorts()
+	return !e.oriented() && (e.socket.typ == SockRaw || e.socket.hasPorts())
 }
 
 // hold keeps the beginning of a datagram whose way is known.

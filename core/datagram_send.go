@@ -45,7 +45,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 			return 0, err
 		}
 		dst = SockAddr{Addr: destination(m.Addr.Addr), Port: m.Addr.Port, Scope: m.Addr.Scope}
-		if dst.Port == 0 && (SocketKind{Protocol: int(e.socket.protocol)}).hasPorts() {
+		if dst.Port == 0 && e.socket.hasPorts() {
 			return 0, syscall.EINVAL
 		}
 	} else if !e.connected {

@@ -30,6 +30,7 @@ type Instance struct {
 	packets    uint64  // that interfaces moved which are gone
 	loaded     *loaded // protocols that came later, nil if none did
 	autoload   Autoload
+	raw        RawReceiver // nil until the first raw socket
 	closed     bool
 	closers    []*closer
 }

@@ -44,9 +44,18 @@ func (d *Domain) deliverLocal() {
 	q.batch = batch[:0]
 }
 
-// DeliverError tells the transport of protocol number e.Protocol that a packet
-// it sent met e.
+// DeliverRaw shows p, which starts at the transport header, to raw sockets and
+// tells whether one wants packets of its protocol. It borrows p.
+func (in *Instance) DeliverRaw(p *Packet) bool {
+	return in.raw != nil && in.raw.ReceiveRaw(p)
+}
+
+// DeliverError tells raw sockets and the transport of protocol number e.Protocol that
+// a packet sent here met e.
 func (in *Instance) DeliverError(e *ErrorReport) {
+	if in.raw != nil {
+		in.raw.ErrorRaw(e)
+	}
 	if i := in.wiring.IPProtocol(e.Protocol); i >= 0 {
 		in.transports[i].Error(e)
 	}

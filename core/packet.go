@@ -465,6 +465,28 @@ func (p *Packet) Clone(in *Instance) *Packet { return p.clone(&in.account) }
 // Copy is Clone charged to who holds p.
 func (p *Packet) Copy() *Packet { return p.clone(p.account) }
 
+// Share returns a packet that refers to all bytes of p, headers included, with the
+// same metadata; nil when memory is short. Neither may be written to from here on but
+// by who makes it private (Unshare).
+func (p *Packet) Share() *Packet {
+	c := p.domain.packets.Alloc(p.account)
+	if c == nil {
+		return nil
+	}
+	c.reset()
+	c.domain, c.account, c.page = p.domain, p.account, p.page
+	c.page.Ref(c.account)
+	c.start, c.end = p.start, p.end
+	c.copyMeta(p)
+	for i := range p.frags[:p.nfrags] {
+		f := p.frags[i]
+		f.Page.Ref(c.account)
+		c.frags[i] = f
+	}
+	c.nfrags, c.fragLen = p.nfrags, p.fragLen
+	return c
+}
+
 func (p *Packet) clone(a *allocator.Account) *Packet {
 	c := p.domain.newPacket(a, int(p.start), int(p.end-p.start))
 	if c == nil {

@@ -36,7 +36,7 @@ func (p *Protocol) open(in *Instance, v SysctlView) Transport {
 // Serves tells whether the protocol has sockets of that kind; protocol may be 0.
 func (p *Protocol) Serves(family, typ, protocol int) bool {
 	for _, k := range p.Sockets {
-		if k.Family == family && k.Type == typ && (k.Protocol == protocol || protocol == 0 && k.ByDefault()) {
+		if k.Family == family && k.Type == typ && (k.Protocol == protocol || k.Protocol == AnyProtocol || protocol == 0 && k.ByDefault()) {
 			return true
 		}
 	}
@@ -46,15 +46,36 @@ func (p *Protocol) Serves(family, typ, protocol int) bool {
 // SocketKind is a triple of socket(2).
 type SocketKind struct{ Family, Type, Protocol int }
 
+// AnyProtocol as the Protocol of a SocketKind serves every number: those of raw
+// sockets and of packet sockets.
+const AnyProtocol = -1
+
 // ByDefault tells whether protocol 0 may choose this kind: ping and UDP-Lite
 // sockets are opened by their number only, so that SOCK_DGRAM means UDP.
 func (k SocketKind) ByDefault() bool {
-	return k.hasPorts() && k.Protocol != int(wire.ProtoUDPLite)
+	return k.hasPorts() && k.Protocol != int(wire.ProtoUDPLite) && k.Protocol != AnyProtocol
 }
 
 // hasPorts tells whether the protocol has ports: echo has none.
 func (k SocketKind) hasPorts() bool {
-	return k.Protocol != int(wire.ProtoICMP) && k.Protocol != int(wire.ProtoICMPv6)
+	return k.Type != SockRaw && k.Protocol != int(wire.ProtoICMP) && k.Protocol != int(wire.ProtoICMPv6)
+}
+
+// hasPorts tells whether the socket's protocol has ports.
+func (s *Socket) hasPorts() bool {
+	return SocketKind{int(s.family), int(s.typ), int(s.protocol)}.hasPorts()
+}
+
+// RawReceiver is a Handler of raw sockets (raw(7)): beside what is its own it sees
+// what is for other protocols. It is linked in.
+type RawReceiver interface {
+	Handler
+	// ReceiveRaw sees a packet for this instance before its protocol does: p starts
+	// at the transport header and is borrowed. It tells whether a socket wants such
+	// packets, so that a protocol which nobody else has is none that is unknown.
+	ReceiveRaw(p *Packet) bool
+	// ErrorRaw sees an ICMP error about a packet of any protocol. e is borrowed.
+	ErrorRaw(e *ErrorReport)
 }
 
 // Transport is a transport protocol of one instance, in process. All methods

@@ -19,7 +19,8 @@ type separable struct {
 	random  *rand.PCG // nil until the first number is drawn
 	table   int32     // of its sysctls
 	control int       // level of its control messages, 0 for none
-	life    uint32    // grows when the handler was lost: sockets of an earlier one are dead
+	raw     RawReceiver
+	life    uint32 // grows when the handler was lost: sockets of an earlier one are dead
 }
 
 type tokenTimer struct {
@@ -37,6 +38,7 @@ func (t *tokenTimer) Expire(*timer.Timer, Time) {
 func newSeparable(in *Instance, p *Protocol, v SysctlView) *separable {
 	s := &separable{in: in, name: p.Name, table: int32(v.table), control: p.ControlLevel}
 	s.handler = p.NewHandler(s)
+	s.raw, _ = s.handler.(RawReceiver)
 	return s
 }
 
@@ -68,6 +70,10 @@ func (s *separable) Close() {
 
 func (s *separable) NewEndpoint(sock *Socket) (Endpoint, error) {
 	e := &datagramEndpoint{socket: sock, sep: s, life: s.life}
+	if sock.typ == SockRaw { // what it has in the place of a port (net/ipv4/af_inet.c, inet_create)
+		e.local.Port = sock.protocol
+		s.in.raw = s.raw
+	}
 	sock.endpoint = e // a completion may come before NewEndpoint returns
 	op := Op{Kind: OpOpen, Socket: sock.id, Family: int(sock.family), Type: int(sock.typ), Value: int(sock.protocol)}
 	if _, err := e.control(op); err != nil && err != errPending {

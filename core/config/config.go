@@ -35,6 +35,7 @@ const (
 	UDP_MODULE            = false
 	UDPLITE               = true
 	UDPLITE_MODULE        = false
+	RAW                   = true
 	LOOPBACK              = true
 	PIPE                  = true
 	TUN                   = true

@@ -250,6 +250,7 @@ func (s *stack) deliver(p *core.Packet, h wire.IPv4) {
 	}
 	p.SetTransportHeader()
 	c := s.counters
+	raw := s.in.DeliverRaw(p)
 	switch p.Protocol {
 	case wire.ProtoICMP:
 		*c.at(ipInDelivers)++
@@ -262,6 +263,11 @@ func (s *stack) deliver(p *core.Packet, h wire.IPv4) {
 	}
 	if s.in.DeliverTransport(p) {
 		*c.at(ipInDelivers)++
+		return
+	}
+	if raw { // net/ipv4/ip_input.c, ip_protocol_deliver_rcu
+		*c.at(ipInDelivers)++
+		p.Free()
 		return
 	}
 	s.sendError(p, wire.ICMPv4Unreachable, wire.ICMPv4ProtocolUnreachable, 0)

@@ -135,6 +135,7 @@ func (n *network) deliver(p *core.Packet, next wire.Protocol) {
 	p.Protocol = u.protocol
 	p.Pull(u.offset)
 	p.SetTransportHeader()
+	raw := n.in.DeliverRaw(p)
 	switch u.protocol {
 	case wire.ProtoICMPv6:
 		n.count.inc(inDelivers)
@@ -146,6 +147,11 @@ func (n *network) deliver(p *core.Packet, next wire.Protocol) {
 	}
 	if n.in.DeliverTransport(p) {
 		n.count.inc(inDelivers)
+		return
+	}
+	if raw { // net/ipv6/ip6_input.c, ip6_protocol_deliver_rcu
+		n.count.inc(inDelivers)
+		p.Free()
 		return
 	}
 	n.count.inc(inUnknownProtos)

@@ -86,13 +86,20 @@ func (f *features) socketCases() []jen.Code {
 		var types []jen.Code
 		for _, typ := range sorted(table[family]) {
 			byIndex := map[int][]jen.Code{}
+			anyIndex, takesAny := table[family][typ][core.AnyProtocol]
 			for _, protocol := range sorted(table[family][typ]) {
 				i := table[family][typ][protocol]
+				if protocol == core.AnyProtocol {
+					continue
+				}
 				byIndex[i] = append(byIndex[i], jen.Lit(protocol))
 			}
 			var protocols []jen.Code
 			for _, i := range sorted(byIndex) {
 				protocols = append(protocols, jen.Case(byIndex[i]...).Block(jen.Return(jen.Lit(i)).Comment(f.protocols[i].fn.Description.Name)))
+			}
+			if takesAny {
+				protocols = append(protocols, jen.Default().Block(jen.Return(jen.Lit(anyIndex)).Comment(f.protocols[anyIndex].fn.Description.Name)))
 			}
 			types = append(types, jen.Case(jen.Lit(typ)).Block(jen.Switch(jen.Id("protocol")).Block(protocols...)))
 		}
