@@ -71,6 +71,7 @@ CONFIG_CMD_PING=y
 CONFIG_CMD_GET=y
 CONFIG_CMD_HTTPD=y
 CONFIG_CMD_NC=y
+CONFIG_CMD_RUN=y
 CONFIG_CMD_SYSCTL=y
 CONFIG_CMD_TC=y
 CONFIG_CMD_SLABINFO=y
@@ -122,6 +123,7 @@ func symbols() []feature.Symbol {
 		{Name: "CMD_GET", Value: "y", Bool: true},
 		{Name: "CMD_HTTPD", Value: "y", Bool: true},
 		{Name: "CMD_NC", Value: "y", Bool: true},
+		{Name: "CMD_RUN", Value: "y", Bool: true},
 		{Name: "CMD_SYSCTL", Value: "y", Bool: true},
 		{Name: "CMD_TC", Value: "y", Bool: true},
 		{Name: "CMD_SLABINFO", Value: "y", Bool: true},

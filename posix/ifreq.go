@@ -95,6 +95,26 @@ func (p *Process) ifreq(request uint, b []byte) error {
 	return err
 }
 
+// AppendIfconf appends what SIOCGIFCONF tells: a struct ifreq for each IPv4 address,
+// with its interface's name and a struct sockaddr_in. Where the pointer to them in
+// struct ifconf leads is the caller's affair.
+func (p *Process) AppendIfconf(b []byte) []byte {
+	p.domain.Do(func() {
+		for _, ifc := range p.instance.Interfaces() {
+			for _, a := range ifc.Addresses() {
+				if !a.Prefix.Addr.Is4() {
+					continue
+				}
+				var x [sizeofIfreq]byte
+				copy(x[:ifNameSize-1], ifc.Name())
+				copy(x[ifNameSize:], AppendSockAddr(nil, AF_INET, core.SockAddr{Addr: a.Prefix.Addr}))
+				b = append(b, x[:]...)
+			}
+		}
+	})
+	return b
+}
+
 // addressOf answers what asks for the first IPv4 address, as a struct sockaddr_in.
 func addressOf(ifc *core.Interface, request uint, v []byte) error {
 	a := ifc.FirstAddress(true)

@@ -59,15 +59,16 @@ func (o *Op) fill(h *Msghdr) {
 	h.NameLen, h.Flags, h.ControlLen = o.extra, m.OutFlags|o.flags&MSG_CMSG_CLOEXEC, 0
 	o.control = s.AppendControl(o.control[:0], m)
 	whole := true
-	h.ControlLen, whole = fitControl(h.Control, o.control)
+	h.ControlLen, whole = FitControl(h.Control, o.control)
 	if !whole {
 		h.Flags |= MSG_CTRUNC
 	}
 }
 
-// fitControl copies control messages into b; the last that does not fit is cut
+// FitControl copies control messages into b and tells how many bytes they take and
+// whether all of it fitted; the last that does not fit is cut
 // (net/core/scm.c, put_cmsg).
-func fitControl(b, control []byte) (n int, whole bool) {
+func FitControl(b, control []byte) (n int, whole bool) {
 	for len(control) > 0 {
 		c, rest, ok := core.NextControl(control)
 		if !ok || len(b)-n < sizeofCmsghdr {

@@ -14,6 +14,7 @@ import (
 	"github.com/libos-go/libos/cmd/libos/nc"
 	"github.com/libos-go/libos/cmd/libos/packetdrill"
 	"github.com/libos-go/libos/cmd/libos/ping"
+	"github.com/libos-go/libos/cmd/libos/run"
 	"github.com/libos-go/libos/cmd/libos/sim"
 	"github.com/libos-go/libos/cmd/libos/slabinfo"
 	"github.com/libos-go/libos/cmd/libos/sysctl"
@@ -34,6 +35,8 @@ func main() {
 			get.Command,
 			httpd.Command,
 			nc.Command,
+			run.Exec,
+			run.Run,
 			sysctl.Command,
 			tc.Command,
 			slabinfo.Command,

@@ -53,6 +53,7 @@ const (
 	CMD_GET               = true
 	CMD_HTTPD             = true
 	CMD_NC                = true
+	CMD_RUN               = true
 	CMD_SYSCTL            = true
 	CMD_TC                = true
 	CMD_SLABINFO          = true

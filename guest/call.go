@@ -1,0 +1,287 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxAddress holds every socket address (struct sockaddr_storage).
+const maxAddress = 128
+
+// openSocket is socket(2).
+func (r *request) openSocket() {
+	family, typ, protocol := r.arg(0), r.arg(1), r.arg(2)
+	fd, err := r.g.process.Socket(family, typ&^unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		_ = r.fail(err)
+		return
+	}
+	kind := typ &^ (unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK)
+	s, end, err := r.g.pair(fd, family, kind, protocol, typ&unix.SOCK_NONBLOCK != 0)
+	if err != nil {
+		_ = r.g.process.Close(fd)
+		_ = r.fail(err)
+		return
+	}
+	if s.stream() {
+		err = s.stop(end, smallBuffer)
+	}
+	if err == nil {
+		err = r.l.ReturnFD(&r.c, end, typ&unix.SOCK_CLOEXEC != 0)
+	}
+	_ = unix.Close(end)
+	if err != nil {
+		_ = r.g.process.Close(fd)
+		s.forget()
+		_ = r.fail(err)
+		return
+	}
+	s.start()
+}
+
+// address reads a socket address of the caller.
+func (r *request) address(at uint64, length int) ([]byte, error) {
+	if length < 0 || length > maxAddress {
+		return nil, unix.EINVAL
+	}
+	b := make([]byte, length)
+	return b, r.c.Read(at, b)
+}
+
+// putAddress writes an address of n bytes, of which b has those that are kept, as
+// getsockname(2) does: cut to the room that the integer at lengthAt tells of, which
+// becomes the whole length.
+func (r *request) putAddress(at, lengthAt uint64, b []byte, n int) error {
+	var l [4]byte
+	if err := r.c.Read(lengthAt, l[:]); err != nil {
+		return err
+	}
+	room := int(int32(binary.NativeEndian.Uint32(l[:])))
+	if room < 0 {
+		return unix.EINVAL
+	}
+	if err := r.c.Write(at, b[:min(room, len(b))]); err != nil {
+		return err
+	}
+	binary.NativeEndian.PutUint32(l[:], uint32(n))
+	return r.c.Write(lengthAt, l[:])
+}
+
+func bindCall(r *request, s *socket, _ int) {
+	a, err := r.address(r.c.Args[1], r.arg(2))
+	if err == nil {
+		err = s.g.process.Bind(s.fd, a)
+	}
+	for range reapTries {
+		if err != unix.EADDRINUSE {
+			break
+		}
+		s.g.reap()
+		err = s.g.process.Bind(s.fd, a)
+	}
+	_ = r.done(0, err)
+}
+
+func (r *request) connectCall() {
+	s, end, err := r.socket()
+	if err != nil {
+		_ = r.fail(err)
+		return
+	}
+	if s == nil {
+		r.goOn()
+		return
+	}
+	a, err := r.address(r.c.Args[1], r.arg(2))
+	if err != nil {
+		_ = unix.Close(end)
+		_ = r.fail(err)
+		return
+	}
+	if s.stream() {
+		r.connect(s, end, a)
+		return
+	}
+	_ = unix.Close(end)
+	_ = r.done(0, s.g.process.Connect(s.fd, a))
+}
+
+func (r *request) acceptCall() {
+	s, end, err := r.socket()
+	if err != nil {
+		_ = r.fail(err)
+		return
+	}
+	if s == nil {
+		r.goOn()
+		return
+	}
+	flags := 0
+	if r.c.Number == unix.SYS_ACCEPT4 {
+		flags = r.arg(3)
+	}
+	r.accept(s, end, flags)
+}
+
+func nameCall(r *request, s *socket, _ int) {
+	var b [maxAddress]byte
+	n, err := s.g.process.Getsockname(s.fd, b[:])
+	if err == nil {
+		err = r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
+	}
+	_ = r.done(0, err)
+}
+
+func peerCall(r *request, s *socket, _ int) {
+	var b [maxAddress]byte
+	n, err := s.g.process.Getpeername(s.fd, b[:])
+	if err == nil {
+		err = r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
+	}
+	_ = r.done(0, err)
+}
+
+// maxOption holds every value of a socket option.
+const maxOption = 16 << 10
+
+func setOptionCall(r *request, s *socket, end int) {
+	level, name, n := r.arg(1), r.arg(2), r.arg(4)
+	if n < 0 || n > maxOption {
+		_ = r.fail(unix.EINVAL)
+		return
+	}
+	v := make([]byte, n)
+	if err := r.c.Read(r.c.Args[3], v); err != nil {
+		_ = r.fail(err)
+		return
+	}
+	err := s.g.process.Setsockopt(s.fd, level, name, v)
+	if err == nil && level == unix.SOL_SOCKET {
+		switch name { // how the program's native calls wait
+		case unix.SO_RCVTIMEO, unix.SO_SNDTIMEO, unix.SO_RCVLOWAT:
+			_ = unix.SetsockoptString(end, level, name, string(v))
+		}
+	}
+	_ = r.done(0, err)
+}
+
+func optionCall(r *request, s *socket, _ int) {
+	var l [4]byte
+	if err := r.c.Read(r.c.Args[4], l[:]); err != nil {
+		_ = r.fail(err)
+		return
+	}
+	n := int(int32(binary.NativeEndian.Uint32(l[:])))
+	if n < 0 {
+		_ = r.fail(unix.EINVAL)
+		return
+	}
+	v := make([]byte, min(n, maxOption))
+	n, err := s.g.process.Getsockopt(s.fd, r.arg(1), r.arg(2), v)
+	if err == nil {
+		err = r.c.Write(r.c.Args[3], v[:min(n, len(v))])
+	}
+	if err == nil {
+		binary.NativeEndian.PutUint32(l[:], uint32(n))
+		err = r.c.Write(r.c.Args[4], l[:])
+	}
+	_ = r.done(0, err)
+}
+
+// shutdownCall ends directions of the pair: the pump tells the stack when it has
+// carried what was written before.
+func shutdownCall(r *request, s *socket, end int) {
+	how := r.arg(1)
+	if how < unix.SHUT_RD || how > unix.SHUT_RDWR {
+		_ = r.fail(unix.EINVAL)
+		return
+	}
+	if _, err := s.g.process.Getpeername(s.fd, nil); err != nil {
+		_ = r.done(0, s.g.process.Shutdown(s.fd, how)) // of a listener, or ENOTCONN
+		return
+	}
+	s.mu.Lock()
+	s.halves = true
+	s.mu.Unlock()
+	if how != unix.SHUT_WR {
+		_ = s.g.process.Shutdown(s.fd, unix.SHUT_RD)
+	}
+	_ = r.done(0, unix.Shutdown(end, how))
+}
+
+func ioctlCall(r *request, s *socket, end int) {
+	request := uint(uint32(r.c.Args[1]))
+	switch request {
+	case unix.TIOCINQ, unix.TIOCOUTQ:
+		r.queueLength(s, end, request)
+		return
+	}
+	if request == unix.SIOCGIFCONF {
+		r.interfaces(s)
+		return
+	}
+	b := make([]byte, sizeofIfreq)
+	if err := r.c.Read(r.c.Args[2], b); err != nil {
+		_ = r.fail(err)
+		return
+	}
+	n, err := s.g.process.Ioctl(s.fd, request, b)
+	if err == nil {
+		err = r.c.Write(r.c.Args[2], b)
+	}
+	_ = r.done(n, err)
+}
+
+// queueLength is FIONREAD and SIOCOUTQ: what waits in the stack and in the pair.
+func (r *request) queueLength(s *socket, end int, request uint) {
+	var b [4]byte
+	_, err := s.g.process.Ioctl(s.fd, request, b[:])
+	n := int(int32(binary.NativeEndian.Uint32(b[:])))
+	if err == nil {
+		var here int
+		if request == unix.TIOCINQ {
+			here, err = unix.IoctlGetInt(end, unix.TIOCINQ)
+		} else {
+			_ = s.raw.Control(func(fd uintptr) { here, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+		}
+		if !s.stream() && here > 0 {
+			n = 0 // the first datagram alone counts
+		}
+		n += here
+	}
+	binary.NativeEndian.PutUint32(b[:], uint32(n))
+	if err == nil {
+		err = r.c.Write(r.c.Args[2], b[:])
+	}
+	_ = r.done(0, err)
+}
+
+// interfaces is SIOCGIFCONF: struct ifconf has the length of a buffer of the caller
+// and its address. Without one the length that is needed is told.
+func (r *request) interfaces(s *socket) {
+	var c [16]byte
+	if err := r.c.Read(r.c.Args[2], c[:]); err != nil {
+		_ = r.fail(err)
+		return
+	}
+	b := s.g.process.AppendIfconf(nil)
+	room, at := int(int32(binary.NativeEndian.Uint32(c[:]))), binary.NativeEndian.Uint64(c[8:])
+	if at != 0 {
+		if room < 0 {
+			_ = r.fail(unix.EINVAL)
+			return
+		}
+		b = b[:min(len(b), room/sizeofIfreq*sizeofIfreq)]
+		if err := r.c.Write(at, b); err != nil {
+			_ = r.fail(err)
+			return
+		}
+	}
+	binary.NativeEndian.PutUint32(c[:], uint32(len(b)))
+	_ = r.done(0, r.c.Write(r.c.Args[2], c[:4]))
+}
+
+const sizeofIfreq = 40

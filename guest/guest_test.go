@@ -1,0 +1,134 @@
+//go:build linux && (amd64 || arm64)
+
+package guest_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/libos-go/libos"
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/guest"
+	"github.com/libos-go/libos/host"
+)
+
+// lab is a Guest on an instance of its own.
+func lab(t *testing.T) *guest.Guest {
+	t.Helper()
+	r := coretest.New(t, host.NewRealTime())
+	in := r.Adopt(core.New(core.Options{Name: "a", Wiring: libos.Wiring(), Domain: r.Domain}))
+	g := guest.New(in)
+	t.Cleanup(func() {
+		for patience := time.Now().Add(10 * time.Second); g.Sockets() != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(patience) {
+				t.Errorf("%d sockets are left", g.Sockets())
+				break
+			}
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// program runs a program to its end and returns what it printed.
+func program(t *testing.T, g *guest.Guest, name string, args ...string) (string, error) {
+	t.Helper()
+	path := need(t, name)
+	c := exec.Command(path, args...)
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := g.Run(c)
+	return out.String(), err
+}
+
+// need is the path of a program without which a test has nothing to do.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
+
+// Programs see the same of the stack as of the kernel.
+func TestWhatProgramsSee(t *testing.T) {
+	for _, name := range []string{"streams", "datagrams"} {
+		t.Run(name, func(t *testing.T) {
+			script := "testdata/" + name + ".py"
+			ours, err := program(t, lab(t), "python3", script)
+			if err != nil {
+				t.Errorf("%v\n%s", err, ours)
+			}
+			kernel, err := exec.Command("python3", script).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, kernel)
+			}
+			if d := cmp.Diff(strings.Split(string(kernel), "\n"), strings.Split(ours, "\n")); d != "" {
+				t.Errorf("kernel (-), stack (+):\n%s", d)
+			}
+		})
+	}
+}
+
+// A server and a client of the distribution, children of a shell, on one instance.
+func TestAFileIsFetched(t *testing.T) {
+	want := make([]byte, 3<<20)
+	for i := range want {
+		want[i] = byte(i * i >> 8)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	need(t, "curl")
+	out, err := program(t, lab(t), "sh", "-c", `cd "$1"
+python3 -u -m http.server --bind 127.0.0.1 8000 >log 2>&1 & server=$!
+until grep -q Serving log; do sleep 0.02; done
+curl -s -o got http://127.0.0.1:8000/file; status=$?
+kill $server; exit $status`, "sh", dir)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "got"))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes of %d came, %v", len(got), len(want), err)
+	}
+}
+
+// Programs that are killed leave nothing behind.
+func TestAKilledProgramLeavesNothing(t *testing.T) {
+	need(t, "python3")
+	g := lab(t)
+	out, err := program(t, g, "python3", "-c", `
+import os, signal, socket
+l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen()
+held = [socket.create_connection(l.getsockname()) for _ in range(20)]
+held += [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(20)]
+print(len(held), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)`)
+	var exit *exec.ExitError
+	if out != "40\n" || !errors.As(err, &exit) || exit.ExitCode() != -1 {
+		t.Errorf("it printed %q and ended with %v", out, err)
+	}
+}
+
+// What is not of the network is the kernel's, and a program's status is its own.
+func TestAProgramIsItself(t *testing.T) {
+	out, err := program(t, lab(t), "sh", "-c", "echo $0 $1; cat >/dev/null; exit 7", "a", "b")
+	var exit *exec.ExitError
+	if out != "a b\n" || !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("it printed %q and ended with %v", out, err)
+	}
+}

@@ -1,0 +1,210 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/posix"
+)
+
+// state is how far a stream socket has come. Sockets of datagrams are open from the
+// start.
+type state int
+
+const (
+	fresh state = iota
+	connecting
+	failed // our end is closed; SO_ERROR has why
+	open
+	listening
+	over
+)
+
+// socket is a socket of the stack and the pair by which programs have it.
+type socket struct {
+	g                     *Guest
+	fd                    int // in Guest.process, non-blocking
+	family, typ, protocol int
+	inode                 uint64 // of the program's end
+	file                  *os.File
+	raw                   syscall.RawConn // our end
+
+	mu        sync.Mutex
+	state     state
+	connect   chan struct{} // closed when the outcome of a connect is known
+	waiters   int           // calls that wait for it
+	filler    int           // bytes in our end that no program wrote
+	token     bool          // listening: a byte waits in the program's end
+	tokenGone sync.Cond
+	halves    bool  // the program has shut down a direction
+	accepted  []int // taken off the backlog for calls that were interrupted
+	receivers int   // datagrams: calls that take them from the stack themselves
+	idle      sync.Cond
+	carried   []origin // datagrams: where those came from that wait in the program's end
+}
+
+func (s *socket) stream() bool { return s.typ == unix.SOCK_STREAM }
+
+// pair makes the two ends for the stack's socket fd and registers it. The program's
+// end is the caller's to give away and close.
+func (g *Guest) pair(fd, family, typ, protocol int, nonblock bool) (s *socket, end int, err error) {
+	kind := unix.SOCK_SEQPACKET // keeps boundaries, and tells when the other end is closed
+	if typ == unix.SOCK_STREAM {
+		kind = unix.SOCK_STREAM
+	}
+	p, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, -1, err
+	}
+	ours, end := p[0], p[1]
+	var st unix.Stat_t
+	if err = unix.Fstat(end, &st); err == nil && !nonblock {
+		err = unix.SetNonblock(end, false)
+	}
+	if err != nil {
+		_ = unix.Close(ours)
+		_ = unix.Close(end)
+		return nil, -1, err
+	}
+	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest")}
+	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		_ = s.file.Close()
+		_ = unix.Close(end)
+		return nil, -1, err
+	}
+	g.mu.Lock()
+	g.sockets[st.Ino] = s
+	g.mu.Unlock()
+	return s, end, nil
+}
+
+// The least send buffer that the kernel gives, and what it gives by default.
+const (
+	smallBuffer = 4608
+	bufferSize  = 212992
+)
+
+// stop fills the program's end, so that it is not writable, until resume: with a
+// buffer of size bytes.
+func (s *socket) stop(end, size int) error {
+	if err := unix.SetsockoptInt(end, unix.SOL_SOCKET, unix.SO_SNDBUF, size/2); err != nil {
+		return err
+	}
+	for {
+		n, err := unix.SendmsgN(end, s.g.filler[:min(len(s.g.filler), max(4096, size/4))], nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if err == unix.EAGAIN {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.filler += n
+	}
+}
+
+// resume takes the filler away. The mutex is held, and no pump reads.
+func (s *socket) resume() {
+	var b [16 << 10]byte
+	_ = s.raw.Control(func(fd uintptr) {
+		for s.filler > 0 {
+			n, err := unix.Read(int(fd), b[:min(len(b), s.filler)])
+			if n <= 0 || err != nil {
+				break
+			}
+			s.filler -= n
+		}
+	})
+	s.filler = 0
+}
+
+// kick has a pump that waits for our end look again.
+func (s *socket) kick() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// hungUp tells whether the program's end is closed.
+func hungUp(fd uintptr) bool {
+	p := [1]unix.PollFd{{Fd: int32(fd)}}
+	_, err := unix.Poll(p[:], 0)
+	return err == nil && p[0].Revents&unix.POLLHUP != 0
+}
+
+// close ends both sides; with reset a connection is broken off.
+func (s *socket) close(reset bool) {
+	s.mu.Lock()
+	if s.state == over {
+		s.mu.Unlock()
+		return
+	}
+	s.state = over
+	returned := s.accepted
+	s.accepted = nil
+	s.tokenGone.Broadcast()
+	s.idle.Broadcast()
+	s.mu.Unlock()
+	s.g.mu.Lock()
+	delete(s.g.sockets, s.inode)
+	s.g.mu.Unlock()
+	for _, fd := range returned {
+		_ = s.g.process.Close(fd)
+	}
+	if reset {
+		_ = s.g.process.Setsockopt(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+	_ = s.g.process.Close(s.fd)
+	_ = s.file.Close()
+}
+
+// abandon closes our end, as a connection that has failed or is over looks to the
+// program: what it still asks of the socket the stack answers. That the program has
+// closed its end too cannot be seen from here any more: a Guest looks for it.
+func (s *socket) abandon() {
+	s.mu.Lock()
+	ghost := s.state != over && s.state != failed
+	if ghost {
+		s.state = failed
+	}
+	s.mu.Unlock()
+	if ghost {
+		_ = s.file.Close()
+		s.g.haunt(s)
+	}
+}
+
+// forget undoes pair for a socket that no program got, whose stack's socket lives on.
+func (s *socket) forget() {
+	s.g.mu.Lock()
+	delete(s.g.sockets, s.inode)
+	s.g.mu.Unlock()
+	_ = s.file.Close()
+}
+
+// unconnected tells whether a stream has carried nothing.
+func (s *socket) unconnected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream() && (s.state == fresh || s.state == listening)
+}
+
+// readable waits until the stack's socket has something to read, or has failed.
+func (s *socket) readable() error { return s.poll(posix.POLLIN, -1) }
+
+// poll waits for events of the stack's socket: unix.EAGAIN after the timeout.
+func (s *socket) poll(events int16, timeout time.Duration) error {
+	p := [1]posix.PollFD{{FD: int32(s.fd), Events: events}}
+	n, err := s.g.process.Poll(p[:], timeout)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return unix.EAGAIN
+	case p[0].Revents&posix.POLLNVAL != 0:
+		return unix.EBADF
+	}
+	return nil
+}

@@ -1,0 +1,456 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/posix"
+)
+
+// pumpSize is how many bytes a pump carries at once; no datagram is longer.
+const pumpSize = 128 << 10
+
+// takeBuffer lends a pump a buffer while it has something to carry.
+func (g *Guest) takeBuffer() *[pumpSize]byte {
+	if b, ok := g.buffers.Get().(*[pumpSize]byte); ok {
+		return b
+	}
+	return new([pumpSize]byte)
+}
+
+func (g *Guest) giveBuffer(b *[pumpSize]byte) { g.buffers.Put(b) }
+
+// start begins to serve a socket whose program has it. A stream that is not connected
+// yet is only watched for its end.
+func (s *socket) start() {
+	if !s.stream() {
+		s.startDatagrams()
+		return
+	}
+	s.g.running.Go(s.pumpOut)
+	s.mu.Lock()
+	connected := s.state == open
+	s.mu.Unlock()
+	if connected {
+		s.g.running.Go(s.pumpIn)
+	}
+}
+
+// connected follows the end of a connect: the program's end becomes writable.
+func (s *socket) connected() {
+	s.mu.Lock()
+	if s.state == over {
+		s.mu.Unlock()
+		return
+	}
+	s.resume()
+	s.state = open
+	s.mu.Unlock()
+	s.kick()
+	s.g.running.Go(s.pumpIn)
+}
+
+// pumpOut carries what the program writes to the stack, and ends the socket when the
+// last descriptor of it is closed.
+func (s *socket) pumpOut() {
+	mute := false // the program's direction has ended
+	for {
+		var buf *[pumpSize]byte
+		var n int
+		var err error
+		hung := false
+		waited := s.raw.Read(func(fd uintptr) bool {
+			s.mu.Lock()
+			carries := s.state == open && !mute
+			s.mu.Unlock()
+			if !carries {
+				hung = hungUp(fd)
+				return hung
+			}
+			buf = s.g.takeBuffer()
+			if n, err = unix.Read(int(fd), buf[:]); err == unix.EAGAIN {
+				s.g.giveBuffer(buf)
+				return false
+			}
+			return true
+		})
+		switch {
+		case errors.Is(waited, os.ErrDeadlineExceeded): // kicked
+			_ = s.file.SetReadDeadline(time.Time{})
+			continue
+		case waited != nil: // closed by us
+			return
+		case hung:
+			s.hangUp()
+			return
+		case err == unix.ECONNRESET: // closed with bytes in it that the program had not read
+			s.close(true)
+			return
+		case err != nil:
+			s.close(true)
+			return
+		case n == 0:
+			mute = true
+			_ = s.raw.Control(func(fd uintptr) { hung = hungUp(fd) })
+			if hung {
+				s.hangUp()
+				return
+			}
+			_ = s.g.process.Shutdown(s.fd, unix.SHUT_WR)
+		default:
+			err := s.send(buf[:n])
+			s.g.giveBuffer(buf)
+			if err != nil {
+				mute = true // what it writes from now on fails
+				_ = s.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) })
+			}
+		}
+	}
+}
+
+// hangUp follows the end of both directions: the program has closed its end, or shut
+// down the one where the peer's had ended.
+func (s *socket) hangUp() {
+	s.mu.Lock()
+	halves := s.halves
+	s.mu.Unlock()
+	if halves {
+		_ = s.g.process.Shutdown(s.fd, unix.SHUT_WR)
+		s.abandon()
+		return
+	}
+	s.close(false)
+}
+
+// send gives bytes to the stack.
+func (s *socket) send(b []byte) error {
+	for len(b) > 0 {
+		n, err := s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil)
+		if n > 0 {
+			b = b[n:]
+		}
+		if err == unix.EAGAIN {
+			err = s.poll(posix.POLLOUT, -1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pumpIn carries what the stack receives to the program.
+func (s *socket) pumpIn() {
+	for {
+		buf := s.g.takeBuffer()
+		n, err := s.g.process.Read(s.fd, buf[:])
+		if err == unix.EAGAIN {
+			s.g.giveBuffer(buf)
+			if err = s.readable(); err == nil {
+				continue
+			}
+		}
+		if n <= 0 || err != nil {
+			if err != nil {
+				s.abandon()
+				return
+			}
+			_ = s.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+			return
+		}
+		err = s.deliver(buf[:n])
+		s.g.giveBuffer(buf)
+		if err != nil {
+			return
+		}
+	}
+}
+
+// deliver writes bytes, or one datagram, to the program's end.
+func (s *socket) deliver(b []byte) error {
+	for {
+		var n int
+		var err error
+		waited := s.raw.Write(func(fd uintptr) bool {
+			n, err = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			return err != unix.EAGAIN
+		})
+		if waited != nil {
+			return waited
+		}
+		if err != nil {
+			return err
+		}
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+	}
+}
+
+// connect is connect(2) of a stream. end is the program's end, which it closes.
+func (r *request) connect(s *socket, end int, addr []byte) {
+	defer unix.Close(end)
+	wait := !nonblocking(end)
+	s.mu.Lock()
+	if s.state == connecting {
+		s.mu.Unlock()
+		if !wait { // a second call
+			_ = r.l.Fail(&r.c, unix.EALREADY)
+			return
+		}
+		r.awaitConnect(s)
+		return
+	}
+	err := s.g.process.Connect(s.fd, addr)
+	if err != unix.EINPROGRESS {
+		s.mu.Unlock()
+		if err == nil {
+			s.connected()
+		}
+		_ = r.done(0, err)
+		return
+	}
+	s.resume()
+	if err := s.stop(end, bufferSize); err != nil {
+		s.mu.Unlock()
+		_ = r.fail(err)
+		return
+	}
+	s.state, s.connect = connecting, make(chan struct{})
+	s.mu.Unlock()
+	s.g.running.Go(s.outcome)
+	if wait {
+		r.awaitConnect(s)
+		return
+	}
+	_ = r.l.Fail(&r.c, unix.EINPROGRESS)
+}
+
+// awaitConnect answers a blocking connect when its outcome is known.
+func (r *request) awaitConnect(s *socket) {
+	s.mu.Lock()
+	s.waiters++
+	done := s.connect
+	s.mu.Unlock()
+	w := *r
+	r.p.waiting.Go(func() {
+		tick := time.NewTicker(stillThere)
+		defer tick.Stop()
+		gone := false
+	wait:
+		for !gone {
+			select {
+			case <-done:
+				break wait
+			case <-tick.C:
+				gone = !w.l.Waiting(&w.c)
+			}
+		}
+		s.mu.Lock()
+		s.waiters--
+		connected := s.state == open
+		s.mu.Unlock()
+		switch {
+		case gone:
+		case connected:
+			_ = w.l.Return(&w.c, 0)
+		default:
+			_ = w.fail(s.takeError(unix.ECONNABORTED))
+		}
+	})
+}
+
+// stillThere is how often a call that waits is looked after: its thread may have been
+// interrupted or have ended.
+const stillThere = time.Second
+
+// outcome follows a connect to its end.
+func (s *socket) outcome() {
+	if s.poll(posix.POLLOUT, -1) != nil {
+		s.mu.Lock()
+		close(s.connect)
+		s.mu.Unlock()
+		return
+	}
+	if _, err := s.g.process.Getpeername(s.fd, nil); err == nil {
+		s.connected()
+		close(s.connect)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(s.connect)
+	if s.state == over {
+		return
+	}
+	if s.waiters > 0 {
+		s.state = fresh // a call tells; the next connect is a new attempt
+		return
+	}
+	s.mu.Unlock()
+	s.abandon() // with a filler in it, which makes an error of it
+	s.mu.Lock()
+}
+
+// takeError is the stack's pending error, or another if there is none.
+func (s *socket) takeError(other unix.Errno) error {
+	var b [4]byte
+	if _, err := s.g.process.Getsockopt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR, b[:]); err != nil {
+		return err
+	}
+	if e := unix.Errno(binary.NativeEndian.Uint32(b[:])); e != 0 {
+		return e
+	}
+	return other
+}
+
+// listen is listen(2).
+func (r *request) listen(s *socket, backlog int) {
+	err := s.g.process.Listen(s.fd, backlog)
+	s.mu.Lock()
+	begins := err == nil && s.state != listening
+	if begins {
+		s.state = listening
+	}
+	s.mu.Unlock()
+	if begins {
+		s.g.running.Go(s.pumpListener)
+	}
+	_ = r.done(0, err)
+}
+
+// pumpListener keeps a byte in the program's end while connections wait, which is
+// what makes it readable.
+func (s *socket) pumpListener() {
+	for {
+		if s.readable() != nil {
+			return
+		}
+		s.mu.Lock()
+		for s.token && s.state == listening {
+			s.tokenGone.Wait()
+		}
+		if s.state != listening {
+			s.mu.Unlock()
+			return
+		}
+		s.putToken()
+		s.mu.Unlock()
+	}
+}
+
+// putToken makes the program's end readable if a connection waits. The mutex is held.
+func (s *socket) putToken() {
+	if s.token || len(s.accepted) == 0 && s.poll(posix.POLLIN, 0) != nil {
+		return
+	}
+	s.token = true
+	_ = s.raw.Control(func(fd uintptr) {
+		_, _ = unix.SendmsgN(int(fd), s.g.filler[:1], nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	})
+}
+
+// takeToken makes the program's end unreadable if no connection waits.
+func (s *socket) takeToken(end int) {
+	if !s.token || len(s.accepted) > 0 || s.poll(posix.POLLIN, 0) == nil {
+		return
+	}
+	var b [1]byte
+	_, _, _ = unix.Recvfrom(end, b[:], unix.MSG_DONTWAIT)
+	s.token = false
+	s.tokenGone.Signal()
+	s.putToken() // one may have come meanwhile
+}
+
+// accept is accept(2) and accept4(2). It closes end.
+func (r *request) accept(s *socket, end int, flags int) {
+	if r.tryAccept(s, end, flags) {
+		_ = unix.Close(end)
+		return
+	}
+	if nonblocking(end) {
+		_ = unix.Close(end)
+		_ = r.l.Fail(&r.c, unix.EAGAIN)
+		return
+	}
+	w := *r
+	r.p.waiting.Go(func() {
+		defer unix.Close(end)
+		for {
+			err := s.poll(posix.POLLIN, stillThere)
+			switch {
+			case !w.l.Waiting(&w.c):
+				return
+			case err == unix.EAGAIN:
+			case err != nil:
+				_ = w.fail(err)
+				return
+			case w.tryAccept(s, end, flags):
+				return
+			}
+		}
+	})
+}
+
+// tryAccept answers the call unless nothing waits.
+func (r *request) tryAccept(s *socket, end, flags int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var fd int
+	var err error
+	if n := len(s.accepted); n > 0 {
+		fd, s.accepted = s.accepted[0], s.accepted[1:]
+	} else if fd, _, err = s.g.process.Accept4(s.fd, nil, unix.SOCK_NONBLOCK); err != nil {
+		if err == unix.EAGAIN {
+			return false
+		}
+		_ = r.fail(err)
+		return true
+	}
+	c, child, err := s.g.pair(fd, s.family, s.typ, s.protocol, flags&unix.SOCK_NONBLOCK != 0)
+	if err == nil {
+		c.state = open
+		err = r.putPeerName(c)
+		if err == nil {
+			err = r.l.ReturnFD(&r.c, child, flags&unix.SOCK_CLOEXEC != 0)
+		}
+		_ = unix.Close(child)
+	}
+	switch {
+	case err == nil:
+		c.start()
+	case c != nil:
+		c.forget()
+		fallthrough
+	default:
+		s.accepted = append([]int{fd}, s.accepted...) // for the next call
+		_ = r.fail(err)
+	}
+	s.takeToken(end)
+	return true
+}
+
+// putPeerName writes the peer's address where accept's caller wants it.
+func (r *request) putPeerName(c *socket) error {
+	if r.c.Args[1] == 0 {
+		return nil
+	}
+	var b [maxAddress]byte
+	n, err := c.g.process.Getpeername(c.fd, b[:])
+	if err != nil { // reset since: the address is lost, the connection is not
+		n = 0
+	}
+	return r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
+}
+
+// nonblocking tells whether a descriptor has O_NONBLOCK.
+func nonblocking(fd int) bool {
+	f, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && f&unix.O_NONBLOCK != 0
+}

@@ -1,0 +1,51 @@
+# What a program sees of datagrams: printed, and the same on every system.
+import errno, select, socket, struct
+
+def attempt(f, *a):
+    try:
+        return f(*a)
+    except OSError as e:
+        return errno.errorcode.get(e.errno, e.errno)
+
+def readable(s):
+    return bool(select.select([s], [], [], 2)[0])
+
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    a = socket.socket(family, socket.SOCK_DGRAM)
+    b = socket.socket(family, socket.SOCK_DGRAM)
+    a.bind((host, 0))
+    b.bind((host, 0))
+    an, bn = a.getsockname(), b.getsockname()
+    for x in (b"one", b"", b"three" * 1000):
+        b.sendto(x, an)
+    print([(len(x), f == bn) for x, f in (a.recvfrom(9000) for _ in range(3))])
+    for i in range(50):
+        b.sendto(b"%d" % i, an)
+    calls = (lambda: a.recv(10), lambda: a.recvfrom(10)[0], lambda: a.recvmsg(10)[0])
+    got = [calls[i % 3]() for i in range(50)] # any mix of calls keeps boundaries and order
+    print(got == [b"%d" % i for i in range(50)])
+    b.sendto(b"0123456789", an)
+    print(readable(a), a.recv(4, socket.MSG_PEEK), a.recvmsg(4)[0::2])
+    a.setblocking(False)
+    print(attempt(a.recv, 10), attempt(a.recvfrom, 10))
+    a.setblocking(True)
+    b.connect(an)
+    b.send(b"connected")
+    x, f = a.recvfrom(20)
+    print(x, f == bn, b.getpeername() == an)
+    a.sendto(b"back", f)
+    print(b.recv(10))
+    a.close()
+    while not select.select([b], [], [], 0.05)[0]: # the end of a socket takes its time
+        attempt(b.send, b"nobody")
+    print(attempt(b.recvfrom, 10))
+    print(attempt(socket.socket(family, socket.SOCK_DGRAM).getpeername), attempt(b.sendto, b"x" * 70000, an))
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+a.bind(("127.0.0.1", 0))
+a.setsockopt(socket.IPPROTO_IP, 8, 1) # IP_PKTINFO
+a.setsockopt(socket.IPPROTO_IP, 12, 1) # IP_RECVTTL
+b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+b.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 9)
+b.sendto(b"x", a.getsockname())
+_, control, _, _ = a.recvmsg(10, 200)
+print(sorted((level, typ, len(data)) for level, typ, data in control), [struct.unpack("i", d)[0] for l, t, d in control if t == 2])
