@@ -21,6 +21,7 @@ import (
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
+	"github.com/libos-go/libos/protocols/packet"
 	"github.com/libos-go/libos/protocols/raw"
 	"github.com/libos-go/libos/protocols/tcp"
 	"github.com/libos-go/libos/protocols/tcp/cubic"
@@ -74,6 +75,7 @@ func assemble(set *feature.Set) *core.Wiring {
 			{Protocol: udp.Protocol(), Sysctls: udpSysctls(set)},
 			{Protocol: udplite.Protocol()},
 			{Protocol: raw.Protocol()},
+			{Protocol: packet.Protocol()},
 		},
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
@@ -109,7 +111,7 @@ func assemble(set *feature.Set) *core.Wiring {
 func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
-		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP", "UDPLITE", "RAW"},
+		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},

@@ -42,6 +42,7 @@ CONFIG_DEFAULT_TCP_CONG="cubic"
 CONFIG_UDP=y
 CONFIG_UDPLITE=y
 CONFIG_RAW=y
+CONFIG_PACKET=y
 # end of Transport protocols
 
 #
@@ -109,6 +110,7 @@ func symbols() []feature.Symbol {
 		{Name: "UDP", Value: "y", Bool: true},
 		{Name: "UDPLITE", Value: "y", Bool: true},
 		{Name: "RAW", Value: "y", Bool: true},
+		{Name: "PACKET", Value: "y", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},

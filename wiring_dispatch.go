@@ -79,6 +79,19 @@ func socketKind(family, typ, protocol int) int {
 				return 5 // raw
 			}
 		}
+	case 17:
+		switch typ {
+		case 2:
+			switch protocol {
+			default:
+				return 6 // packet
+			}
+		case 3:
+			switch protocol {
+			default:
+				return 6 // packet
+			}
+		}
 	}
 	return -1
 }

@@ -96,6 +96,12 @@ func (s *Socket) answersFrom(i *PacketInfo) wire.Addr {
 	return wire.IPv4Any()
 }
 
+// AppendControlMessage appends a control message with its padding to b, for a
+// protocol that gives its own (Message.Ancillary).
+func AppendControlMessage(b []byte, level, name int, data []byte) []byte {
+	return appendCmsg(b, level, name, data)
+}
+
 // appendCmsg appends a control message with its padding to b.
 func appendCmsg(b []byte, level, name int, data []byte) []byte {
 	b = binary.NativeEndian.AppendUint64(b, uint64(cmsgHeader+len(data)))

@@ -304,6 +304,10 @@ func (e *datagramEndpoint) Accept() (*Socket, error) {
 // enqueue puts a datagram into the receive queue; false when it is full (p is
 // freed).
 func (e *datagramEndpoint) enqueue(p *Packet) bool {
+	if f := e.socket.options.filter; f != nil && !e.passes(f, p) {
+		p.Free()
+		return true
+	}
 	size := int32(p.TrueSize())
 	if e.shutRead || e.queue.head != nil && e.queued+size > e.socket.options.ReceiveBuffer {
 		p.Free()

@@ -492,6 +492,22 @@ func (ifc *Interface) setUp(up bool) error {
 	return nil
 }
 
+// SetListening says whether somebody wants all frames (IFF_PROMISC) or all multicasts
+// (IFF_ALLMULTI) of the link to be seen by taps. Inside an entry.
+func (ifc *Interface) SetListening(promiscuous, allMulticast bool) {
+	flags := ifc.flags &^ (FlagPromiscuous | FlagAllMulticast)
+	if promiscuous {
+		flags |= FlagPromiscuous
+	}
+	if allMulticast {
+		flags |= FlagAllMulticast
+	}
+	if flags != ifc.flags {
+		ifc.flags = flags
+		ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
+	}
+}
+
 // SetCarrier tells whether the device has a link to the other side: FlagRunning
 // is set while it has one and the interface is up. It is called by the device,
 // inside an entry; a new interface has its carrier.

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/libos-go/libos/core/bpf"
 	"github.com/libos-go/libos/core/wire"
 )
 
@@ -139,7 +140,9 @@ type SocketOptions struct {
 	RecvTimeNS         bool // SO_TIMESTAMPNS
 	ReceiveBufferSet   bool // by the user: no auto-tuning
 	SendBufferSet      bool
-	timeNew            bool // SO_TIMESTAMP_NEW: control messages have that name
+	filter             *bpf.Program // SO_ATTACH_FILTER, nil for none
+	filterLocked       bool         // SO_LOCK_FILTER
+	timeNew            bool         // SO_TIMESTAMP_NEW: control messages have that name
 	kept               []keptValue
 }
 
@@ -244,8 +247,14 @@ func (s *Socket) setCoreOption(level, name int, b []byte) (handled bool, err err
 		if kept, err := s.setKept(level, name, b); kept {
 			return true, err
 		}
+		if handled, err := s.setFilter(name, b); handled {
+			return true, err
+		}
 		return true, s.setSocketOption(name, b)
 	case SolIP:
+		if s.family != afInet && s.family != afInet6 {
+			return false, nil
+		}
 		handled, err := s.setIPOption(name, b)
 		if !handled && (err == nil || err == syscall.ENOPROTOOPT) {
 			return s.setKept(level, name, b)
@@ -276,6 +285,9 @@ func (s *Socket) coreOption(level, name int, buf []byte) (n int, handled bool, e
 		}
 		return s.socketOption(name, buf)
 	case SolIP:
+		if s.family != afInet && s.family != afInet6 {
+			return 0, false, nil
+		}
 		if n, handled, err = s.ipOption(name, buf); !handled {
 			return s.keptOption(level, name, buf)
 		}

@@ -128,9 +128,7 @@ func (s *Socket) keptOption(level, name int, buf []byte) (n int, handled bool, e
 // Options of SOL_SOCKET that tell of the socket.
 const (
 	soPeerCred       = 17
-	soGetFilter      = 26
 	soPeerName       = 28
-	soLockFilter     = 44
 	soMemInfo        = 55
 	soCookie         = 57
 	soTimestampNew   = 63
@@ -169,10 +167,11 @@ func (s *Socket) tellSocket(name int, buf []byte) (n int, handled bool, err erro
 		b = ne.AppendUint32(b, 0)
 	case soPeerCred: // of a socket without such a peer
 		b = ne.AppendUint32(ne.AppendUint32(ne.AppendUint32(b, 0), 1<<32-1), 1<<32-1)
-	case soGetFilter: // none
-		return 0, true, nil
-	case soLockFilter:
-		b = ne.AppendUint32(b, 0)
+	case SoAttachFilter: // as a reading, SO_GET_FILTER
+		n, err := s.getFilter(buf)
+		return n, true, err
+	case SoLockFilter:
+		b = ne.AppendUint32(b, uint32(bit(o.filterLocked)))
 	case soPeerName:
 		peer, ok := s.endpoint.Peer()
 		if !ok {

@@ -112,6 +112,7 @@ const (
 	FlagNoLoop       // no copy of a multicast packet for ourselves (IP_MULTICAST_LOOP off)
 	FlagTxChecksum   // out: the way out completes ChecksumPartial and cuts nothing
 	FlagNotification // in a receive queue: the protocol's own word (MsgNotification)
+	FlagOwnFrame     // out: a packet socket made the frame, whose number FlowLabel is
 )
 
 // PublicFlags are the flags that a protocol behind the narrow contract sees and

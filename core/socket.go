@@ -11,8 +11,9 @@ const (
 	afInet   = 2
 	afInet6  = 10
 
-	AFInet  = afInet
-	AFInet6 = afInet6
+	AFInet   = afInet
+	AFInet6  = afInet6
+	AFPacket = 17
 
 	SockStream    = 1
 	SockDgram     = 2
@@ -116,17 +117,21 @@ func (in *Instance) networkFamily(family int) int {
 }
 
 func (in *Instance) whyNoSocket(family, typ int) error {
-	if in.networkFamily(family) < 0 {
-		return syscall.EAFNOSUPPORT
+	err := syscall.EAFNOSUPPORT
+	if in.networkFamily(family) >= 0 {
+		err = syscall.ESOCKTNOSUPPORT
 	}
 	for i := range in.wiring.Protocols {
 		for _, k := range in.wiring.Protocols[i].Protocol.Sockets {
 			if k.Family == family && k.Type == typ {
 				return syscall.EPROTONOSUPPORT
 			}
+			if k.Family == family && family != afInet && family != afInet6 { // of no network protocol
+				err = syscall.ESOCKTNOSUPPORT
+			}
 		}
 	}
-	return syscall.ESOCKTNOSUPPORT
+	return err
 }
 
 // newSocket makes a socket without an endpoint, nil when there are too many.

@@ -26,10 +26,6 @@ const (
 const (
 	sizeofIfreq = 40
 	ifNameSize  = 16
-
-	arphrdEther    = 1
-	arphrdLoopback = 772
-	arphrdNone     = 0xfffe
 )
 
 func isIfreq(request uint) bool {
@@ -79,14 +75,9 @@ func (p *Process) ifreq(request uint, b []byte) error {
 		case SIOCGIFTXQLEN:
 			ne.PutUint32(v, uint32(ifc.QueueLen()))
 		case SIOCGIFHWADDR:
-			typ, a := uint16(arphrdEther), ifc.HWAddr()
-			if ifc.Flags()&core.FlagIsLoopback != 0 {
-				typ = arphrdLoopback
-			} else if ifc.Link() != core.LinkEthernet {
-				typ = arphrdNone
-			}
+			a := ifc.HWAddr()
 			clear(v[:16])
-			ne.PutUint16(v, typ)
+			ne.PutUint16(v, ifc.HardwareType())
 			copy(v[2:], a[:])
 		default:
 			err = addressOf(ifc, request, v)

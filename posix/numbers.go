@@ -7,6 +7,7 @@ const (
 	AF_UNSPEC = 0
 	AF_INET   = 2
 	AF_INET6  = 10
+	AF_PACKET = core.AFPacket
 
 	SOCK_STREAM    = core.SockStream
 	SOCK_DGRAM     = core.SockDgram

@@ -14,6 +14,7 @@ const (
 	sizeofSockaddrIn     = 16
 	sizeofSockaddrIn6    = 28
 	sizeofSockaddrIn6Old = 24
+	sizeofSockaddrLl     = 20
 )
 
 // familyOf is the first field of a socket address.
@@ -41,6 +42,27 @@ func inet6(b []byte) core.SockAddr {
 	return s
 }
 
+// linkAddress reads a struct sockaddr_ll. EINVAL for one that is too short or of another
+// family (packet_bind, net/packet/af_packet.c).
+func linkAddress(b []byte) (core.SockAddr, error) {
+	if f, err := familyOf(b); err != nil || f != AF_PACKET || len(b) < sizeofSockaddrLl {
+		return core.SockAddr{}, syscall.EINVAL
+	}
+	a := core.LinkAddress{Protocol: wire.EtherType(binary.BigEndian.Uint16(b[2:])), Ifindex: int(int32(binary.NativeEndian.Uint32(b[4:]))),
+		HardwareType: binary.NativeEndian.Uint16(b[8:]), Type: core.PacketType(b[10]), Length: b[11]}
+	copy(a.Addr[:], b[12:])
+	return a.SockAddr(), nil
+}
+
+// appendLinkAddress appends a struct sockaddr_ll.
+func appendLinkAddress(b []byte, s core.SockAddr) []byte {
+	a := core.LinkAddressOf(s)
+	b = binary.BigEndian.AppendUint16(binary.NativeEndian.AppendUint16(b, AF_PACKET), uint16(a.Protocol))
+	b = binary.NativeEndian.AppendUint32(b, uint32(a.Ifindex))
+	b = append(binary.NativeEndian.AppendUint16(b, a.HardwareType), byte(a.Type), a.Length)
+	return append(b, a.Addr[:]...)
+}
+
 // SockAddr reads a struct sockaddr_in or sockaddr_in6. EINVAL for one that is too
 // short, EAFNOSUPPORT for one of another family.
 func SockAddr(b []byte) (core.SockAddr, error) {
@@ -53,6 +75,8 @@ func SockAddr(b []byte) (core.SockAddr, error) {
 		return inet(b), nil
 	case family == AF_INET6 && len(b) >= sizeofSockaddrIn6Old:
 		return inet6(b), nil
+	case family == AF_PACKET:
+		return linkAddress(b)
 	case family == AF_INET, family == AF_INET6:
 		return core.SockAddr{}, syscall.EINVAL
 	}
@@ -62,6 +86,9 @@ func SockAddr(b []byte) (core.SockAddr, error) {
 // AppendSockAddr appends a as a struct sockaddr_in, or sockaddr_in6 for a socket of
 // AF_INET6, where an IPv4 address is a mapped one.
 func AppendSockAddr(b []byte, family int, a core.SockAddr) []byte {
+	if family == AF_PACKET {
+		return appendLinkAddress(b, a)
+	}
 	ne := binary.NativeEndian
 	b = ne.AppendUint16(b, uint16(family))
 	b = binary.BigEndian.AppendUint16(b, a.Port)
@@ -85,6 +112,9 @@ func putSockAddr(dst []byte, family int, a core.SockAddr) int {
 // bindAddress is the address of a bind(2) (__inet_bind_sk, net/ipv4/af_inet.c;
 // inet6_bind_sk, net/ipv6/af_inet6.c).
 func (s *socket) bindAddress(b []byte) (a core.SockAddr, err error) {
+	if s.family == AF_PACKET {
+		return linkAddress(b)
+	}
 	if s.family == AF_INET6 {
 		if len(b) < sizeofSockaddrIn6Old {
 			return a, syscall.EINVAL
@@ -109,6 +139,8 @@ func (s *socket) bindAddress(b []byte) (a core.SockAddr, err error) {
 func (s *socket) connectAddress(b []byte) (a core.SockAddr, err error) {
 	family, _ := familyOf(b)
 	switch {
+	case s.family == AF_PACKET: // which nothing connects
+		return a, nil
 	case s.family == AF_INET:
 		if len(b) < sizeofSockaddrIn {
 			return a, syscall.EINVAL
@@ -132,6 +164,10 @@ func (s *socket) connectAddress(b []byte) (a core.SockAddr, err error) {
 func (s *socket) sendAddress(b []byte) (a core.SockAddr, ok bool, err error) {
 	if s.typ == SOCK_STREAM || b == nil {
 		return a, false, nil
+	}
+	if s.family == AF_PACKET {
+		a, err = linkAddress(b)
+		return a, err == nil, err
 	}
 	family, err := familyOf(b)
 	if err != nil {

@@ -36,6 +36,7 @@ const (
 	UDPLITE               = true
 	UDPLITE_MODULE        = false
 	RAW                   = true
+	PACKET                = true
 	LOOPBACK              = true
 	PIPE                  = true
 	TUN                   = true

@@ -1,0 +1,270 @@
+package packet
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/bpf"
+	"github.com/libos-go/libos/core/wire"
+)
+
+var native = binary.NativeEndian
+
+// endpoint is a packet socket.
+type endpoint struct {
+	t        *transport
+	socket   *core.Socket
+	queue    core.PacketList
+	queued   int // truesize of the queue, in bytes
+	members  []membership
+	ifindex  int // bound interface, 0 for all, -1 when it is gone
+	protocol wire.EtherType
+	raw      bool // SOCK_RAW: with the link header
+	bound    bool
+	down     bool // the bound interface is
+	auxdata  bool
+	ignore   bool // PACKET_IGNORE_OUTGOING
+	kept     [numKept]int32
+	packets  uint32 // PACKET_STATISTICS since it was read last
+	drops    uint32
+}
+
+// hears tells whether a frame is one that the socket is for. Only those that want all
+// types see outgoing ones (dev_queue_xmit_nit, net/core/dev.c), and none its own.
+func (e *endpoint) hears(f *frame) bool {
+	if e.protocol == 0 || e.ifindex != 0 && e.ifindex != f.ifc.Index() {
+		return false
+	}
+	if f.from.Type == core.PacketOutgoing {
+		return e.protocol == allTypes && !e.ignore && !(f.own && f.p.FlowLabel == uint32(e.socket.ID()))
+	}
+	return e.protocol == allTypes || e.protocol == f.from.Protocol
+}
+
+// receive runs the filter over a frame and queues what it wants (packet_rcv).
+func (e *endpoint) receive(f *frame) {
+	wanted, header := f.p.Len(), 0
+	if !e.raw {
+		wanted -= f.header
+	} else if f.ifc.Link() == core.LinkLoopback {
+		header = wire.EthernetSize
+	}
+	whole := wanted + header
+	if e.socket.Options().Filter() != nil {
+		n, ok := e.filter(f, header)
+		if !ok {
+			return
+		}
+		wanted = min(wanted, max(n-header, 0))
+	}
+	if size := f.p.TrueSize(); e.queue.Len() > 0 && e.queued+size >= int(e.socket.Options().ReceiveBuffer) {
+		e.drops++
+		return
+	}
+	c := f.p.Share()
+	if c != nil && header > 0 && !c.EnsureHeadroom(header) {
+		c.Free()
+		c = nil
+	}
+	if c == nil {
+		e.drops++
+		return
+	}
+	if header > 0 {
+		wire.Ethernet(c.Push(header)).Encode(wire.HWAddr{}, wire.HWAddr{}, f.from.Protocol)
+	} else if !e.raw {
+		c.Pull(f.header)
+	}
+	c.Trim(min(wanted+header, c.Len()))
+	a := f.from.SockAddr()
+	c.Src, c.SrcPort, c.FlowLabel = a.Addr, a.Port, uint32(whole)
+	c.Interface, c.Route, c.Arrival = f.ifc, nil, e.t.in.Now()
+	e.packets++
+	e.queued += c.TrueSize()
+	e.queue.Push(c)
+	e.socket.Wake(core.ReadyIn)
+}
+
+// filter runs the socket's filter: how many bytes it wants, false for none.
+func (e *endpoint) filter(f *frame, header int) (int, bool) {
+	v := core.FilterView{Packet: f.p, Interface: f.ifc, EtherType: f.from.Protocol, Type: f.from.Type, NetworkAt: f.header}
+	var view bpf.View = &v
+	switch {
+	case header > 0:
+		view = &loopbackView{FilterView: &v, protocol: f.from.Protocol}
+	case !e.raw:
+		v.Before, v.LinkAt, v.NetworkAt = -f.header, -f.header, 0
+	}
+	n := e.socket.Options().Filter().Run(view)
+	return int(min(n, 1<<24)), n != 0
+}
+
+// loopbackView is a packet of lo behind an Ethernet header of zeros.
+type loopbackView struct {
+	*core.FilterView
+	protocol wire.EtherType
+}
+
+func (v *loopbackView) Len() int     { return v.FilterView.Len() + wire.EthernetSize }
+func (v *loopbackView) Network() int { return wire.EthernetSize }
+func (v *loopbackView) Load(off int, b []byte) bool {
+	for len(b) > 0 && off >= 0 && off < wire.EthernetSize {
+		switch b[0] = 0; off {
+		case 12:
+			b[0] = byte(v.protocol >> 8)
+		case 13:
+			b[0] = byte(v.protocol)
+		}
+		off, b = off+1, b[1:]
+	}
+	return len(b) == 0 || off >= wire.EthernetSize && v.FilterView.Load(off-wire.EthernetSize, b)
+}
+
+// Receive implements core.Endpoint.
+func (e *endpoint) Receive(m *core.Message) (int, error) {
+	if m.Flags&^(core.MsgPeek|core.MsgDontWait|core.MsgTrunc|core.MsgErrQueue|cmsgCloexec) != 0 {
+		return 0, syscall.EINVAL
+	}
+	if err := e.socket.TakeError(); err != nil {
+		return 0, err
+	}
+	p := e.queue.Peek()
+	if p == nil {
+		return 0, syscall.EAGAIN
+	}
+	n := m.CopyOut(p)
+	m.OutFlags = 0
+	m.Addr, m.HasAddr = core.SockAddr{Addr: p.Src, Port: p.SrcPort, Scope: uint32(p.Ifindex())}, true
+	m.Arrival = p.Arrival
+	if e.auxdata {
+		m.Ancillary = core.AppendControlMessage(m.Ancillary[:0], solPacket, packetAuxdata, e.auxiliary(p))
+	}
+	if n < p.Len() {
+		m.OutFlags |= core.MsgTrunc
+		if m.Flags&core.MsgTrunc != 0 {
+			n = p.Len()
+		}
+	}
+	if m.Flags&core.MsgPeek == 0 {
+		e.queue.Pop()
+		e.queued -= p.TrueSize()
+		p.Free()
+	}
+	return n, nil
+}
+
+const cmsgCloexec = 0x40000000
+
+// auxiliary is struct tpacket_auxdata of a received frame.
+func (e *endpoint) auxiliary(p *core.Packet) []byte {
+	status := uint32(statusUser)
+	switch p.Checksum {
+	case core.ChecksumPartial:
+		status |= statusChecksumNotReady
+	case core.ChecksumVerified:
+		status |= statusChecksumValid
+	}
+	network := 0
+	if e.raw && p.Interface != nil && p.Interface.Link() != core.LinkRaw {
+		network = wire.EthernetSize
+	}
+	b := native.AppendUint32(nil, status)
+	b = native.AppendUint32(b, p.FlowLabel)
+	b = native.AppendUint32(b, uint32(p.Len()))
+	b = native.AppendUint16(b, 0)
+	b = native.AppendUint16(b, uint16(network))
+	return native.AppendUint32(b, 0) // no tag of a VLAN
+}
+
+// Bits of tpacket_auxdata.tp_status (linux/if_packet.h).
+const (
+	statusUser             = 1 << 0
+	statusChecksumNotReady = 1 << 3
+	statusChecksumValid    = 1 << 7
+)
+
+// Bind implements core.Endpoint: an interface, or all, and an ethertype, 0 for that of
+// socket(2). ENODEV for an interface that is not there; one that is down is an error
+// for later calls (packet_do_bind).
+func (e *endpoint) Bind(s core.SockAddr) error {
+	a := core.LinkAddressOf(s)
+	up := true
+	if a.Ifindex != 0 {
+		ifc := e.t.in.InterfaceByIndex(a.Ifindex)
+		if ifc == nil {
+			return syscall.ENODEV
+		}
+		up = ifc.Up()
+	}
+	e.ifindex, e.bound, e.down = a.Ifindex, true, false
+	if a.Protocol != 0 {
+		e.protocol = a.Protocol
+	}
+	e.linkChanged(up)
+	return nil
+}
+
+// linkChanged tells that the bound interface is up or not.
+func (e *endpoint) linkChanged(up bool) {
+	if !up && !e.down {
+		e.socket.SetError(syscall.ENETDOWN)
+	}
+	e.down = !up
+}
+
+// Local implements core.Endpoint.
+func (e *endpoint) Local() core.SockAddr {
+	a := core.LinkAddress{Protocol: e.protocol, Ifindex: e.ifindex}
+	if ifc := e.t.in.InterfaceByIndex(e.ifindex); ifc != nil {
+		a.HardwareType = ifc.HardwareType()
+		if ifc.Link() != core.LinkRaw {
+			hw := ifc.HWAddr()
+			a.Length = uint8(copy(a.Addr[:], hw[:]))
+		}
+	}
+	return a.SockAddr()
+}
+
+// Peer, Connect, Listen, Accept and Shutdown implement core.Endpoint: a packet socket
+// has none of them.
+func (e *endpoint) Peer() (core.SockAddr, bool)   { return core.SockAddr{}, false }
+func (e *endpoint) Connect(core.SockAddr) error   { return syscall.EOPNOTSUPP }
+func (e *endpoint) Listen(int) error              { return syscall.EOPNOTSUPP }
+func (e *endpoint) Accept() (*core.Socket, error) { return nil, syscall.EOPNOTSUPP }
+func (e *endpoint) Shutdown(int) error            { return syscall.EOPNOTSUPP }
+
+// Close implements core.Endpoint.
+func (e *endpoint) Close() {
+	for len(e.members) > 0 {
+		e.leave(0)
+	}
+	e.queue.Free()
+	e.queued = 0
+	e.t.drop(e)
+}
+
+// Ready implements core.Endpoint.
+func (e *endpoint) Ready() core.Ready {
+	if e.queue.Len() > 0 {
+		return core.ReadyIn | core.ReadyOut
+	}
+	return core.ReadyOut
+}
+
+// Held is what SO_MEMINFO tells.
+func (e *endpoint) Held() (received, sent int) { return e.queued, 0 }
+
+// Ioctl is ioctl(2).
+func (e *endpoint) Ioctl(request int) (int, error) {
+	switch request {
+	case core.SIOCINQ:
+		if p := e.queue.Peek(); p != nil {
+			return p.Len(), nil
+		}
+		return 0, nil
+	case core.SIOCOUTQ:
+		return 0, nil
+	}
+	return 0, syscall.ENOTTY
+}
