@@ -116,6 +116,11 @@ run-modules: libosbuild ## two hosts and a router with UDP and a device as modul
 run-library: library ## (gcc) a C program: two stacks ping each other in its virtual time
 	gcc -Wall -Wextra -Ibuild/$(BUILD) examples/c/ping.c build/$(BUILD)/liblibos.so -Wl,-rpath,$(CURDIR)/build/$(BUILD) -o build/$(BUILD)/ping
 	build/$(BUILD)/ping
+.PHONY: apps apps-broken
+apps: build ## (root installs them) programs of the distribution on two instances: PASS or FAIL for each; ROWS="ping curl*" for some
+	@GO=$(GO) sh .ci/apps $(LIBOS) $(ROWS)
+apps-broken: build ## the same over a link that damages every frame: whatever moves data must fail
+	@GO=$(GO) sh .ci/apps $(LIBOS) -broken -out build/apps-broken $(ROWS)
 bench: ## all figures against their peers; NAME=tcp-rr for one
 	cd bench && $(GO) run . $(if $(NAME),-name=$(NAME))
 
@@ -144,7 +149,7 @@ test: $(REPORT) ## everything; needs only Go, skips are listed with their reason
 packets: $(REPORT) ## (root) every packet script on the host's kernel, which must pass them, too
 	@$(REPORT) -name="make packets" -timeout 10m $(TESTFLAGS) -count=1 -tags=kernelscripts -run OnTheKernel ./packetdrill
 # What runs on several goroutines at once; everything else is one state machine.
-CONCURRENT = $(wildcard allocator core host device protocols netlink plugin posix sim)
+CONCURRENT = $(wildcard allocator core guest host device protocols netlink plugin posix sim)
 race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)
 	@CGO_ENABLED=1 $(REPORT) -name="make race" -timeout 30m $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
 vet: ## go vet, bench/ included
