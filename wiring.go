@@ -21,6 +21,7 @@ import (
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
+	"github.com/libos-go/libos/netlink"
 	"github.com/libos-go/libos/protocols/packet"
 	"github.com/libos-go/libos/protocols/raw"
 	"github.com/libos-go/libos/protocols/tcp"
@@ -65,6 +66,7 @@ func assemble(set *feature.Set) *core.Wiring {
 		Protocols: []core.ProtocolEntry{
 			{Protocol: ipv4.PingProtocol()},
 			{Protocol: ipv6.PingProtocol()},
+			{Protocol: netlink.Protocol()},
 			{Protocol: tcp.Protocol(feature.Index(set, congestionAlgorithm, "TCP_CONG_CUBIC", "TCP_CONG_RENO"), feature.Chosen[congestion.Algorithm](set, feature.Choice[congestion.Algorithm]{
 				Make:   cubic.Algorithm,
 				Symbol: "TCP_CONG_CUBIC",
@@ -111,7 +113,7 @@ func assemble(set *feature.Set) *core.Wiring {
 func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
-		Protocols: []string{"IPV4", "IPV6", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
+		Protocols: []string{"IPV4", "IPV6", "NETLINK", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
 		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},

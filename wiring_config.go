@@ -26,6 +26,7 @@ CONFIG_NET_SCH_FQ_CODEL=y
 CONFIG_NET_SCH_FQ=y
 CONFIG_NET_SCH_RED=y
 CONFIG_NET_SCH_PIE=y
+CONFIG_NETLINK=y
 # end of Networking
 
 #
@@ -99,6 +100,7 @@ func symbols() []feature.Symbol {
 		{Name: "NET_SCH_FQ", Value: "y", Bool: true},
 		{Name: "NET_SCH_RED", Value: "y", Bool: true},
 		{Name: "NET_SCH_PIE", Value: "y", Bool: true},
+		{Name: "NETLINK", Value: "y", Bool: true},
 		{Name: "TCP", Value: "y", Bool: true},
 		{Name: "TCP_ECN", Value: "y", Bool: true, Static: true, Where: "protocols/tcp/Kconfig.toml:17"},
 		{Name: "TCP_CONG_ADVANCED", Value: "y", Bool: true},

@@ -23,11 +23,11 @@ func ipProtocol(n uint8) int {
 	case 58:
 		return 1 // ping6
 	case 6:
-		return 2 // tcp
+		return 3 // tcp
 	case 17:
-		return 3 // udp
+		return 4 // udp
 	case 136:
-		return 4 // udplite
+		return 5 // udplite
 	}
 	return -1
 }
@@ -40,21 +40,21 @@ func socketKind(family, typ, protocol int) int {
 		case 1:
 			switch protocol {
 			case 0, 6:
-				return 2 // tcp
+				return 3 // tcp
 			}
 		case 2:
 			switch protocol {
 			case 1:
 				return 0 // ping
 			case 0, 17:
-				return 3 // udp
+				return 4 // udp
 			case 136:
-				return 4 // udplite
+				return 5 // udplite
 			}
 		case 3:
 			switch protocol {
 			default:
-				return 5 // raw
+				return 6 // raw
 			}
 		}
 	case 10:
@@ -62,21 +62,34 @@ func socketKind(family, typ, protocol int) int {
 		case 1:
 			switch protocol {
 			case 0, 6:
-				return 2 // tcp
+				return 3 // tcp
 			}
 		case 2:
 			switch protocol {
 			case 58:
 				return 1 // ping6
 			case 0, 17:
-				return 3 // udp
+				return 4 // udp
 			case 136:
-				return 4 // udplite
+				return 5 // udplite
 			}
 		case 3:
 			switch protocol {
 			default:
-				return 5 // raw
+				return 6 // raw
+			}
+		}
+	case 16:
+		switch typ {
+		case 2:
+			switch protocol {
+			case 0:
+				return 2 // netlink
+			}
+		case 3:
+			switch protocol {
+			case 0:
+				return 2 // netlink
 			}
 		}
 	case 17:
@@ -84,12 +97,12 @@ func socketKind(family, typ, protocol int) int {
 		case 2:
 			switch protocol {
 			default:
-				return 6 // packet
+				return 7 // packet
 			}
 		case 3:
 			switch protocol {
 			default:
-				return 6 // packet
+				return 7 // packet
 			}
 		}
 	}

@@ -42,6 +42,7 @@ type Address struct {
 	Broadcast wire.Addr   // IPv4, unspecified if none
 	Scope     Scope
 	Flags     AddressFlags
+	Label     string // IPv4: the interface's name if it is empty (ip addr add … label)
 	// Valid and Preferred are the instants at which the address disappears
 	// and is deprecated; 0 means never (a permanent address).
 	Valid, Preferred Time
@@ -116,7 +117,7 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 	}
 	ifc.addresses = append(ifc.addresses, a)
 	ifc.instance.addressRoutes(ifc, a, true)
-	ifc.instance.notify(Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr})
+	ifc.instance.notify(Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr, Address: a})
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (ifc *Interface) RemoveAddressLocked(a wire.Addr) error {
 				break
 			}
 		}
-		ifc.instance.notify(Event{Kind: EventAddressGone, Interface: ifc, Addr: a})
+		ifc.instance.notify(Event{Kind: EventAddressGone, Interface: ifc, Addr: a, Address: x})
 		return nil
 	}
 	return syscall.EADDRNOTAVAIL
@@ -156,4 +157,11 @@ func (in *Instance) Lifetime(seconds uint32) Time {
 		return 0
 	}
 	return in.domain.now.Add(time.Duration(seconds) * time.Second)
+}
+
+// AddressChangedLocked tells the protocols that lifetimes or flags of an address of
+// the interface were changed. Inside an entry.
+func (ifc *Interface) AddressChangedLocked(a *Address) {
+	ifc.instance.invalidateRoutes()
+	ifc.instance.notify(Event{Kind: EventAddressChanged, Interface: ifc, Addr: a.Prefix.Addr, Address: a})
 }

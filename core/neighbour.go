@@ -67,6 +67,13 @@ type neighbourTable struct {
 	entries map[wire.Addr]*Neighbour
 }
 
+// Times are the instants of the last proof of reachability, of the last packet to the
+// neighbour and of the last change, 0 for never; probes is how many solicitations were
+// sent without an answer.
+func (n *Neighbour) Times() (confirmed, used, updated Time, probes int) {
+	return n.confirmed, n.used, n.updated, n.probes
+}
+
 // Waiting is the oldest packet that waits for resolution, still owned by the
 // entry: its source address is used in solicitations.
 func (n *Neighbour) Waiting() *Packet { return n.waiting.Peek() }
@@ -416,4 +423,31 @@ func (r *Route) Confirm() {
 	case NeighbourStale, NeighbourDelay, NeighbourProbe:
 		n.enter(true, n.Interface.instance.domain.now)
 	}
+}
+
+// PutNeighbour makes an entry, or gives one that is there another address and state
+// (ip neigh replace): permanent, noarp or reachable as state says, and stale, to be
+// probed when it is used, for any other. It is false when the cache is full. Inside an
+// entry of the Domain.
+func (ifc *Interface) PutNeighbour(a wire.Addr, hw wire.HWAddr, state NeighbourState) bool {
+	n := ifc.Neighbour(a)
+	if n == nil {
+		if n = ifc.addNeighbour(a); n == nil {
+			return false
+		}
+	}
+	now := ifc.instance.domain.now
+	n.HWAddr = hw
+	switch {
+	case state&(NeighbourPermanent|NeighbourNoARP) != 0:
+		n.State, n.updated = NeighbourNoARP, now
+		if state&NeighbourPermanent != 0 {
+			n.State = NeighbourPermanent
+		}
+		ifc.instance.CancelTimer(&n.timer)
+	default:
+		n.enter(state == NeighbourReachable, now)
+	}
+	n.sendWaiting()
+	return true
 }

@@ -65,7 +65,7 @@ const (
 	EventInterfaceGone                   // about to be removed
 	EventAddress                         // Addr was added to Interface
 	EventAddressGone                     // Addr was removed
-	EventRoute                           // routes changed
+	EventRoute                           // routes changed: Route was added, or removed if Gone
 	EventJoin                            // first user of a multicast group
 	EventLeave                           // last user gone
 	EventSysctl                          // Sysctls is the protocol's block now
@@ -74,7 +74,8 @@ const (
 	EventSendDropped                     // Count datagrams of Socket found no memory
 	EventReceived                        // Count bytes of Socket were read: a connection's window may open
 	EventReceiveIgnored                  // Count datagrams for Socket were of groups that it did not join (IP_MULTICAST_ALL)
-	LastEvent           = EventReceiveIgnored
+	EventAddressChanged                  // lifetimes or flags of Addr are others
+	LastEvent           = EventAddressChanged
 )
 
 // Event is news for network and transport protocols.
@@ -83,6 +84,9 @@ type Event struct {
 	Interface *Interface // nil for a protocol behind the narrow contract
 	Ifindex   int        // the interface's index, for those
 	Addr      wire.Addr
+	Address   *Address    // in process: of EventAddress, EventAddressGone and EventAddressChanged
+	Route     *RouteEntry // in process: of EventRoute
+	Gone      bool
 	Sysctls   any
 	Socket    SocketID
 	Count     int

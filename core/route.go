@@ -411,7 +411,7 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 	}
 	n.next, *at = *at, n
 	in.routes.fib.Insert(e.Prefix, first)
-	in.routesChanged()
+	in.routesChanged(e, false)
 	return nil
 }
 
@@ -447,7 +447,8 @@ func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
 		} else {
 			in.routes.fib.Insert(like.Prefix, first)
 		}
-		in.routesChanged()
+		gone := x.entry(like.Prefix)
+		in.routesChanged(&gone, true)
 		return nil
 	}
 	return syscall.ESRCH
@@ -472,9 +473,9 @@ func (in *Instance) RoutesLocked() []RouteEntry {
 	return out
 }
 
-func (in *Instance) routesChanged() {
+func (in *Instance) routesChanged(e *RouteEntry, gone bool) {
 	in.invalidateRoutes()
-	in.notify(Event{Kind: EventRoute})
+	in.notify(Event{Kind: EventRoute, Route: e, Gone: gone})
 }
 
 // addressRoutes adds or removes the routes that come with an address.
@@ -570,4 +571,13 @@ func (e RouteEntry) String() string {
 		fmt.Fprintf(&b, " metric %d", e.Metric)
 	}
 	return b.String()
+}
+
+// MatchLocked is the route that answers q, false if there is none. Inside an entry.
+func (in *Instance) MatchLocked(q RouteQuery) (RouteEntry, bool) {
+	p, n := in.find(q)
+	if n == nil {
+		return RouteEntry{}, false
+	}
+	return n.entry(p), true
 }

@@ -4,10 +4,11 @@ import "github.com/libos-go/libos/core"
 
 // Linux's numbers, whatever the system this runs on (asm-generic).
 const (
-	AF_UNSPEC = 0
-	AF_INET   = 2
-	AF_INET6  = 10
-	AF_PACKET = core.AFPacket
+	AF_UNSPEC  = 0
+	AF_INET    = 2
+	AF_INET6   = 10
+	AF_NETLINK = 16
+	AF_PACKET  = core.AFPacket
 
 	SOCK_STREAM    = core.SockStream
 	SOCK_DGRAM     = core.SockDgram

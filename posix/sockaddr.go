@@ -15,6 +15,7 @@ const (
 	sizeofSockaddrIn6    = 28
 	sizeofSockaddrIn6Old = 24
 	sizeofSockaddrLl     = 20
+	sizeofSockaddrNl     = 12
 )
 
 // familyOf is the first field of a socket address.
@@ -63,8 +64,17 @@ func appendLinkAddress(b []byte, s core.SockAddr) []byte {
 	return append(b, a.Addr[:]...)
 }
 
-// SockAddr reads a struct sockaddr_in or sockaddr_in6. EINVAL for one that is too
-// short, EAFNOSUPPORT for one of another family.
+// netlinkAddress reads a struct sockaddr_nl: its number and its groups. EINVAL for one
+// that is too short or of another family (netlink_bind, net/netlink/af_netlink.c).
+func netlinkAddress(b []byte) (core.SockAddr, error) {
+	if f, err := familyOf(b); err != nil || f != AF_NETLINK || len(b) < sizeofSockaddrNl {
+		return core.SockAddr{}, syscall.EINVAL
+	}
+	return core.NetlinkAddr(binary.NativeEndian.Uint32(b[4:]), binary.NativeEndian.Uint32(b[8:])), nil
+}
+
+// SockAddr reads a struct sockaddr_in, sockaddr_in6, sockaddr_nl or sockaddr_ll. EINVAL for one that
+// is too short, EAFNOSUPPORT for one of another family.
 func SockAddr(b []byte) (core.SockAddr, error) {
 	family, err := familyOf(b)
 	if err != nil {
@@ -77,6 +87,8 @@ func SockAddr(b []byte) (core.SockAddr, error) {
 		return inet6(b), nil
 	case family == AF_PACKET:
 		return linkAddress(b)
+	case family == AF_NETLINK:
+		return netlinkAddress(b)
 	case family == AF_INET, family == AF_INET6:
 		return core.SockAddr{}, syscall.EINVAL
 	}
@@ -84,13 +96,17 @@ func SockAddr(b []byte) (core.SockAddr, error) {
 }
 
 // AppendSockAddr appends a as a struct sockaddr_in, or sockaddr_in6 for a socket of
-// AF_INET6, where an IPv4 address is a mapped one.
+// AF_INET6, where an IPv4 address is a mapped one, or sockaddr_nl for AF_NETLINK.
 func AppendSockAddr(b []byte, family int, a core.SockAddr) []byte {
 	if family == AF_PACKET {
 		return appendLinkAddress(b, a)
 	}
 	ne := binary.NativeEndian
 	b = ne.AppendUint16(b, uint16(family))
+	if family == AF_NETLINK {
+		pid, groups := a.Netlink()
+		return ne.AppendUint32(ne.AppendUint32(append(b, 0, 0), pid), groups)
+	}
 	b = binary.BigEndian.AppendUint16(b, a.Port)
 	if family == AF_INET {
 		v4 := a.Addr.As4()
@@ -114,6 +130,9 @@ func putSockAddr(dst []byte, family int, a core.SockAddr) int {
 func (s *socket) bindAddress(b []byte) (a core.SockAddr, err error) {
 	if s.family == AF_PACKET {
 		return linkAddress(b)
+	}
+	if s.family == AF_NETLINK {
+		return netlinkAddress(b)
 	}
 	if s.family == AF_INET6 {
 		if len(b) < sizeofSockaddrIn6Old {
@@ -141,6 +160,8 @@ func (s *socket) connectAddress(b []byte) (a core.SockAddr, err error) {
 	switch {
 	case s.family == AF_PACKET: // which nothing connects
 		return a, nil
+	case s.family == AF_NETLINK:
+		return netlinkAddress(b)
 	case s.family == AF_INET:
 		if len(b) < sizeofSockaddrIn {
 			return a, syscall.EINVAL
@@ -167,6 +188,10 @@ func (s *socket) sendAddress(b []byte) (a core.SockAddr, ok bool, err error) {
 	}
 	if s.family == AF_PACKET {
 		a, err = linkAddress(b)
+		return a, err == nil, err
+	}
+	if s.family == AF_NETLINK {
+		a, err = netlinkAddress(b)
 		return a, err == nil, err
 	}
 	family, err := familyOf(b)

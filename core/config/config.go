@@ -21,6 +21,7 @@ const (
 	NET_SCH_FQ            = true
 	NET_SCH_RED           = true
 	NET_SCH_PIE           = true
+	NETLINK               = true
 	TCP                   = true
 	TCP_ECN               = true
 	TCP_CONG_ADVANCED     = true

@@ -41,6 +41,8 @@ type stack struct {
 	frags    *ipcommon.Reassembler
 	ids      ipcommon.Identifications
 
+	lifetimes *lifetimes // nil while no address has one
+
 	// The last source that passed the checks: traffic comes in runs.
 	source    wire.Addr
 	sourceIfc *core.Interface
@@ -114,6 +116,13 @@ func (s *stack) Event(e *core.Event) {
 		}
 	case core.EventAddress:
 		s.announce(e.Interface, e.Addr)
+		if a := e.Address; a != nil && e.Addr.Is4() && (a.Valid != 0 || a.Preferred != 0) {
+			s.watchLifetimes()
+		}
+	case core.EventAddressChanged:
+		if e.Addr.Is4() {
+			s.watchLifetimes()
+		}
 	case core.EventJoin:
 		if e.Addr.Is4() {
 			s.igmpJoin(e.Interface, e.Addr)
@@ -162,6 +171,9 @@ func (s *stack) Source(ifc *core.Interface, dst wire.Addr) (wire.Addr, bool) {
 
 // Close implements core.Network.
 func (s *stack) Close() {
+	if s.lifetimes != nil {
+		s.in.CancelTimer(&s.lifetimes.timer)
+	}
 	if s.frags != nil {
 		s.frags.Close()
 	}

@@ -119,6 +119,10 @@ func (n *network) Event(e *core.Event) {
 		if !e.Addr.Is4() {
 			n.addressAdded(e.Interface, e.Interface.Address(e.Addr))
 		}
+	case core.EventAddressChanged:
+		if !e.Addr.Is4() {
+			n.watchLifetimes()
+		}
 	case core.EventAddressGone:
 		if !e.Addr.Is4() {
 			n.addressGone(e.Interface, e.Addr)

@@ -1,0 +1,10 @@
+// Package netlink is rtnetlink: sockets of AF_NETLINK with NETLINK_ROUTE, by which
+// unmodified programs (ip, dnsmasq, a C library's if_nameindex) see and change the
+// links, addresses, routes, neighbours and rules of an instance, and hear of changes.
+//
+// It is an in-process transport without IP protocol numbers: a request is answered
+// inside the send that brings it, a dump goes on as its reader takes it. Begin at
+// socket.go for the socket, request.go for what becomes of a message, format.go for
+// messages and attributes as bytes; each kind of object has a file of its own. Numbers
+// are Linux's on every system. What a request means to the stack is in core.
+package netlink

@@ -1,0 +1,40 @@
+package netlink_test
+
+import (
+	"testing"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/posix"
+)
+
+// FuzzRequest sends arbitrary bytes: nothing panics, and what is answered is whole.
+func FuzzRequest(f *testing.F) {
+	seed := &rig{}
+	for _, b := range [][]byte{
+		seed.request(rtmGetLink, dumps, make([]byte, 16)),
+		seed.request(rtmNewLink, changes, ifinfo(2, 0, 0), attr(4, u32(1400)), attr(3, []byte("wan0\x00"))),
+		seed.request(rtmNewAddr, creates, ifaddr(posix.AF_INET, 16, 2), attr(2, v4("172.16.0.1"))),
+		seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 0, 0, 1), attr(5, v4("10.0.0.2"))),
+		seed.request(rtmGetRoute, asks, rtmsg(posix.AF_INET, 32, 0, 0), attr(1, v4("10.0.0.2"))),
+		seed.request(rtmNewNeigh, creates, append([]byte{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}, attr(1, v4("10.0.0.9"))...), attr(2, make([]byte, 6))),
+		seed.request(rtmGetRule, dumps, make([]byte, 12)),
+	} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		run(t, func(r *rig) {
+			fd := r.open(0x7ff)
+			if n, err := r.Sendto(fd, b, 0, posix.AppendSockAddr(nil, afNetlink, core.NetlinkAddr(0, 0))); err != nil || n != len(b) {
+				t.Fatalf("sent %d of %d, %v", n, len(b), err)
+			}
+			page := make([]byte, 1<<16)
+			for range 1000 {
+				n, _, err := r.Recvfrom(fd, page, posix.MSG_DONTWAIT, nil)
+				if err != nil {
+					break
+				}
+				split(t, page[:n])
+			}
+		})
+	})
+}

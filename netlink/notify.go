@@ -1,0 +1,78 @@
+package netlink
+
+import (
+	"github.com/libos-go/libos/core"
+)
+
+// Event tells the members of a group what changed.
+func (t *transport) Event(e *core.Event) {
+	if len(t.sockets) == 0 {
+		return
+	}
+	typ, group := uint16(0), uint32(0)
+	var write func(w *writer)
+	ifc := e.Interface
+	switch e.Kind {
+	case core.EventInterface, core.EventInterfaceGone:
+		if typ = newLink; e.Kind == core.EventInterfaceGone {
+			typ = delLink
+		}
+		group, write = groupLink, func(w *writer) { writeLink(w, ifc, 0, 0, false) }
+	case core.EventAddress, core.EventAddressChanged, core.EventAddressGone:
+		if e.Address == nil {
+			return
+		}
+		if typ = newAddr; e.Kind == core.EventAddressGone {
+			typ = delAddr
+		}
+		if group = groupIPv6Addr; e.Addr.Is4() {
+			group = groupIPv4Addr
+		}
+		a := e.Address
+		write = func(w *writer) { writeAddress(w, ifc, a) }
+	case core.EventRoute:
+		if e.Route == nil {
+			return
+		}
+		if typ = newRoute; e.Gone {
+			typ = delRoute
+		}
+		if group = groupIPv6Route; e.Route.Prefix.Addr.Is4() {
+			group = groupIPv4Route
+		}
+		route := e.Route
+		write = func(w *writer) { writeRoute(w, t.in, route) }
+	case core.EventNeighbour:
+		n := ifc.Neighbour(e.Addr)
+		if n == nil {
+			return
+		}
+		typ, group, write = newNeigh, groupNeigh, func(w *writer) { writeNeighbour(w, n) }
+	default:
+		return
+	}
+	t.tell(typ, group, write)
+}
+
+// tell sends a message to the members of a group, and to who asked for an echo of
+// what it caused.
+func (t *transport) tell(typ uint16, group uint32, write func(w *writer)) {
+	var w *writer
+	for _, e := range t.sockets {
+		echo := t.cause != nil && t.cause.e == e && t.cause.flags&flagEcho != 0
+		if !e.member(group) && !echo {
+			continue
+		}
+		if w == nil { // all readers share the bytes, which nobody changes
+			w = &writer{}
+			seq, pid := uint32(0), uint32(0)
+			if t.cause != nil && group != groupLink {
+				seq, pid = t.cause.seq, t.cause.pid
+			}
+			w.begin(typ, 0, seq, pid)
+			write(w)
+			w.end()
+		}
+		e.put(datagram{b: w.b, group: group})
+	}
+}

@@ -1,0 +1,54 @@
+package netlink
+
+import (
+	"github.com/libos-go/libos/core"
+)
+
+// Protocol describes rtnetlink to a wiring.
+func Protocol() core.Protocol {
+	return core.Protocol{
+		Name: "netlink",
+		Sockets: []core.SocketKind{
+			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: 0},
+			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: 0},
+		},
+		New: func(in *core.Instance, _ core.SysctlView) core.Transport {
+			return &transport{in: in}
+		},
+	}
+}
+
+// transport is rtnetlink of one instance.
+type transport struct {
+	in      *core.Instance
+	sockets []*endpoint // in the order of their opening
+	cause   *request    // the one that is being carried out
+}
+
+// Input frees what nobody can send here: there is no protocol number.
+func (t *transport) Input(batch []*core.Packet) {
+	for _, p := range batch {
+		p.Free()
+	}
+}
+
+// Error has nothing to tell.
+func (t *transport) Error(*core.ErrorReport) {}
+
+func (t *transport) NewEndpoint(s *core.Socket) (core.Endpoint, error) {
+	e := &endpoint{t: t, s: s, most: firstFill}
+	t.sockets = append(t.sockets, e)
+	return e, nil
+}
+
+func (t *transport) Close() { t.sockets = nil }
+
+// holder is the socket with a number, nil if there is none.
+func (t *transport) holder(pid uint32) *endpoint {
+	for _, e := range t.sockets {
+		if e.pid == pid {
+			return e
+		}
+	}
+	return nil
+}

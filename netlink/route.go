@@ -1,0 +1,444 @@
+package netlink
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// Routes: struct rtmsg and RTA_… attributes (fib_dump_info, net/ipv4/fib_semantics.c;
+// rt6_fill_node, net/ipv6/route.c). There are the tables main and local.
+
+// tableOf is the table that Linux would have a route in.
+func tableOf(e *core.RouteEntry) uint32 {
+	switch e.Type {
+	case core.RouteLocal, core.RouteBroadcast, core.RouteAnycast:
+		return tableLocal
+	}
+	return tableMain
+}
+
+func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
+	is4 := e.Prefix.Addr.Is4()
+	table := tableOf(e)
+	scope := e.Scope
+	if !is4 {
+		scope = core.ScopeUniverse
+	}
+	w.u8(familyOf(e.Prefix.Addr), e.Prefix.Bits, 0, 0, uint8(table), uint8(e.Protocol), uint8(scope), uint8(e.Type))
+	w.u32(0)
+	w.attr32(rtaTable, table)
+	if e.Prefix.Bits > 0 {
+		w.addr(rtaDst, e.Prefix.Addr)
+	}
+	if e.Metric != 0 || !is4 {
+		w.attr32(rtaPriority, e.Metric)
+	}
+	writeMetrics(w, e.MTU)
+	if !e.Source.IsUnspecified() && (is4 || table == tableMain) {
+		w.addr(rtaPrefsrc, e.Source)
+	}
+	if !e.Gateway.IsUnspecified() {
+		w.addr(rtaGateway, e.Gateway)
+	}
+	switch {
+	case e.Interface != nil:
+		w.attr32(rtaOif, uint32(e.Interface.Index()))
+	case !is4 && in.Loopback() != nil:
+		w.attr32(rtaOif, uint32(in.Loopback().Index()))
+	}
+	if !is4 {
+		writeRouteCache(w, in, e.Expires)
+		w.attr8(rtaPref, 0)
+	}
+}
+
+func writeMetrics(w *writer, mtu int) {
+	if mtu != 0 {
+		at := w.nest(rtaMetrics)
+		w.attr32(rtaxMTU, uint32(mtu))
+		w.endNest(at)
+	}
+}
+
+// writeRouteCache writes struct rta_cacheinfo.
+func writeRouteCache(w *writer, in *core.Instance, expires core.Time) {
+	w.header(rtaCacheinfo, 32)
+	w.zeros(8)
+	left := uint32(0)
+	if expires != 0 {
+		left = uint32(max(0, expires.Sub(in.Now())) / (time.Second / userHZ))
+	}
+	w.u32(left)
+	w.zeros(20)
+}
+
+// dumpRoutes tells of the routes of a family. What of the rest of the header counts
+// is known where the request is checked strictly.
+func (r *request) dumpRoutes() (*dump, error) {
+	family := r.family()
+	table, protocol, typ, oif := uint32(0), uint8(0), uint8(0), uint32(0)
+	if binary.NativeEndian.Uint32(r.fixed[8:])&routeCloned != 0 { // the exceptions of a cache that does not exist
+		return listOf([]core.RouteEntry{}, nil), nil
+	}
+	if r.e.strict {
+		table, protocol, typ = uint32(r.fixed[4]), r.fixed[5], r.fixed[7]
+		var err error
+		if r.attrs.has(rtaTable) {
+			if table, err = r.attrs.u32(rtaTable); err != nil {
+				return nil, err
+			}
+		}
+		if oif, err = r.attrs.u32(rtaOif); err != nil {
+			return nil, err
+		}
+		if oif != 0 && r.in.InterfaceByIndex(int(int32(oif))) == nil {
+			return nil, refuse(syscall.ENODEV, "there is no interface with that index")
+		}
+		if table != tableUnspec && table != tableMain && table != tableLocal && table != tableDefault && family != afUnspec {
+			return nil, refuse(syscall.ENOENT, "there is no such routing table")
+		}
+	}
+	var list []core.RouteEntry
+	for _, f := range [...]uint8{afInet, afInet6} {
+		if family != afUnspec && family != f {
+			continue
+		}
+		for _, t := range [...]uint32{tableLocal, tableMain} { // in Linux the tables follow each other, too
+			if table != tableUnspec && table != t {
+				continue
+			}
+			for _, e := range r.in.RoutesLocked() {
+				if familyOf(e.Prefix.Addr) != f || tableOf(&e) != t ||
+					protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
+					oif != 0 && (e.Interface == nil || e.Interface.Index() != int(oif)) ||
+					f == afInet && e.Interface != nil && !e.Interface.Up() {
+					continue
+				}
+				list = append(list, e)
+			}
+		}
+	}
+	return listOf(list, func(w *writer, begin func(uint16), e core.RouteEntry) {
+		begin(newRoute)
+		writeRoute(w, r.in, &e)
+	}), nil
+}
+
+// getRoute answers ip route get (inet_rtm_getroute, inet6_rtm_getroute).
+func (r *request) getRoute() error {
+	family := r.family()
+	if family != afInet && family != afInet6 {
+		return refuse(syscall.EOPNOTSUPP, "no route is of that family")
+	}
+	var q core.RouteQuery
+	var err error
+	if q.Dst, _, err = r.attrs.addr(rtaDst, family); err != nil {
+		return err
+	}
+	if q.Src, _, err = r.attrs.addr(rtaSrc, family); err != nil {
+		return err
+	}
+	if r.attrs.has(rtaIif) {
+		return refuse(syscall.EOPNOTSUPP, "routes are asked for as from here, not as from an interface")
+	}
+	oif, err := r.attrs.u32(rtaOif)
+	if err != nil {
+		return err
+	}
+	if q.Interface = int(int32(oif)); oif != 0 && r.in.InterfaceByIndex(q.Interface) == nil {
+		return refuse(syscall.ENODEV, "there is no interface with that index")
+	}
+	if q.Dst == (wire.Addr{}) && family == afInet {
+		q.Dst = wire.IPv4Any()
+	}
+	if !q.Src.IsUnspecified() && !r.in.IsLocal(q.Src) {
+		return refuse(syscall.EINVAL, "the source is no address of this host")
+	}
+	rt, err := r.in.Route(q)
+	if err != nil {
+		return err
+	}
+	flags := binary.NativeEndian.Uint32(r.fixed[8:])
+	e, found := r.in.MatchLocked(q)
+	return r.answer(func(w *writer) {
+		w.begin(newRoute, 0, r.seq, r.pid)
+		if found && flags&routeFIBMatch != 0 {
+			writeRoute(w, r.in, &e)
+		} else {
+			writeResult(w, r.in, rt, &q, &e, flags&routeLookupTable != 0)
+		}
+		w.end()
+	})
+}
+
+// writeResult writes what a look-up found, by the route e (rt_fill_info,
+// net/ipv4/route.c; rt6_fill_node, net/ipv6/route.c). The table is told as it is
+// for IPv6, and for IPv4 if the program asked for it.
+func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuery, e *core.RouteEntry, tellTable bool) {
+	is4 := q.Dst.Is4()
+	out, flags, protocol, sourceBits := rt.Interface, uint32(0), uint8(0), uint8(0)
+	if rt.Local() && in.Loopback() != nil {
+		out = in.Loopback()
+	}
+	table := uint32(tableMain)
+	if (tellTable || !is4) && rt.Type != core.RouteUnicast && rt.Type != core.RouteMulticast {
+		table = tableLocal
+	}
+	if is4 {
+		flags = routeCloned
+		switch rt.Type {
+		case core.RouteLocal:
+			flags |= routeIsLocal
+		case core.RouteBroadcast:
+			flags |= routeIsBroadcast
+		case core.RouteMulticast:
+			flags |= routeIsMulticast
+		}
+	} else {
+		protocol, sourceBits = uint8(e.Protocol), 128
+	}
+	if !q.Src.IsUnspecified() {
+		sourceBits = uint8(q.Src.Bits())
+	}
+	w.u8(familyOf(q.Dst), uint8(q.Dst.Bits()), sourceBits, 0, uint8(table), protocol, 0, uint8(rt.Type))
+	w.u32(flags)
+	w.addr(rtaDst, q.Dst)
+	if sourceBits != 0 {
+		w.addr(rtaSrc, q.Src)
+	}
+	w.attr32(rtaTable, table)
+	if rt.Gateway != q.Dst && !rt.Local() {
+		w.addr(rtaGateway, rt.Gateway)
+	}
+	w.attr32(rtaOif, uint32(out.Index()))
+	if q.Src.IsUnspecified() {
+		w.addr(rtaPrefsrc, rt.Src)
+	}
+	if !is4 {
+		w.attr32(rtaPriority, e.Metric)
+	}
+	if rt.MTU < rt.LinkMTU {
+		writeMetrics(w, rt.MTU)
+	}
+	w.attr32(rtaUID, 0)
+	writeRouteCache(w, in, 0)
+	if !is4 {
+		w.attr8(rtaPref, 0)
+	}
+}
+
+// route is what a request says of a route.
+func (r *request) route() (e core.RouteEntry, onLink bool, err error) {
+	family := r.family()
+	if family != afInet && family != afInet6 {
+		return e, false, refuse(syscall.EOPNOTSUPP, "no route is of that family")
+	}
+	any := wire.Addr{}
+	if family == afInet {
+		any = wire.IPv4Any()
+	}
+	e = core.RouteEntry{Protocol: core.RouteProtocol(r.fixed[5]), Scope: core.Scope(r.fixed[6]), Type: core.RouteType(r.fixed[7])}
+	if e.Prefix.Addr, _, err = r.attrs.addr(rtaDst, family); err != nil {
+		return e, false, err
+	}
+	if !r.attrs.has(rtaDst) {
+		e.Prefix.Addr = any
+	}
+	if e.Prefix.Bits = r.fixed[1]; int(e.Prefix.Bits) > any.Bits() || e.Prefix.Masked() != e.Prefix {
+		return e, false, refuse(syscall.EINVAL, "the destination has bits beyond its prefix")
+	}
+	if r.fixed[2] != 0 {
+		return e, false, refuse(syscall.EOPNOTSUPP, "no route is chosen by its source")
+	}
+	table := uint32(r.fixed[4])
+	if r.attrs.has(rtaTable) {
+		if table, err = r.attrs.u32(rtaTable); err != nil {
+			return e, false, err
+		}
+	}
+	switch table {
+	case tableUnspec, tableMain, tableLocal, tableDefault:
+	default:
+		return e, false, refuse(syscall.EOPNOTSUPP, "there are the routing tables main and local")
+	}
+	for _, typ := range [...]int{rtaVia, rtaEncap, rtaNHID} {
+		if x, ok := r.attrs.find(typ); ok {
+			return e, false, refuseAt(x.at, syscall.EOPNOTSUPP, "no route has such a next hop")
+		}
+	}
+	if e.Metric, err = r.attrs.u32(rtaPriority); err != nil {
+		return e, false, err
+	}
+	if e.Source, _, err = r.attrs.addr(rtaPrefsrc, family); err != nil {
+		return e, false, err
+	}
+	if x, ok := r.attrs.find(rtaMetrics); ok {
+		m, err := parseAttributes(x.data, x.at+4)
+		if err != nil {
+			return e, false, err
+		}
+		mtu, err := m.u32(rtaxMTU)
+		if err != nil {
+			return e, false, err
+		}
+		e.MTU = int(min(mtu, 65535))
+	}
+	if s, err := r.attrs.u32(rtaExpires); err != nil {
+		return e, false, err
+	} else if s != 0 {
+		e.Expires = r.in.Lifetime(s)
+	}
+	return e, binary.NativeEndian.Uint32(r.fixed[8:])&nexthopOnLink != 0, r.nexthop(&e, r.attrs)
+}
+
+// nexthop reads where a route leads: RTA_OIF, RTA_GATEWAY, or a path of RTA_MULTIPATH,
+// which must be the only one.
+func (r *request) nexthop(e *core.RouteEntry, attrs attributes) error {
+	if x, ok := attrs.find(rtaMultipath); ok {
+		if len(x.data) < 8 {
+			return refuseAt(x.at, syscall.EINVAL, "next hop is too short")
+		}
+		n := int(binary.NativeEndian.Uint16(x.data))
+		if n < 8 || n > len(x.data) {
+			return refuseAt(x.at, syscall.EINVAL, "next hop with a length that is not its own")
+		}
+		if align(n) < len(x.data) {
+			return refuseAt(x.at, syscall.EOPNOTSUPP, "a route has one next hop")
+		}
+		nested, err := parseAttributes(x.data[8:n], x.at+12)
+		if err != nil {
+			return err
+		}
+		if err := r.outOf(e, int(int32(binary.NativeEndian.Uint32(x.data[4:])))); err != nil {
+			return err
+		}
+		e.Gateway, _, err = nested.addr(rtaGateway, r.family())
+		return err
+	}
+	oif, err := attrs.u32(rtaOif)
+	if err != nil {
+		return err
+	}
+	if err := r.outOf(e, int(int32(oif))); err != nil {
+		return err
+	}
+	e.Gateway, _, err = attrs.addr(rtaGateway, r.family())
+	return err
+}
+
+func (r *request) outOf(e *core.RouteEntry, index int) error {
+	if index == 0 {
+		return nil
+	}
+	if e.Interface = r.in.InterfaceByIndex(index); e.Interface == nil {
+		return refuse(syscall.ENODEV, "there is no interface with that index")
+	}
+	return nil
+}
+
+// addRoute is RTM_NEWROUTE.
+func (r *request) addRoute() error {
+	e, onLink, err := r.route()
+	if err != nil {
+		return err
+	}
+	is4 := r.family() == afInet
+	if !is4 && e.Metric == 0 {
+		e.Metric = metricIPv6
+	}
+	switch e.Type {
+	case 0:
+		e.Type = core.RouteUnicast
+	case core.RouteUnicast, core.RouteLocal, core.RouteBroadcast:
+	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit:
+		e.Interface, e.Gateway = nil, wire.Addr{}
+	default:
+		return refuse(syscall.EINVAL, "no route is of that type")
+	}
+	if (e.Type == core.RouteLocal || e.Type == core.RouteBroadcast) && e.Interface == nil {
+		if e.Interface = r.in.Loopback(); e.Interface == nil {
+			return refuse(syscall.ENODEV, "the route names no interface")
+		}
+	}
+	if e.Type == core.RouteUnicast {
+		if e.Interface != nil && !e.Interface.Up() {
+			return refuse(syscall.ENETDOWN, "the interface is down")
+		}
+		if e.Gateway.IsUnspecified() && e.Interface == nil {
+			return refuse(syscall.ENODEV, "the route names neither interface nor gateway")
+		}
+		if !e.Gateway.IsUnspecified() && !onLink {
+			q := core.RouteQuery{Dst: e.Gateway}
+			if e.Interface != nil {
+				q.Interface = e.Interface.Index()
+			}
+			rt, err := r.in.Route(q)
+			if err != nil || rt.Type != core.RouteUnicast || rt.Gateway != e.Gateway {
+				errno := syscall.ENETUNREACH
+				if err == nil && rt.Local() {
+					errno = syscall.EINVAL
+				} else if !is4 {
+					errno = syscall.EHOSTUNREACH
+				}
+				return refuse(errno, "the gateway is on no link")
+			}
+		}
+	}
+	if !e.Source.IsUnspecified() && !r.in.IsLocal(e.Source) {
+		return refuse(syscall.EINVAL, "the preferred source is no address of this host")
+	}
+	same := r.routeLike(&e)
+	switch {
+	case same != nil && r.flags&flagExcl != 0:
+		return syscall.EEXIST
+	case same != nil && r.flags&flagReplace != 0:
+		if err := r.in.RemoveRouteLocked(same); err != nil {
+			return err
+		}
+		if err := r.in.AddRouteLocked(&e); err != nil {
+			_ = r.in.AddRouteLocked(same)
+			return err
+		}
+		return nil
+	case same == nil && r.flags&flagCreate == 0:
+		return refuse(syscall.ENOENT, "there is no such route")
+	}
+	return r.in.AddRouteLocked(&e)
+}
+
+// routeLike is the route that e would replace: of the same prefix and metric, in the
+// same table.
+func (r *request) routeLike(e *core.RouteEntry) *core.RouteEntry {
+	for _, x := range r.in.RoutesLocked() {
+		if x.Prefix == e.Prefix && x.Metric == e.Metric && tableOf(&x) == tableOf(e) {
+			return &x
+		}
+	}
+	return nil
+}
+
+// removeRoute is RTM_DELROUTE: what the request leaves open is not compared.
+func (r *request) removeRoute() error {
+	e, _, err := r.route()
+	if err != nil {
+		return err
+	}
+	table := uint32(r.fixed[4])
+	if r.attrs.has(rtaTable) {
+		table, _ = r.attrs.u32(rtaTable)
+	}
+	for _, x := range r.in.RoutesLocked() {
+		if x.Prefix != e.Prefix || table == tableLocal != (tableOf(&x) == tableLocal) ||
+			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type ||
+			e.Interface != nil && x.Interface != e.Interface || e.Protocol != 0 && x.Protocol != e.Protocol ||
+			!e.Gateway.IsUnspecified() && x.Gateway != e.Gateway || !e.Source.IsUnspecified() && x.Source != e.Source {
+			continue
+		}
+		return r.in.RemoveRouteLocked(&x)
+	}
+	return refuse(syscall.ESRCH, "there is no such route")
+}
