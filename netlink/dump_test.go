@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/qdisc/fifo"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/posix"
 )
@@ -202,5 +203,21 @@ func TestARouteIsAskedFor(t *testing.T) {
 		if a, errno = get("10.0.0.1"); errno != 0 || a[5] != nil || ne.Uint32(a[4]) != 1 || ne.Uint32(a[15]) != 254 {
 			t.Errorf("to ourselves: %v, %v", a, errno)
 		}
+	})
+}
+
+func TestQueueingDisciplinesAreListed(t *testing.T) {
+	run(t, func(r *rig) {
+		fd := r.open(0)
+		must(t, r.eth.SetQdisc(fifo.Config{Limit: 5}))
+		all, errno := r.ask(fd, 38, dumps, make([]byte, 20))
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		var got []string
+		for _, m := range all {
+			got = append(got, fmt.Sprintf("%d %s parent %x", ne.Uint32(m.body[4:]), text(m.attributes(t, 20)[1]), ne.Uint32(m.body[12:])))
+		}
+		same(t, "disciplines", got, []string{"1 noqueue parent ffffffff", "2 pfifo parent ffffffff"})
 	})
 }

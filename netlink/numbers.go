@@ -55,7 +55,8 @@ const (
 	getNeigh = 30
 	newRule  = 32
 	getRule  = 34
-	lastType = 127 // RTM_MAX is a little less; what is above is EOPNOTSUPP all the same
+	newQdisc = 36
+	getQdisc = 38
 )
 
 // Multicast groups (enum rtnetlink_groups).
@@ -172,6 +173,13 @@ const (
 	nexthopOnLink = 4
 
 	metricIPv6 = 1024 // IP6_RT_PRIO_USER
+)
+
+const (
+	tcaKind       = 1
+	tcaStats2     = 7
+	tcaStatsBasic = 1
+	tcaStatsQueue = 3
 )
 
 const (

@@ -78,6 +78,8 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{12, (*request).addNeighbour, nil}, true
 	case delNeigh:
 		return kind{12, (*request).removeNeighbour, nil}, true
+	case getQdisc:
+		return kind{20, nil, (*request).dumpQdiscs}, true
 	case getRule:
 		return kind{12, nil, (*request).dumpRules}, true
 	}
