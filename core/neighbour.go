@@ -149,6 +149,23 @@ func (n *Neighbour) remove() {
 	n.State = NeighbourFailed
 	delete(n.Interface.neighbours.entries, n.Addr)
 	n.Interface.instance.invalidateRoutes() // routes hold the entry
+	n.tell(true)
+}
+
+// NeighbourWatcher is a Transport that hears of every change of a neighbour's state,
+// and of its end.
+type NeighbourWatcher interface {
+	// NeighbourChanged runs inside an entry. n is borrowed, and the watcher changes
+	// nothing of the stack.
+	NeighbourChanged(n *Neighbour, gone bool)
+}
+
+func (n *Neighbour) tell(gone bool) {
+	for _, t := range n.Interface.instance.transports {
+		if w, ok := t.(NeighbourWatcher); ok {
+			w.NeighbourChanged(n, gone)
+		}
+	}
 }
 
 // flushNeighbours drops all entries but permanent ones.
@@ -170,6 +187,7 @@ func (ifc *Interface) SetNeighbour(a wire.Addr, hw wire.HWAddr) {
 	}
 	n.State, n.HWAddr = NeighbourPermanent, hw
 	ifc.instance.CancelTimer(&n.timer)
+	n.tell(false)
 	n.sendWaiting()
 }
 
@@ -277,6 +295,7 @@ func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
 		}
 		n.State = NeighbourStale
 		in.SetTimer(&n.timer, now.Add(pr.GCStale), n)
+		n.tell(false)
 	case NeighbourStale:
 		if end := n.used.Add(pr.GCStale); end > now {
 			in.SetTimer(&n.timer, end, n)
@@ -289,6 +308,7 @@ func (n *Neighbour) Expire(_ *timer.Timer, now Time) {
 			return
 		}
 		n.State, n.probes = NeighbourProbe, 0
+		n.tell(false)
 		n.solicit()
 	case NeighbourProbe:
 		if n.probes < pr.UnicastProbes {
@@ -404,10 +424,12 @@ func (n *Neighbour) enter(reachable bool, now Time) {
 		// that hosts do not probe in step.
 		n.reachable = pr.BaseReachable/2 + time.Duration(n.Interface.instance.Random().Uint64()%uint64(max(1, pr.BaseReachable)))
 		n.Interface.instance.SetTimer(&n.timer, now.Add(n.reachable), n)
+		n.tell(false)
 		return
 	}
 	n.State = NeighbourStale
 	n.Interface.instance.SetTimer(&n.timer, now.Add(pr.GCStale), n)
+	n.tell(false)
 }
 
 // Confirm tells that packets to the next hop of r arrive: an upper layer saw
@@ -445,6 +467,7 @@ func (ifc *Interface) PutNeighbour(a wire.Addr, hw wire.HWAddr, state NeighbourS
 			n.State = NeighbourPermanent
 		}
 		ifc.instance.CancelTimer(&n.timer)
+		n.tell(false)
 	default:
 		n.enter(state == NeighbourReachable, now)
 	}

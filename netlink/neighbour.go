@@ -31,7 +31,7 @@ func writeNeighbour(w *writer, n *core.Neighbour) {
 	w.attr32(ndaProbes, uint32(probes))
 	w.header(ndaCacheinfo, 16)
 	for _, t := range [...]core.Time{confirmed, used, updated} {
-		w.u32(uint32(now.Sub(t) / (time.Second / userHZ)))
+		w.u32(uint32(max(0, now.Sub(t)) / (time.Second / userHZ)))
 	}
 	w.u32(0)
 }

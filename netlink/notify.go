@@ -42,16 +42,22 @@ func (t *transport) Event(e *core.Event) {
 		}
 		route := e.Route
 		write = func(w *writer) { writeRoute(w, t.in, route) }
-	case core.EventNeighbour:
-		n := ifc.Neighbour(e.Addr)
-		if n == nil {
-			return
-		}
-		typ, group, write = newNeigh, groupNeigh, func(w *writer) { writeNeighbour(w, n) }
 	default:
 		return
 	}
 	t.tell(typ, group, write)
+}
+
+// NeighbourChanged implements core.NeighbourWatcher.
+func (t *transport) NeighbourChanged(n *core.Neighbour, gone bool) {
+	if len(t.sockets) == 0 {
+		return
+	}
+	typ := uint16(newNeigh)
+	if gone {
+		typ = delNeigh
+	}
+	t.tell(typ, groupNeigh, func(w *writer) { writeNeighbour(w, n) })
 }
 
 // tell sends a message to the members of a group, and to who asked for an echo of

@@ -210,6 +210,12 @@ func TestMembersOfAGroupHearOfChanges(t *testing.T) {
 		same(t, "addresses", r.news(addresses), []string{"20 of group 10", "21 of group 10"})
 		local := []string{"24 of group 40", "24 of group 40", "24 of group 40", "25 of group 40", "25 of group 40", "25 of group 40"}
 		same(t, "routes", r.news(routes), append(local, "24 of group 40"))
+		neighbours := r.open(1 << 2)
+		r.in.Domain().Do(func() {
+			r.eth.PutNeighbour(addr("10.0.0.9"), wire.MustHWAddr("02:00:00:00:00:09"), core.NeighbourPermanent)
+			r.eth.RemoveNeighbour(addr("10.0.0.9"))
+		})
+		same(t, "neighbours", r.news(neighbours), []string{"28 of group 4", "29 of group 4"})
 		must(t, r.Setsockopt(links, solNetlink, dropMembership, u32(1)))
 		must(t, r.eth.SetMTU(1300))
 		same(t, "links after the end", r.news(links), nil)
