@@ -193,6 +193,17 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.ping_group_range",
+				Kind:    sysctl.Ints,
+				Max:     math.MaxInt32,
+				Default: "0 2147483647",
+				Help:    "Groups that may open ping sockets. Programs of an instance have no groups: all may, whatever is set. Linux's default is none.",
+				Field:   "PingGroupRange",
+				Pointer: func(block any) any {
+					return &block.(*ipv4.Sysctls).PingGroupRange
+				},
+			},
+			{
 				Name:    "net.ipv4.ipfrag_high_thresh",
 				Kind:    sysctl.Int,
 				Max:     math.MaxInt32,
@@ -239,6 +250,7 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 			ICMPRateMask:         6168,
 			ICMPMsgsPerSec:       1000,
 			ICMPMsgsBurst:        50,
+			PingGroupRange:       [2]int32{0, 2147483647},
 			FragHighThresh:       4194304,
 			FragTime:             30 * time.Second,
 			IGMPQrv:              2,

@@ -118,6 +118,7 @@ type ErrorReport struct {
 	TOS      uint8  // of the packet with the error
 	HopLimit uint8  // 0 if the error was made here
 	Quoted   []byte // the quoted transport header, at least 8 bytes
+	Whole    []byte // the quoted packet from its IP header on; nil behind a wall
 }
 
 // SoftErrorer is an Endpoint that met errors which did not end its connection

@@ -195,6 +195,25 @@ func TestTheStackCompletesAHeaderThatTheProgramWrote(t *testing.T) {
 	})
 }
 
+func TestAnErrorAboutAWrittenHeaderBringsItBack(t *testing.T) {
+	run(t, func(h *programs) {
+		out := h.a.raw(posix.AF_INET, unassigned)
+		setInt(t, h.a, out, core.SolIP, raw.HdrIncl, 1)
+		setInt(t, h.a, out, core.SolIP, core.IPRecvErr, 1)
+		p := make([]byte, wire.IPv4MinSize, 64)
+		p[0], p[8], p[9] = 0x45, 17, unassigned
+		copy(p[16:], []byte{10, 0, 0, 2})
+		h.a.sends(out, append(p, "somebody?"...), addrB)
+		h.sleep(10e6)
+		b := make([]byte, 100)
+		n, _, err := h.a.Recvfrom(out, b, posix.MSG_ERRQUEUE, nil)
+		must(t, err)
+		if n != len(p)+9 || b[0] != 0x45 || b[9] != unassigned || string(b[len(p):n]) != "somebody?" {
+			t.Errorf("% x came back", b[:n])
+		}
+	})
+}
+
 func TestRawSocketsTellTTLAndDestination(t *testing.T) {
 	run(t, func(h *programs) {
 		in := h.b.raw(posix.AF_INET, unassigned)
@@ -306,6 +325,49 @@ func TestIPv6ChecksumsAreFilledInAndVerifiedWhereTheSocketSays(t *testing.T) {
 		}
 		if b2, _ := h.b.packet(checked); !bytes.Equal(b, b2) {
 			t.Errorf("checking socket got % x first, want % x", b2, b)
+		}
+	})
+}
+
+func TestPingSocketsHaveWhatPingSets(t *testing.T) {
+	run(t, func(h *programs) {
+		for _, x := range []struct {
+			family, protocol     int
+			to                   string
+			level, recverr, hops int
+			request, reply       byte
+			told                 int
+		}{
+			{posix.AF_INET, int(wire.ProtoICMP), addrB, core.SolIP, core.IPRecvErr, core.IPRecvTTL, wire.ICMPv4Echo, wire.ICMPv4EchoReply, core.IPTTL},
+			{posix.AF_INET6, int(wire.ProtoICMPv6), addrB6, core.SolIPv6, core.IPv6RecvErr, core.IPv6RecvHopLimit, wire.ICMPv6Echo, wire.ICMPv6EchoReply, core.IPv6HopLimit},
+		} {
+			s, err := h.a.Socket(x.family, posix.SOCK_DGRAM, x.protocol)
+			must(t, err)
+			setInt(t, h.a, s, x.level, x.recverr, 1)
+			setInt(t, h.a, s, x.level, x.hops, 1)
+			setInt(t, h.a, s, core.SolSocket, core.SoTimestamp, 1)
+			setInt(t, h.a, s, core.SolSocket, core.SoRcvBuf, 324<<10)
+			h.a.sends(s, []byte{x.request, 0, 0, 0, 0, 0, 0, 1, 'x'}, x.to)
+			m := &posix.Msghdr{Iov: [][]byte{make([]byte, 100)}, Control: make([]byte, 256)}
+			n, err := h.a.Recvmsg(s, m, 0)
+			must(t, err)
+			if b := m.Iov[0][:n]; n != 9 || b[0] != x.reply || b[8] != 'x' {
+				t.Errorf("reply % x", b)
+			}
+			told := map[[2]int]int{}
+			for rest := m.Control[:m.ControlLen]; len(rest) > 0; {
+				c, next, ok := core.NextControl(rest)
+				if !ok {
+					t.Fatalf("control messages % x", rest)
+				}
+				told[[2]int{c.Level, c.Name}], rest = len(c.Data), next
+			}
+			if told[[2]int{core.SolSocket, core.SoTimestamp}] != 16 || told[[2]int{x.level, x.told}] != 4 {
+				t.Errorf("%s: control messages %v", x.to, told)
+			}
+		}
+		if v, err := h.a.Instance().Sysctl("net.ipv4.ping_group_range"); err != nil || v != "0\t2147483647" {
+			t.Errorf("ping_group_range %q, %v", v, err)
 		}
 	})
 }

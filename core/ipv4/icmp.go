@@ -148,7 +148,7 @@ func (s *stack) icmpErrorInput(p *core.Packet) {
 		return
 	}
 	e := core.ErrorReport{Protocol: quoted.Protocol(), Src: quoted.Src(), Dst: quoted.Dst(), Offender: p.Src,
-		Type: m.Type(), Code: m.Code(), Quoted: q[hl:], Ifindex: p.Ifindex(), TOS: p.TOS, HopLimit: p.HopLimit}
+		Type: m.Type(), Code: m.Code(), Quoted: q[hl:], Whole: q, Ifindex: p.Ifindex(), TOS: p.TOS, HopLimit: p.HopLimit}
 	switch m.Type() {
 	case wire.ICMPv4Unreachable:
 		e.Errno, e.Hard = unreachableErrno(m.Code())

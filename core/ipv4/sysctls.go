@@ -24,6 +24,7 @@ type Sysctls struct {
 	ICMPRateMask           uint32        `sysctl:"net.ipv4.icmp_ratemask" default:"6168" help:"Bit set of the ICMP types that are rate limited."`
 	ICMPMsgsPerSec         int32         `sysctl:"net.ipv4.icmp_msgs_per_sec" default:"1000" range:"0..2147483647" help:"Most ICMP messages of the types in icmp_ratemask in a second."`
 	ICMPMsgsBurst          int32         `sysctl:"net.ipv4.icmp_msgs_burst" default:"50" range:"0..2147483647" help:"Most of them at once."`
+	PingGroupRange         [2]int32      `sysctl:"net.ipv4.ping_group_range" default:"0 2147483647" range:"0..2147483647" help:"Groups that may open ping sockets. Programs of an instance have no groups: all may, whatever is set. Linux's default is none."`
 	FragHighThresh         int32         `sysctl:"net.ipv4.ipfrag_high_thresh" default:"4194304" range:"0..2147483647" unit:"bytes" help:"Memory for packets under reassembly; the oldest give way."`
 	FragTime               time.Duration `sysctl:"net.ipv4.ipfrag_time" default:"30" range:"0..2147483647" unit:"s" help:"Time for which fragments wait for the rest."`
 	IGMPQrv                int32         `sysctl:"net.ipv4.igmp_qrv" default:"2" range:"1..7" help:"IGMP robustness: how often a change of membership is reported."`

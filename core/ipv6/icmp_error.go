@@ -152,7 +152,7 @@ func (n *network) errorReceived(p *core.Packet, m wire.ICMPv6) bool {
 	e.Errno, e.Hard = errnoOf(m.Type(), m.Code())
 	whole := found && !u.later && len(quote)-u.offset >= 8
 	if whole {
-		e.Quoted = quote[u.offset:]
+		e.Quoted, e.Whole = quote[u.offset:], quote
 	}
 	if m.Type() == wire.ICMPv6PacketTooBig {
 		// RFC 8201 §4: a smaller value than the least MTU is to be discarded.

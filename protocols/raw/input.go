@@ -86,6 +86,10 @@ func (h *handler) ErrorRaw(e *core.ErrorReport) {
 		if x.connected && x.peer != e.Dst || !x.local.IsUnspecified() && x.local != e.Src {
 			continue
 		}
-		h.env.Report(x.id, e, 0, 0)
+		r := *e
+		if x.header { // the user's bytes begin with the IP header
+			r.Quoted = e.Whole
+		}
+		h.env.Report(x.id, &r, 0, 0)
 	}
 }
