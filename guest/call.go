@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/core/bpf"
 )
 
 // maxAddress holds every socket address (struct sockaddr_storage).
@@ -158,6 +160,13 @@ func setOptionCall(r *request, s *socket, end int) {
 		_ = r.fail(err)
 		return
 	}
+	if level == unix.SOL_SOCKET && name == unix.SO_ATTACH_FILTER {
+		var err error
+		if v, err = filterProgram(r, v); err != nil {
+			_ = r.fail(err)
+			return
+		}
+	}
 	err := s.g.process.Setsockopt(s.fd, level, name, v)
 	if err == nil && level == unix.SOL_SOCKET {
 		switch name { // how the program's native calls wait
@@ -166,6 +175,23 @@ func setOptionCall(r *request, s *socket, end int) {
 		}
 	}
 	_ = r.done(0, err)
+}
+
+// sizeofFprog is struct sock_fprog of a 64-bit program: a count and a pointer.
+const sizeofFprog = 16
+
+// filterProgram is what a struct sock_fprog points to, an array of struct sock_filter
+// (copy_bpf_fprog_from_user, net/core/filter.c).
+func filterProgram(r *request, v []byte) ([]byte, error) {
+	if len(v) != sizeofFprog {
+		return nil, unix.EINVAL
+	}
+	n := int(binary.NativeEndian.Uint16(v))
+	if n == 0 || n > bpf.MaxLen {
+		return nil, unix.EINVAL
+	}
+	list := make([]byte, n*unix.SizeofSockFilter)
+	return list, r.c.Read(binary.NativeEndian.Uint64(v[8:]), list)
 }
 
 func optionCall(r *request, s *socket, _ int) {

@@ -82,6 +82,13 @@ func TestWhatProgramsSee(t *testing.T) {
 	}
 }
 
+func TestProgramsSeeFramesThroughAFilter(t *testing.T) {
+	out, err := program(t, lab(t), "python3", "testdata/frames.py")
+	if err != nil || out != "frames: ok\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A server and a client of the distribution, children of a shell, on one instance.
 func TestAFileIsFetched(t *testing.T) {
 	want := make([]byte, 3<<20)
