@@ -3,9 +3,9 @@
 // if the rest had never been written. (To leave the rest out of the binary, too,
 // tailor the library: libosbuild export.) Expect:
 //
-//	whole   ipv4 ipv6, ping ping6 tcp udp, cubic by net.ipv4.tcp_congestion_control
+//	whole   ipv4 ipv6, ping ping6 netlink tcp udp udplite raw packet, cubic by net.ipv4.tcp_congestion_control
 //	whole   listens on tcp [::]:80
-//	narrow  ipv4, ping udp
+//	narrow  ipv4, ping netlink udp udplite raw packet
 //	narrow  no tcp: listen tcp 0.0.0.0:80: socket: socket type not supported
 //	narrow  no setting net.ipv4.tcp_congestion_control
 package main
