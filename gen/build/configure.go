@@ -193,7 +193,7 @@ func (b *Builder) solve(name string, t *kconfig.Tree) (*configuration, error) {
 		c.modfile = b.modfile(name)
 	}
 	for _, s := range t.Symbols() {
-		e := emit.Symbol{Name: s.Name, Type: s.Type.String(), Value: s.String(), Static: s.Static, Package: strings.Trim(s.Package, "/"), Where: filepath.ToSlash(s.Pos.String()), Prompt: s.Prompt()}
+		e := emit.Symbol{Name: s.Name, Type: s.Type.String(), Value: s.String(), Static: s.Static, Present: s.Written(), Package: strings.Trim(s.Package, "/"), Where: filepath.ToSlash(s.Pos.String()), Prompt: s.Prompt()}
 		if o := s.Outside; o != nil {
 			e.Version = strings.TrimPrefix(o.Version, "v")
 			if e.Version == "" {

@@ -36,9 +36,26 @@ func (b *Builder) configuration(names []string) (*configuration, error) {
 // UnionName is the name of the build that holds several configurations.
 func UnionName(names []string) string { return strings.Join(names, "+") }
 
+// agree checks that a static symbol, the i-th, has one value wherever it can be set.
+func (b *Builder) agree(parts []*configuration, i int) error {
+	var first *configuration
+	for _, c := range parts {
+		s := &c.symbols[i]
+		switch {
+		case !s.Static || !s.Present:
+		case first == nil:
+			first = c
+		case s.Value != first.symbols[i].Value:
+			return fmt.Errorf("%s: CONFIG_%s is %s, but %s in %s: the symbol is static (%s), so one binary has one value of it",
+				b.line(c.name, s.Name), s.Name, s.Value, first.symbols[i].Value, b.line(first.name, s.Name), s.Where)
+		}
+	}
+	return nil
+}
+
 // union chooses whatever one of the configurations chooses. Numbers and texts
 // are those of the first: each instance has its own from its .config. A symbol
-// that is marked static must be the same in all. The third parties' trees are those
+// that is marked static must be the same in all that have it. The third parties' trees are those
 // of all.
 func (b *Builder) union(names []string, asked []kconfig.Asked) (*configuration, error) {
 	if b.Env.Value("KCONFIG_CONFIG") != "" {
@@ -65,12 +82,11 @@ func (b *Builder) union(names []string, asked []kconfig.Asked) (*configuration, 
 	first := parts[0]
 	for i := range first.symbols {
 		s := first.symbols[i]
+		if err := b.agree(parts, i); err != nil {
+			return nil, err
+		}
 		for _, c := range parts[1:] {
 			other := &c.symbols[i]
-			if s.Static && other.Value != s.Value {
-				return nil, fmt.Errorf("%s: CONFIG_%s is %s, but %s in %s: the symbol is static (%s), so one binary has one value of it",
-					b.line(c.name, s.Name), s.Name, other.Value, s.Value, b.line(first.name, s.Name), s.Where)
-			}
 			if other.On() && (!s.On() || other.Value == "y") && logical(&s) && t.Lookup(s.Name).Choice() == nil {
 				s.Value = other.Value
 			}

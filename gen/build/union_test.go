@@ -34,6 +34,15 @@ func TestUnionHoldsWhatAnyConfigurationChose(t *testing.T) {
 			t.Errorf("%s=%s in the union, want %s", symbol, values[symbol], want)
 		}
 	}
+	// Where there is no TCP, its static symbols have no say.
+	b.target(t, "tcp", "tinyconfig", "TCP=y", "TCP_ECN=y")
+	if _, err := b.configuration([]string{"four", "tcp"}); err != nil {
+		t.Error(err)
+	}
+	b.target(t, "plain", "tinyconfig", "TCP=y", "TCP_ECN=n")
+	if _, err := b.configuration([]string{"four", "plain", "tcp"}); err == nil || !strings.Contains(err.Error(), "TCP_ECN is y, but n in ") {
+		t.Errorf("configurations whose TCP differs: %v", err)
+	}
 	if text, err := os.ReadFile(b.ConfigPath("four+six")); err != nil || string(text) != c.text {
 		t.Errorf("the union's own .config: %v\n%s", err, text)
 	}

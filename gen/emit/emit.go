@@ -20,6 +20,7 @@ type Symbol struct {
 	Type    string // bool, tristate, int, hex, string
 	Value   string // without quotes
 	Static  bool
+	Present bool   // its dependencies hold, so that the .config has a line of it
 	Package string // relative to the module, a third party's by import path, "" for none
 	Version string // of the third party whose symbol it is, "" for ours
 	Prompt  string
