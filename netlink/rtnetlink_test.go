@@ -5,12 +5,18 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/ipv4"
+	"github.com/libos-go/libos/core/ipv6"
+	"github.com/libos-go/libos/core/qdisc/fifo"
+	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
+	"github.com/libos-go/libos/netlink"
 	"github.com/libos-go/libos/posix"
+	"github.com/libos-go/libos/protocols/udp"
 )
 
 const (
@@ -39,10 +45,25 @@ type rig struct {
 	seq uint32
 }
 
+// wiring is the same in every configuration.
+func wiring() *core.Wiring {
+	return &core.Wiring{
+		Name: "netlink-test",
+		Networks: []core.NetworkEntry{
+			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
+			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
+		},
+		Protocols: []core.ProtocolEntry{{Protocol: netlink.Protocol()}, {Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}},
+		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
+		Qdiscs:    []core.QdiscKind{fifo.Packets()},
+		Loopback:  loopback.Device,
+	}
+}
+
 func run(t *testing.T, f func(r *rig)) {
 	t.Helper()
 	r := &rig{Rig: coretest.New(t, host.NewVirtual(1))}
-	w := libos.Wiring()
+	w := wiring()
 	r.in = r.Rig.Instance("a", w)
 	b := r.Rig.Instance("b", w)
 	da, db := pipe.New(pipe.Config{})

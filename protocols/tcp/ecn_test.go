@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/config"
 	"github.com/libos-go/libos/core/qdisc/codel"
 	"github.com/libos-go/libos/core/qdisc/fqcodel"
 	"github.com/libos-go/libos/core/qdisc/pie"
@@ -25,6 +26,9 @@ func bottleneck(t *testing.T, q core.QdiscConfig) *pair {
 // RFC 3168 §1: a router that marks has senders slow down without a loss. Of one that
 // does not ask for ECN it drops instead.
 func TestMarksSlowASenderDownWithoutALoss(t *testing.T) {
+	if !config.TCP_ECN {
+		t.Skip("CONFIG_TCP_ECN is n in this configuration")
+	}
 	for _, q := range []core.QdiscConfig{
 		red.Config{Limit: 400_000, Min: 15_000, Max: 90_000, AvPkt: 1000, ECN: true},
 		codel.Config{ECN: true},
