@@ -248,7 +248,7 @@ func (s *stalls) sum() time.Duration {
 }
 
 // back is how long a module may be away.
-const back = 2 * time.Second
+const back = slowdown * 2 * time.Second
 
 // lane has a module of its own hosts suffer faults, while a transfer of the same
 // hosts that has nothing to do with it loses nothing. It tells how long the module
