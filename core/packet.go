@@ -479,12 +479,7 @@ func (p *Packet) Share() *Packet {
 	c.page.Ref(c.account)
 	c.start, c.end = p.start, p.end
 	c.copyMeta(p)
-	for i := range p.frags[:p.nfrags] {
-		f := p.frags[i]
-		f.Page.Ref(c.account)
-		c.frags[i] = f
-	}
-	c.nfrags, c.fragLen = p.nfrags, p.fragLen
+	c.shareFrags(p)
 	return c
 }
 
@@ -495,13 +490,18 @@ func (p *Packet) clone(a *allocator.Account) *Packet {
 	}
 	copy(c.Put(int(p.end-p.start)), p.Linear())
 	c.copyMeta(p)
+	c.shareFrags(p)
+	return c
+}
+
+// shareFrags refers to the payload of p.
+func (c *Packet) shareFrags(p *Packet) {
 	for i := range p.frags[:p.nfrags] {
 		f := p.frags[i]
 		f.Page.Ref(c.account)
 		c.frags[i] = f
 	}
 	c.nfrags, c.fragLen = p.nfrags, p.fragLen
-	return c
 }
 
 func (c *Packet) copyMeta(p *Packet) {

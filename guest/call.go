@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libos-go/libos/posix"
+
 	"github.com/libos-go/libos/core/bpf"
 )
 
@@ -128,22 +130,20 @@ func (r *request) acceptCall() {
 	r.accept(s, end, flags)
 }
 
-func nameCall(r *request, s *socket, _ int) {
-	var b [maxAddress]byte
-	n, err := s.g.process.Getsockname(s.fd, b[:])
-	if err == nil {
-		err = r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
-	}
-	_ = r.done(0, err)
+// addressCall is getsockname(2) or getpeername(2): of tells the address.
+func addressCall(of func(p *posix.Process, fd int, addr []byte) (int, error)) func(*request, *socket, int) {
+	return func(r *request, s *socket, _ int) { _ = r.done(0, r.putAddressOf(s, of)) }
 }
 
-func peerCall(r *request, s *socket, _ int) {
+// putAddressOf writes an address of s where the caller wants it by its second and third
+// argument.
+func (r *request) putAddressOf(s *socket, of func(p *posix.Process, fd int, addr []byte) (int, error)) error {
 	var b [maxAddress]byte
-	n, err := s.g.process.Getpeername(s.fd, b[:])
-	if err == nil {
-		err = r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
+	n, err := of(s.g.process, s.fd, b[:])
+	if err != nil {
+		return err
 	}
-	_ = r.done(0, err)
+	return r.putAddress(r.c.Args[1], r.c.Args[2], b[:min(n, len(b))], n)
 }
 
 // maxOption holds every value of a socket option.

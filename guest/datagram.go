@@ -3,8 +3,6 @@
 package guest
 
 import (
-	"errors"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,14 +50,9 @@ func (s *socket) pumpDatagramsOut() {
 			return err != unix.EAGAIN
 		})
 		switch {
-		case errors.Is(waited, os.ErrDeadlineExceeded):
-			_ = s.file.SetReadDeadline(time.Time{})
-		case waited != nil:
+		case waited != nil: // closed by us
 			return
-		case hung, err == unix.ECONNRESET:
-			s.close(false)
-			return
-		case err != nil:
+		case hung, err != nil:
 			s.close(false)
 			return
 		default: // an error is the socket's pending one, or lost as in a queue of the network

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/guest/trap"
+	"github.com/libos-go/libos/posix"
 )
 
 // call is a system call that a program makes of a socket.
@@ -36,8 +37,8 @@ func calls() []call {
 		{unix.SYS_LISTEN, nil, onSocket(func(r *request, s *socket, _ int) { r.listen(s, r.arg(1)) })},
 		{unix.SYS_ACCEPT, nil, (*request).acceptCall},
 		{unix.SYS_ACCEPT4, nil, (*request).acceptCall},
-		{unix.SYS_GETSOCKNAME, nil, onSocket(nameCall)},
-		{unix.SYS_GETPEERNAME, nil, onSocket(peerCall)},
+		{unix.SYS_GETSOCKNAME, nil, onSocket(addressCall((*posix.Process).Getsockname))},
+		{unix.SYS_GETPEERNAME, nil, onSocket(addressCall((*posix.Process).Getpeername))},
 		{unix.SYS_SETSOCKOPT, nil, onSocket(setOptionCall)},
 		{unix.SYS_GETSOCKOPT, nil, onSocket(optionCall)},
 		{unix.SYS_SHUTDOWN, nil, onSocket(shutdownCall)},

@@ -77,8 +77,8 @@ func (g *Guest) Attach(pid, fd int) (*Program, error) {
 }
 
 // Run runs c on the instance to its end, that of its children included, and returns
-// what exec.Cmd.Wait does.
-func (g *Guest) Run(c *exec.Cmd) error {
+// what wait does, which waits for c: (*exec.Cmd).Wait, or more.
+func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error) error {
 	var p *Program
 	err := Start(c, func(pid, fd int) (err error) {
 		p, err = g.Attach(pid, fd)
@@ -88,7 +88,7 @@ func (g *Guest) Run(c *exec.Cmd) error {
 		return err
 	}
 	if err == nil {
-		err = c.Wait()
+		err = wait(c)
 	}
 	<-p.Done()
 	return errors.Join(err, p.err)

@@ -48,7 +48,7 @@ func program(t *testing.T, g *guest.Guest, name string, args ...string) (string,
 	c := exec.Command(path, args...)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
-	err := g.Run(c)
+	err := g.Run(c, (*exec.Cmd).Wait)
 	return out.String(), err
 }
 

@@ -9,8 +9,6 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-var native = binary.NativeEndian
-
 // endpoint is a packet socket.
 type endpoint struct {
 	t        *transport
@@ -169,12 +167,12 @@ func (e *endpoint) auxiliary(p *core.Packet) []byte {
 	if e.raw && p.Interface != nil && p.Interface.Link() != core.LinkRaw {
 		network = wire.EthernetSize
 	}
-	b := native.AppendUint32(nil, status)
-	b = native.AppendUint32(b, p.FlowLabel)
-	b = native.AppendUint32(b, uint32(p.Len()))
-	b = native.AppendUint16(b, 0)
-	b = native.AppendUint16(b, uint16(network))
-	return native.AppendUint32(b, 0) // no tag of a VLAN
+	b := binary.NativeEndian.AppendUint32(nil, status)
+	b = binary.NativeEndian.AppendUint32(b, p.FlowLabel)
+	b = binary.NativeEndian.AppendUint32(b, uint32(p.Len()))
+	b = binary.NativeEndian.AppendUint16(b, 0)
+	b = binary.NativeEndian.AppendUint16(b, uint16(network))
+	return binary.NativeEndian.AppendUint32(b, 0) // no tag of a VLAN
 }
 
 // Bits of tpacket_auxdata.tp_status (linux/if_packet.h).

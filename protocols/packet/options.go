@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -69,7 +70,7 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 	if len(b) < 4 {
 		return syscall.EINVAL
 	}
-	v := int32(native.Uint32(b))
+	v := int32(binary.NativeEndian.Uint32(b))
 	switch name {
 	case packetAuxdata:
 		e.auxdata = v != 0
@@ -92,7 +93,7 @@ func (e *endpoint) Option(level, name int, buf []byte) (int, error) {
 	var v int32
 	switch name {
 	case packetStatistics: // struct tpacket_stats
-		b := native.AppendUint32(native.AppendUint32(nil, e.packets+e.drops), e.drops)
+		b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, e.packets+e.drops), e.drops)
 		e.packets, e.drops = 0, 0
 		return copy(buf, b), nil
 	case packetAuxdata:
@@ -106,7 +107,7 @@ func (e *endpoint) Option(level, name int, buf []byte) (int, error) {
 		}
 		v = e.kept[k]
 	}
-	return copy(buf, native.AppendUint32(nil, uint32(v))), nil
+	return copy(buf, binary.NativeEndian.AppendUint32(nil, uint32(v))), nil
 }
 
 func number(b bool) int32 {
@@ -123,14 +124,14 @@ func (e *endpoint) member(b []byte, add bool) error {
 	if len(b) < 16 {
 		return syscall.EINVAL
 	}
-	x := membership{kind: native.Uint16(b[4:])}
-	alen := native.Uint16(b[6:])
+	x := membership{kind: binary.NativeEndian.Uint16(b[4:])}
+	alen := binary.NativeEndian.Uint16(b[6:])
 	if alen > 8 || x.kind > memberUnicast {
 		return syscall.EINVAL
 	}
 	x.n = uint8(alen)
 	copy(x.addr[:alen], b[8:])
-	if x.ifc = e.t.in.InterfaceByIndex(int(int32(native.Uint32(b)))); x.ifc == nil {
+	if x.ifc = e.t.in.InterfaceByIndex(int(int32(binary.NativeEndian.Uint32(b)))); x.ifc == nil {
 		return syscall.ENODEV
 	}
 	if add && (x.kind == memberMulticast || x.kind == memberUnicast) && (alen != 6 || x.ifc.Link() == core.LinkRaw) {

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -168,6 +169,6 @@ type frame struct {
 // networkOrder exchanges the bytes of an ethertype.
 func networkOrder(v uint16) wire.EtherType {
 	var b [2]byte
-	native.PutUint16(b[:], v)
+	binary.NativeEndian.PutUint16(b[:], v)
 	return wire.EtherType(b[0])<<8 | wire.EtherType(b[1])
 }

@@ -19,8 +19,8 @@ import (
 // operation is the name under which a running stack serves programs.
 const operation = "guest"
 
-// offer says where the calls of a program stop, and what a stack answers when it
-// serves them.
+// offer says where the calls of a program stop: the process and the descriptor of
+// their listener.
 type offer struct {
 	PID int `json:"pid"`
 	FD  int `json:"fd"`

@@ -26,19 +26,7 @@ func own(in *core.Instance, args []string) (err error) {
 	}
 	g := guest.New(in)
 	defer func() { err = errors.Join(err, g.Close()) }()
-	var p *guest.Program
-	err = guest.Start(c, func(pid, fd int) (err error) {
-		p, err = g.Attach(pid, fd)
-		return err
-	})
-	if p == nil {
-		return err
-	}
-	if err == nil {
-		err = wait(c)
-	}
-	<-p.Done()
-	return err
+	return g.Run(c, wait)
 }
 
 // guests are the Guests of a running stack's instances, each made with the first
