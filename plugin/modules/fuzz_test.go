@@ -16,6 +16,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"sha256": "00", "description": {"name": "x", "contract": 1, "protocols": [{"name": "p", "numbers": "EQ==",
 		"sockets": [{"family": 2, "type": 2, "protocol": 17}], "sysctls": [{"name": "a.b", "type": "int", "range": "0..9", "defaultValue": "3"}]}]}}`))
 	f.Add([]byte(`{"description": {"name": "x", "protocols": [{"sysctls": [{"type": "string", "name": "\"", "defaultValue": "\\"}]}]}}`))
+	f.Add([]byte(`{"description": {"name": "x", "protocols": [{"sysctls": [{"type": "int"}]}]}}`))
 	f.Add([]byte(`[]`))
 	dir := f.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o755); err != nil {

@@ -33,6 +33,9 @@ func table(p *control.Protocol) (*sysctl.Table, error) {
 	var fields []reflect.StructField
 	for i, s := range p.GetSysctls() {
 		typ := types[s.GetType()]
+		if s.GetName() == "" {
+			return nil, fmt.Errorf("protocol %s: setting %d has no name", p.GetName(), i)
+		}
 		if typ == nil {
 			return nil, fmt.Errorf("protocol %s: setting %s has the unknown type %q", p.GetName(), s.GetName(), s.GetType())
 		}

@@ -37,3 +37,12 @@ func TestATableIsMadeOfItsDescription(t *testing.T) {
 		t.Errorf("kind %s, owner %s", x.Entries[0].Kind, x.Owner)
 	}
 }
+
+// A setting that nobody could name is refused with its place.
+func TestASettingWithoutANameIsRefused(t *testing.T) {
+	d := &control.Protocol{Name: "x", Sysctls: []*control.Sysctl{{Name: "net.x.a", Type: "int"}, {Type: "int", DefaultValue: "1"}}}
+	const want = "protocol x: setting 1 has no name"
+	if _, err := table(d); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
