@@ -60,6 +60,9 @@ func Parse(path, text string, o Options) (*Description, error) {
 		o.ReadFile = os.ReadFile
 	}
 	name := filepath.Base(path)
+	if line := tomlplace.TooDeep(text); line != 0 {
+		return nil, fmt.Errorf("%s:%d: this nests more than %d deep: no table of a network does", name, line, tomlplace.MaxNesting)
+	}
 	var m map[string]any
 	if _, err := toml.Decode(text, &m); err != nil {
 		var p toml.ParseError

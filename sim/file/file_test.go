@@ -34,6 +34,7 @@ const pair = "[[node]]\nname = \"a\"\n[[node]]\nname = \"b\"\n[[link]]\nname = \
 func TestBadFilesAreToldWithLineAndCure(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"no TOML", "[[node]]\nname = \n", "lab.toml:2: "},
+		{"lists without end", "[network]\nuntil = " + strings.Repeat("{a=", 100_000) + "\n", "lab.toml:2: this nests more than 64 deep"},
 		{"unknown table", "[nodes]\n", "lab.toml:1: there is no table nodes: the tables are"},
 		{"unknown key", pair + "colour = 1\n", "lab.toml:8: link l has no key colour: it has"},
 		{"dangling link", "[[node]]\nname = \"a\"\n[[link]]\nname = \"l\"\nnodes = [\"a\", \"c\"]\n", "lab.toml:5: link l: nodes: there is no node c (nodes: a)"},

@@ -1,5 +1,6 @@
 // Package tomlplace finds where in a TOML file its tables, keys and list elements
-// are, for messages that name the line: parsers do not tell. It is all in lines.go.
+// are, for messages that name the line: parsers do not tell (lines.go). It finds what
+// would exhaust a parser before that (nesting.go).
 package tomlplace
 
 import (

@@ -78,6 +78,9 @@ func (e *Env) ReadHostFile(path string) (*HostFile, error) {
 // looked for beside path.
 func (e *Env) ParseHostFile(path, text string) (*HostFile, error) {
 	name := filepath.Base(path)
+	if line := tomlplace.TooDeep(text); line != 0 {
+		return nil, fmt.Errorf("%s:%d: this nests more than %d deep: no table of a host file does", name, line, tomlplace.MaxNesting)
+	}
 	var t fileText
 	meta, err := toml.Decode(text, &t)
 	if err != nil {
