@@ -254,7 +254,7 @@ func call(c *cursor) *Call {
 	return x
 }
 
-// expression takes operands joined by |, +, - and <<, from left to right.
+// expression takes operands joined by |, &, * and <<, from left to right.
 func expression(c *cursor) *Expr {
 	if !c.deeper() {
 		return &Expr{}
@@ -262,8 +262,11 @@ func expression(c *cursor) *Expr {
 	defer func() { c.depth-- }()
 	x := operand(c)
 	for c.err == nil {
-		op := ""
+		op, end := "", c.at
 		for _, o := range []string{"|", "<<", "&", "*"} {
+			if c.sees("*") && strings.Contains(c.src[end:c.at], "\n") {
+				break // the time of the next event
+			}
 			if c.take(o) {
 				op = o
 				break
