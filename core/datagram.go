@@ -24,6 +24,7 @@ type datagramEndpoint struct {
 	queued     int32  // truesize of the queue and of the errors
 	offset     int32  // bytes read of the oldest message
 	consumed   int32  // bytes read since the protocol was told
+	lost       uint32 // datagrams that found no room
 	life       uint32 // of the handler that knows the socket (separable.life)
 	given      Given
 	bindTag    uint32 // of the operation that bound it: the order of binding
@@ -311,6 +312,7 @@ func (e *datagramEndpoint) enqueue(p *Packet) bool {
 	size := int32(p.TrueSize())
 	if e.shutRead || e.queue.head != nil && e.queued+size > e.socket.options.ReceiveBuffer {
 		p.Free()
+		e.lost++
 		if e.counts != nil {
 			e.counts.Dropped++
 		}

@@ -6,6 +6,7 @@ type socketTable struct {
 	slots  []socketSlot
 	free   uint32                    // first free place plus one
 	groups map[SocketID][]membership // multicast groups joined
+	owners map[SocketID]owner        // of sockets that programs of the system have
 }
 
 type socketSlot struct {
@@ -56,6 +57,7 @@ func (t *socketTable) drop(s *Socket) {
 		m.ifc.LeaveGroup(m.group)
 	}
 	delete(t.groups, s.id)
+	delete(t.owners, s.id)
 }
 
 // closeAll closes every socket.

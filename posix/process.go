@@ -237,3 +237,13 @@ func (p *Process) Fcntl(fd, cmd, arg int) (int, error) {
 	}
 	return -1, syscall.EINVAL
 }
+
+// SetOwner says by what number the system knows a socket of the Process, and what user
+// has it: [core.Socket.SetOwner].
+func (p *Process) SetOwner(fd int, inode uint64, uid uint32) error {
+	_, s, err := p.socket(fd)
+	if err == nil {
+		p.domain.Do(func() { s.s.SetOwner(inode, uid) })
+	}
+	return err
+}
