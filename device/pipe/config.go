@@ -99,10 +99,18 @@ func (w *Wire) deviation() *impair.Delay {
 	return &impair.Delay{Mean: w.Delay, Jitter: w.Jitter, Distribution: w.Shape, Correlation: w.JitterCorrelation}
 }
 
+// who begins a message: whoever checks a pipe without a name says what it is for.
+func (c *Config) who() string {
+	if c.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf("pipe %q: ", c.Name)
+}
+
 // Check finds values out of range and contradictions.
 func (c *Config) Check() error {
 	if c.MTU != 0 && (c.MTU < 68 || c.MTU > 65535) {
-		return fmt.Errorf("pipe %q: MTU %d is not in 68..65535", c.Name, c.MTU)
+		return fmt.Errorf("%sMTU %d is not in 68..65535", c.who(), c.MTU)
 	}
 	for _, d := range []struct {
 		name string
@@ -112,11 +120,11 @@ func (c *Config) Check() error {
 			continue
 		}
 		if err := d.w.check(); err != nil {
-			return fmt.Errorf("pipe %q: %s%w", c.Name, d.name, err)
+			return fmt.Errorf("%s%s%w", c.who(), d.name, err)
 		}
 	}
 	if c.Offload && !(c.direction(0).ideal() && c.direction(1).ideal()) {
-		return fmt.Errorf("pipe %q: offload needs an ideal pipe: remove it, or rate, delay, jitter, loss, duplicate, corrupt and reorder", c.Name)
+		return fmt.Errorf("%soffload needs an ideal pipe: remove it, or rate, delay, jitter, loss, duplicate, corrupt and reorder", c.who())
 	}
 	return nil
 }

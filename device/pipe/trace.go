@@ -40,7 +40,7 @@ func ParseTrace(file string, data []byte) (*Trace, error) {
 		}
 		ms, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || ms < 0 || ms > maxTraceMillis {
-			return nil, fmt.Errorf("%s:%d: %q is not a whole number of milliseconds from 0 to %d", file, line, text, int64(maxTraceMillis))
+			return nil, fmt.Errorf("%s:%d: %.40q is not a whole number of milliseconds from 0 to %d", file, line, text, int64(maxTraceMillis))
 		}
 		if ms < last {
 			return nil, fmt.Errorf("%s:%d: %d ms is before the %d ms of the line above: sort the file", file, line, ms, last)

@@ -71,7 +71,7 @@ func Parse(path, text string, o Options) (*Description, error) {
 		}
 		return nil, fmt.Errorf("%s:1: %w", name, err)
 	}
-	r := &reader{options: o, dir: filepath.Dir(path), src: &source{name: name, lines: tomlplace.Locate(text), set: map[string]bool{}}}
+	r := &reader{options: o, dir: filepath.Dir(path), src: &source{name: name, lines: tomlplace.Locate(text), set: map[string]string{}}}
 	for _, s := range o.Set {
 		if err := r.set(m, s); err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func (r *reader) set(m map[string]any, change string) error {
 			t = map[string]any{}
 			m["network"] = t
 		}
-		return r.put(t, "network", parts[1:], value)
+		return r.put(t, "network", parts[1:], value, change)
 	}
 	list, _ := m[parts[0]].([]map[string]any)
 	if len(list) == 0 {
@@ -132,14 +132,14 @@ func (r *reader) set(m map[string]any, change string) error {
 			}
 			keys = parts[2:]
 		}
-		if err := r.put(t, fmt.Sprintf("%s.%d", parts[0], i), keys, value); err != nil {
+		if err := r.put(t, fmt.Sprintf("%s.%d", parts[0], i), keys, value, change); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *reader) put(t map[string]any, path string, keys []string, value string) error {
+func (r *reader) put(t map[string]any, path string, keys []string, value, change string) error {
 	for i, k := range keys {
 		if k == "sysctl" && i < len(keys)-1 { // names with dots
 			keys = append(keys[:i+1:i+1], strings.Join(keys[i+1:], "."))
@@ -151,16 +151,17 @@ func (r *reader) put(t map[string]any, path string, keys []string, value string)
 		next, ok := t[k].(map[string]any)
 		if !ok {
 			if _, there := t[k]; there {
-				return fmt.Errorf("--set %s: %s is no table", strings.Join(keys, "."), k)
+				return fmt.Errorf("--set %s: %s is no table", change, k)
 			}
 			next = map[string]any{}
 			t[k] = next
+			r.src.set[path] = change
 		}
 		t = next
 	}
 	last := keys[len(keys)-1]
 	t[last] = value
-	r.src.set[path+"."+last] = true
+	r.src.set[path+"."+last] = change
 	return nil
 }
 

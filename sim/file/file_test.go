@@ -41,7 +41,7 @@ func TestBadFilesAreToldWithLineAndCure(t *testing.T) {
 		{"link with one end", "[[node]]\nname = \"a\"\n[[link]]\nname = \"l\"\nnodes = [\"a\"]\n", "lab.toml:5: link l: nodes: a link joins two nodes"},
 		{"link to itself", "[[node]]\nname = \"a\"\n[[link]]\nname = \"l\"\nnodes = [\"a\", \"a\"]\n", "lab.toml:3: link l joins a with itself"},
 		{"negative rate", pair + "rate = -5\n", "lab.toml:8: link l: rate = \"-5\""},
-		{"negative delay", pair + "delay = \"-5ms\"\n", "lab.toml:8: link l: "},
+		{"negative delay", pair + "delay = \"-5ms\"\n", "lab.toml:8: link l: delay -5ms is negative"},
 		{"loss above one", pair + "loss = 1.5\n", "lab.toml:8: link l: loss = \"1.5\""},
 		{"two nodes of a name", "[[node]]\nname = \"a\"\n[[node]]\nname = \"a\"\n", "lab.toml:3: there is a node a already (lab.toml:1)"},
 		{"address clash", pair + "addresses = [\"10.0.0.1/24\", \"10.0.0.1/24\"]\n", "lab.toml:8: l: address 10.0.0.1 of b is a's on l (lab.toml:8)"},
@@ -55,6 +55,7 @@ func TestBadFilesAreToldWithLineAndCure(t *testing.T) {
 		{"action on nobody", pair + "[[at]]\ntime = \"1s\"\ndo = \"c ip link set eth0 down\"\n", "lab.toml:10: \"c ip link set eth0 down\": there is no node c"},
 		{"action without a time", pair + "[[at]]\ndo = \"link l down\"\n", "lab.toml:8: at: time: it is missing"},
 		{"unknown topology", "[[topology]]\nkind = \"moebius\"\n", "lab.toml:2: topology moebius: kind: there is no topology \"moebius\""},
+		{"topology without its file", "[[topology]]\nfile = \"none.gml\"\n", "lab.toml:2: topology none.gml: file: "},
 		{"topology without a size", "[[topology]]\nkind = \"chain\"\n", "lab.toml:1: topology chain: n: it is missing"},
 		{"bad route", "[[node]]\nname = \"a\"\nroutes = [\"default via nowhere\"]\n", "lab.toml:3: "},
 		{"unreachable gateway", pair + "[[node]]\nname = \"c\"\nroutes = [\"default via 192.168.7.7\"]\n", "lab.toml:10: "},
@@ -108,8 +109,9 @@ func TestSetChangesOneTableOrAll(t *testing.T) {
 	for set, want := range map[string]string{
 		"loss=1":          "--set loss=1: write TABLE.KEY=VALUE",
 		"segment.rate=1":  "--set segment.rate=1: lab.toml has no [[segment]]",
-		"link.l.loss=two": "--set link.0.loss: link l: loss",
-		"link.l.colour=1": "--set link.0.colour: link l has no key colour",
+		"link.l.loss=two": "--set link.l.loss=two: link l: loss",
+		"link.l.colour=1": "--set link.l.colour=1: link l has no key colour",
+		"link.q.loss=1":   "--set link.q.loss=1: link l has no key q",
 	} {
 		if _, err := parse(text, set); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", set, err, want)

@@ -19,13 +19,13 @@ import (
 type source struct {
 	name  string
 	lines tomlplace.Lines
-	set   map[string]bool // keys that came from elsewhere (--set)
+	set   map[string]string // keys that came from elsewhere, as they were written there (--set)
 	errs  []error
 }
 
 func (s *source) place(key string) string {
-	if s.set[key] {
-		return "--set " + key
+	if change, ok := s.set[key]; ok {
+		return "--set " + change
 	}
 	return fmt.Sprintf("%s:%d", s.name, s.lines.Of(key))
 }
@@ -92,7 +92,7 @@ func (t *table) text(name string) string {
 	case int64, float64, bool:
 		return fmt.Sprint(v)
 	}
-	t.wrong(name, "it is a string")
+	t.wrong(name, "write a string in quotes, or a number")
 	return ""
 }
 

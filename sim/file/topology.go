@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -70,7 +71,7 @@ func (t *table) count(name string) int {
 // routers if hosts says how many each has.
 func (r *reader) topology(t *table) {
 	kind := t.text("kind")
-	t.what = "topology " + kind
+	t.what = "topology " + cmp.Or(kind, t.text("file"))
 	prefix := t.text("prefix")
 	t.text("name") // for --set
 	config := func(name string) (c sim.LinkConfig) {

@@ -106,7 +106,7 @@ func (p *gml) list(depth int) ([]gmlItem, error) {
 		}
 		p.space()
 		if p.at == len(p.text) {
-			return nil, p.fail(it.line, "key %s has no value", it.key)
+			return nil, p.fail(it.line, "key %q has no value", it.key)
 		}
 		switch p.text[p.at] {
 		case '[':
@@ -128,7 +128,7 @@ func (p *gml) list(depth int) ([]gmlItem, error) {
 			p.at += end + 2
 		default:
 			if it.value = p.word(); it.value == "" {
-				return nil, p.fail(p.line, "key %s has no value", it.key)
+				return nil, p.fail(p.line, "key %q has no value", it.key)
 			}
 		}
 		items = append(items, it)

@@ -124,7 +124,7 @@ func TestFilesNameTheMistakeAndItsLine(t *testing.T) {
 		{gml("graph [ ]\n]"), "f:2: a ] without its ["},
 		{gml("graph [\n\"x\" ]"), "f:2: '\"' where a key is expected"},
 		{gml("graph [\nlabel \"x"), `f:2: the text of label does not end by a "`},
-		{gml("graph [\nlabel ]"), "f:2: key label has no value"},
+		{gml("graph [\nlabel ]"), "f:2: key \"label\" has no value"},
 		{gml(strings.Repeat("a [ ", 40)), "f:1: lists are nested more than 16 deep"},
 		{gml("graph [ ]"), "f:1: the graph has no nodes"},
 		{gml("graph [\nnode [ label \"x\" ] ]"), "f:2: a node without an id"},

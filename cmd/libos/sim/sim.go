@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -77,6 +78,9 @@ each combination and seed, on all cores, with means and their confidence interva
 			if o.format != "png" && o.format != "svg" {
 				return fmt.Errorf("--format %s: it is png or svg", o.format)
 			}
+			if err := o.checkNumbers(); err != nil {
+				return err
+			}
 			campaign, err := o.campaign()
 			if err != nil {
 				return err
@@ -118,6 +122,27 @@ each combination and seed, on all cores, with means and their confidence interva
 	return c
 }
 
+// checkNumbers refuses what no simulation can do.
+func (o *options) checkNumbers() error {
+	switch {
+	case !(o.speed > 0) || math.IsInf(o.speed, 1):
+		return fmt.Errorf("--speed %v: it is a number above 0", o.speed)
+	case o.partitions < 0:
+		return fmt.Errorf("--partitions %d: it is 1 or more, or 0 for one on each core", o.partitions)
+	case o.workers < 0:
+		return fmt.Errorf("--workers %d: it is 1 or more, or 0 for one on each core", o.workers)
+	case o.given("until") && o.until <= 0:
+		return fmt.Errorf("--until %v: it is a time above 0, such as 10s", o.until)
+	case o.given("sample") && o.sample <= 0:
+		return fmt.Errorf("--sample %v: it is a time above 0, such as 10ms", o.sample)
+	case o.given("speed") && !o.realtime:
+		return fmt.Errorf("--speed is for --realtime: virtual time alone is as fast as the machine")
+	case o.step && o.realtime:
+		return fmt.Errorf("--step waits before every event, which --realtime cannot")
+	}
+	return nil
+}
+
 // read reads the file with what the flags say.
 func (o *options) read() (*file.Description, error) {
 	f := file.Options{Wiring: o.e.Built(), Narrow: o.e.Narrow, Set: o.set}
@@ -139,9 +164,6 @@ func (o *options) read() (*file.Description, error) {
 
 // run runs one simulation.
 func (o *options) run(ctx context.Context) (err error) {
-	if o.speed <= 0 {
-		return fmt.Errorf("--speed %v: it is above 0", o.speed)
-	}
 	before := sim.Live()
 	d, err := o.read()
 	if err != nil {
@@ -305,6 +327,8 @@ type summaryOf struct {
 	Packets    uint64  `json:"packets"`
 	PerSecond  float64 `json:"packets_per_second"`
 	MemoryNode int64   `json:"memory_per_node"`
+
+	Values []sim.Value `json:"values"` // what the applications found
 }
 
 func (o *options) summary(d *file.Description, wall time.Duration, before int64) error {
@@ -316,6 +340,7 @@ func (o *options) summary(d *file.Description, wall time.Duration, before int64)
 	}
 	s.MemoryNode = n.Memory(before) / int64(max(1, s.Nodes))
 	if o.e.JSON() {
+		s.Values = append([]sim.Value{}, n.Results().Values...)
 		return o.e.Print(s)
 	}
 	o.e.Printf("%s: %d nodes, %d links, %v of virtual time in %.2f s (%.3g virtual seconds a second), %s packets (%s a second), %s a node\n",

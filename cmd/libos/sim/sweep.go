@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,6 +30,11 @@ func (o *options) campaign() (*sweep.Campaign, error) {
 		c.Parameters = append(c.Parameters, p)
 	}
 	if o.seeds == "" && !many && o.directory == "" {
+		for _, name := range []string{"unit", "slurm", "kubernetes", "image", "claim", "workers", "x", "log-x", "log-y"} {
+			if o.given(name) {
+				return nil, fmt.Errorf("--%s is for a campaign, and this is one simulation: give --seeds, or several values in --set A=1,2,3", name)
+			}
+		}
 		return nil, nil
 	}
 	for _, f := range []struct {
@@ -53,12 +60,78 @@ func (o *options) campaign() (*sweep.Campaign, error) {
 	if o.given("until") {
 		c.Base += "\nuntil " + o.until.String()
 	}
-	return c, c.Check()
+	if o.given("sample") {
+		c.Base += "\nsample " + o.sample.String()
+	}
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if err := o.checkX(c); err != nil {
+		return nil, err
+	}
+	return c, o.readUnits(c)
 }
 
-// unit runs one simulation of a campaign.
-func (o *options) unit(params map[string]string, seed uint64) (*sim.Results, error) {
+// checkX finds whether --x is a parameter of the campaign.
+func (o *options) checkX(c *sweep.Campaign) error {
+	var names []string
+	for _, p := range c.Parameters {
+		if p.Name == o.x {
+			return nil
+		}
+		names = append(names, p.Name)
+	}
+	if o.x == "" {
+		return nil
+	}
+	return fmt.Errorf("--x %s: it is a parameter of the campaign, which has %s", o.x, cmp.Or(strings.Join(names, ", "), "none"))
+}
+
+// readUnits reads the file with the first value of every parameter, and, unless
+// only one unit is to run, once with each other value: what is wrong with one is
+// told before anything runs. The files that the first names belong to the base.
+func (o *options) readUnits(c *sweep.Campaign) error {
+	params := map[string]string{}
+	for _, p := range c.Parameters {
+		params[p.Name] = p.Values[0]
+	}
+	files := ""
+	_, err := o.readUnit(params, c.Seeds[0], func(name string) ([]byte, error) {
+		text, err := os.ReadFile(name)
+		files += fmt.Sprintf("\n%s %x", filepath.Base(name), sha256.Sum256(text))
+		return text, err
+	})
+	if err != nil {
+		return err
+	}
+	c.Base += files
+	if o.given("unit") {
+		return nil
+	}
+	for _, p := range c.Parameters {
+		for _, v := range p.Values[1:] {
+			params[p.Name] = v
+			if _, err := o.readUnit(params, c.Seeds[0], nil); err != nil {
+				return fmt.Errorf("%s=%s: %w", p.Name, v, err)
+			}
+		}
+		params[p.Name] = p.Values[0]
+	}
+	return nil
+}
+
+// readUnit reads the file as one simulation of a campaign has it.
+func (o *options) readUnit(params map[string]string, seed uint64, readFile func(string) ([]byte, error)) (*file.Description, error) {
 	f := file.Options{Wiring: o.e.Build.Wiring(), Narrow: o.e.Narrow, Seed: &seed}
+	if readFile == nil {
+		readFile = os.ReadFile
+	}
+	f.ReadFile = func(name string) ([]byte, error) {
+		if name == o.path { // it is in the base as it is
+			return os.ReadFile(name)
+		}
+		return readFile(name)
+	}
 	one := 1
 	f.Partitions = &one
 	for _, k := range slices.Sorted(maps.Keys(params)) {
@@ -67,7 +140,12 @@ func (o *options) unit(params map[string]string, seed uint64) (*sim.Results, err
 	if o.given("until") {
 		f.Until = &o.until
 	}
-	d, err := file.Read(o.path, f)
+	return file.Read(o.path, f)
+}
+
+// unit runs one simulation of a campaign; when ctx ends it ends without a result.
+func (o *options) unit(ctx context.Context, params map[string]string, seed uint64) (*sim.Results, error) {
+	d, err := o.readUnit(params, seed, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -75,16 +153,21 @@ func (o *options) unit(params map[string]string, seed uint64) (*sim.Results, err
 	if err := n.Build(); err != nil {
 		return nil, err
 	}
-	if d.Sample > 0 {
-		n.Sample(d.Sample)
+	if every := cmp.Or(o.sample, d.Sample); every > 0 {
+		n.Sample(every)
 	}
+	stop := context.AfterFunc(ctx, n.Interrupt)
+	defer stop()
 	until := d.Until
 	if until == 0 {
 		until = sim.Forever
 	}
 	err = n.Run(until)
-	if stop := n.Stop(); err == nil {
-		err = stop
+	if ctx.Err() != nil && errors.Is(err, sim.ErrInterrupted) {
+		err = ctx.Err()
+	}
+	if stopErr := n.Stop(); err == nil {
+		err = stopErr
 	}
 	r := n.Results()
 	return r, errors.Join(err, n.Close())
@@ -104,22 +187,38 @@ func (o *options) sweep(ctx context.Context, c *sweep.Campaign) error {
 	if o.given("until") {
 		command = append(command, "--until", o.until.String())
 	}
+	if o.given("sample") {
+		command = append(command, "--sample", o.sample.String())
+	}
 	dir := o.directory
 	if dir == "" {
 		dir = c.Name + ".campaign"
 	}
 	job := sweep.Job{Name: c.Name, Command: command, Dir: dir, Image: o.image, Claim: o.claim}
-	switch {
-	case o.slurm != "":
-		return write(o.slurm, func(f *os.File) error { return sweep.Slurm(f, c, job) })
-	case o.kubernetes != "":
-		return write(o.kubernetes, func(f *os.File) error { return sweep.Kubernetes(f, c, job) })
-	case o.given("unit"):
-		return sweep.RunUnit(c, o.unitNumber, o.unit, dir)
+	if o.slurm != "" {
+		if err := write(o.slurm, func(f *os.File) error { return sweep.Slurm(f, c, job) }); err != nil {
+			return err
+		}
+	}
+	if o.kubernetes != "" {
+		if err := write(o.kubernetes, func(f *os.File) error { return sweep.Kubernetes(f, c, job) }); err != nil {
+			return err
+		}
+	}
+	if o.slurm != "" || o.kubernetes != "" {
+		return nil
+	}
+	unit := func(params map[string]string, seed uint64) (*sim.Results, error) { return o.unit(ctx, params, seed) }
+	if o.given("unit") {
+		return sweep.RunUnit(c, o.unitNumber, unit, dir)
 	}
 	bar := o.e.Steps("simulations", "", int64(c.Len()), 1)
-	out, err := sweep.Run(ctx, c, o.unit, sweep.Options{Dir: dir, Workers: o.workers, Progress: func(done, _ int) { bar.Set(int64(done)) }})
+	out, err := sweep.Run(ctx, c, unit, sweep.Options{Dir: dir, Workers: o.workers, Progress: func(done, _ int) { bar.Set(int64(done)) }})
 	bar.Done()
+	if ctx.Err() != nil {
+		fmt.Fprintf(o.e.Stderr, "libos: interrupted: the same command goes on where it stopped: results are in %s\n", dir)
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nthe same command goes on where it stopped: results are in %s", err, dir)
 	}
