@@ -189,17 +189,26 @@ func (s *Socket) tellSocket(name int, buf []byte) (n int, handled bool, err erro
 	case soBufLock:
 		b = ne.AppendUint32(b, uint32(bit(o.SendBufferSet)|bit(o.ReceiveBufferSet)<<1))
 	case soMemInfo: // include/linux/sock_diag.h: SK_MEMINFO_RMEM_ALLOC …
-		in, out := 0, 0
-		if e, ok := s.endpoint.(interface{ Held() (received, sent int) }); ok {
-			in, out = e.Held()
-		}
-		for _, v := range [9]int{in, int(s.buffers().receive), 0, int(s.buffers().send), 0, out} {
-			b = ne.AppendUint32(b, uint32(v))
+		for _, v := range s.MemInfo() {
+			b = ne.AppendUint32(b, v)
 		}
 	default:
 		return 0, false, nil
 	}
 	return copy(buf, b), true, nil
+}
+
+// MemInfo is what SO_MEMINFO tells. Inside an entry.
+func (s *Socket) MemInfo() [9]uint32 {
+	in, out, lost := 0, 0, uint32(0)
+	if e, ok := s.endpoint.(interface{ Held() (received, sent int) }); ok {
+		in, out = e.Held()
+	}
+	if e, ok := s.endpoint.(*datagramEndpoint); ok {
+		lost = e.lost
+	}
+	b := s.buffers()
+	return [9]uint32{uint32(in), uint32(b.receive), 0, uint32(b.send), 0, uint32(out), 0, 0, lost}
 }
 
 // bufferSizes are what SO_SNDBUF and SO_RCVBUF show.

@@ -24,7 +24,7 @@ func (r *request) openSocket() {
 		return
 	}
 	kind := typ &^ (unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK)
-	s, end, err := r.g.pair(fd, family, kind, protocol, typ&unix.SOCK_NONBLOCK != 0)
+	s, end, err := r.g.pair(r.c.Thread, fd, family, kind, protocol, typ&unix.SOCK_NONBLOCK != 0)
 	if err != nil {
 		_ = r.g.process.Close(fd)
 		_ = r.fail(err)

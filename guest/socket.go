@@ -4,6 +4,7 @@ package guest
 
 import (
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -51,9 +52,9 @@ type socket struct {
 
 func (s *socket) stream() bool { return s.typ == unix.SOCK_STREAM }
 
-// pair makes the two ends for the stack's socket fd and registers it. The program's
-// end is the caller's to give away and close.
-func (g *Guest) pair(fd, family, typ, protocol int, nonblock bool) (s *socket, end int, err error) {
+// pair makes the two ends for the stack's socket fd and registers it, as a socket of the
+// thread's user. The program's end is the caller's to give away and close.
+func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool) (s *socket, end int, err error) {
 	kind := unix.SOCK_SEQPACKET // keeps boundaries, and tells when the other end is closed
 	if typ == unix.SOCK_STREAM {
 		kind = unix.SOCK_STREAM
@@ -68,6 +69,15 @@ func (g *Guest) pair(fd, family, typ, protocol int, nonblock bool) (s *socket, e
 		err = unix.SetNonblock(end, false)
 	}
 	if err != nil {
+		_ = unix.Close(ours)
+		_ = unix.Close(end)
+		return nil, -1, err
+	}
+	var who unix.Stat_t
+	if unix.Stat("/proc/"+strconv.Itoa(int(thread)), &who) == nil {
+		st.Uid = who.Uid
+	}
+	if err = g.process.SetOwner(fd, st.Ino, st.Uid); err != nil {
 		_ = unix.Close(ours)
 		_ = unix.Close(end)
 		return nil, -1, err

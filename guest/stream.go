@@ -413,7 +413,7 @@ func (r *request) tryAccept(s *socket, end, flags int) bool {
 		_ = r.fail(err)
 		return true
 	}
-	c, child, err := s.g.pair(fd, s.family, s.typ, s.protocol, flags&unix.SOCK_NONBLOCK != 0)
+	c, child, err := s.g.pair(r.c.Thread, fd, s.family, s.typ, s.protocol, flags&unix.SOCK_NONBLOCK != 0)
 	if err == nil {
 		c.state = open
 		err = r.putPeerName(c)

@@ -38,3 +38,33 @@ func FuzzRequest(f *testing.F) {
 		})
 	})
 }
+
+// FuzzSocketRequest lists sockets by arbitrary requests and filters.
+func FuzzSocketRequest(f *testing.F) {
+	seed := &rig{}
+	for _, b := range [][]byte{
+		seed.request(sockDiag, dumps, inet(posix.AF_INET, 6, 0xff, allStates)),
+		seed.request(sockDiag, dumps, inet(posix.AF_INET, 6, 0, allStates), attr(1, append(code(12, 8, 12), code(0, 4, 80)...))),
+		seed.request(sockDestroy, changes, inet(posix.AF_INET, 6, 0, allStates)),
+		seed.request(sockDiag, dumps, append([]byte{afNetlink, 0xff}, make([]byte, 18)...)),
+	} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		run(t, func(r *rig) {
+			r.stream("127.0.0.1", 80)
+			fd := r.diag()
+			if n, err := r.Sendto(fd, b, 0, nil); err != nil || n != len(b) {
+				t.Fatalf("sent %d of %d, %v", n, len(b), err)
+			}
+			page := make([]byte, 1<<16)
+			for range 1000 {
+				n, _, err := r.Recvfrom(fd, page, posix.MSG_DONTWAIT, nil)
+				if err != nil {
+					break
+				}
+				split(t, page[:n])
+			}
+		})
+	})
+}

@@ -66,7 +66,7 @@ func (t *transport) tell(typ uint16, group uint32, write func(w *writer)) {
 	var w *writer
 	for _, e := range t.sockets {
 		echo := t.cause != nil && t.cause.e == e && t.cause.flags&flagEcho != 0
-		if !e.member(group) && !echo {
+		if e.protocol != protoRoute || !e.member(group) && !echo {
 			continue
 		}
 		if w == nil { // all readers share the bytes, which nobody changes

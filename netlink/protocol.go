@@ -4,13 +4,21 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
-// Protocol describes rtnetlink to a wiring.
+// Protocols of AF_NETLINK (include/uapi/linux/netlink.h).
+const (
+	protoRoute    = 0
+	protoSockDiag = 4
+)
+
+// Protocol describes AF_NETLINK to a wiring.
 func Protocol() core.Protocol {
 	return core.Protocol{
 		Name: "netlink",
 		Sockets: []core.SocketKind{
-			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: 0},
-			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: 0},
+			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: protoRoute},
+			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: protoRoute},
+			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: protoSockDiag},
+			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: protoSockDiag},
 		},
 		New: func(in *core.Instance, _ core.SysctlView) core.Transport {
 			return &transport{in: in}
@@ -18,7 +26,7 @@ func Protocol() core.Protocol {
 	}
 }
 
-// transport is rtnetlink of one instance.
+// transport is AF_NETLINK of one instance.
 type transport struct {
 	in      *core.Instance
 	sockets []*endpoint // in the order of their opening
@@ -36,17 +44,18 @@ func (t *transport) Input(batch []*core.Packet) {
 func (t *transport) Error(*core.ErrorReport) {}
 
 func (t *transport) NewEndpoint(s *core.Socket) (core.Endpoint, error) {
-	e := &endpoint{t: t, s: s, most: firstFill}
+	_, _, protocol := s.Kind()
+	e := &endpoint{t: t, s: s, protocol: protocol, most: firstFill}
 	t.sockets = append(t.sockets, e)
 	return e, nil
 }
 
 func (t *transport) Close() { t.sockets = nil }
 
-// holder is the socket with a number, nil if there is none.
-func (t *transport) holder(pid uint32) *endpoint {
+// holder is the socket of a protocol with a number, nil if there is none.
+func (t *transport) holder(protocol int, pid uint32) *endpoint {
 	for _, e := range t.sockets {
-		if e.pid == pid {
+		if e.protocol == protocol && e.pid == pid {
 			return e
 		}
 	}

@@ -89,15 +89,25 @@ func kindOf(typ uint16) (kind, bool) {
 // run carries a request out. answered tells that a dump began, whose end is its
 // acknowledgement.
 func (r *request) run() (answered bool, err error) {
-	k, known := kindOf(r.typ)
 	body := r.whole[sizeofHeader:]
-	switch {
-	case !known:
-		return false, refuse(syscall.EOPNOTSUPP, "there is no such request here")
-	case len(body) == 0:
-		return false, nil
+	var k kind
+	dumps := r.flags&flagDump != 0
+	switch r.e.protocol {
+	case protoRoute:
+		known := false
+		if k, known = kindOf(r.typ); !known {
+			return false, refuse(syscall.EOPNOTSUPP, "there is no such request here")
+		}
+		if len(body) == 0 {
+			return false, nil
+		}
+		dumps = dumps && r.typ%4 == 2
+	case protoSockDiag:
+		if k, err = diagKind(r.typ, body); err != nil {
+			return false, err
+		}
+		dumps = dumps && r.typ == sockDiagByFamily
 	}
-	dumps := r.typ%4 == 2 && r.flags&flagDump != 0
 	if dumps && k.dump == nil || !dumps && k.do == nil {
 		return false, refuse(syscall.EOPNOTSUPP, "the request has no such form here")
 	}
@@ -105,7 +115,7 @@ func (r *request) run() (answered bool, err error) {
 	rest := copy(r.fixed, body)
 	if len(body) < k.header {
 		// An old program sends the address family alone with a dump.
-		if !dumps || r.e.strict {
+		if !dumps || r.e.strict || r.e.protocol != protoRoute {
 			return false, refuse(syscall.EINVAL, "the request is shorter than its header")
 		}
 		r.fixed = make([]byte, k.header)

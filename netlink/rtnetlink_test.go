@@ -16,6 +16,8 @@ import (
 	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/netlink"
 	"github.com/libos-go/libos/posix"
+	"github.com/libos-go/libos/protocols/tcp"
+	"github.com/libos-go/libos/protocols/tcp/reno"
 	"github.com/libos-go/libos/protocols/udp"
 )
 
@@ -53,10 +55,11 @@ func wiring() *core.Wiring {
 			{Network: ipv4.Protocol(), Sysctls: sysctl.Of[ipv4.Sysctls](), Devices: sysctl.Of[ipv4.DeviceSysctls]()},
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
-		Protocols: []core.ProtocolEntry{{Protocol: netlink.Protocol()}, {Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()}},
-		Sysctls:   []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
-		Qdiscs:    []core.QdiscKind{fifo.Packets()},
-		Loopback:  loopback.Device,
+		Protocols: []core.ProtocolEntry{{Protocol: netlink.Protocol()}, {Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()},
+			{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()}},
+		Sysctls:  []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
+		Qdiscs:   []core.QdiscKind{fifo.Packets()},
+		Loopback: loopback.Device,
 	}
 }
 
@@ -86,7 +89,7 @@ func send(t *testing.T, r *rig) {
 	must(t, err)
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ const (
 type endpoint struct {
 	t           *transport
 	s           *core.Socket
+	protocol    int
 	pid         uint32 // 0 until it is bound
 	peer        uint32
 	peerGroups  uint32
@@ -55,7 +56,7 @@ func (e *endpoint) Bind(a core.SockAddr) error {
 		return syscall.EINVAL
 	}
 	if e.pid == 0 {
-		if pid != 0 && e.t.holder(pid) != nil {
+		if pid != 0 && e.t.holder(e.protocol, pid) != nil {
 			return syscall.EADDRINUSE
 		}
 		if e.pid = pid; pid == 0 {
@@ -72,7 +73,7 @@ func (e *endpoint) autobind() {
 		return
 	}
 	for pid := uint32(1); ; pid++ {
-		if e.t.holder(pid) == nil {
+		if e.t.holder(e.protocol, pid) == nil {
 			e.pid = pid
 			return
 		}

@@ -79,7 +79,7 @@ func TestThereAreNoOtherNetlinkProtocols(t *testing.T) {
 		for _, c := range []struct {
 			typ, protocol int
 			want          error
-		}{{posix.SOCK_RAW, 16, syscall.EPROTONOSUPPORT}, {posix.SOCK_DGRAM, 4, syscall.EPROTONOSUPPORT}, {posix.SOCK_STREAM, 0, syscall.ESOCKTNOSUPPORT}} {
+		}{{posix.SOCK_RAW, 12, syscall.EPROTONOSUPPORT}, {posix.SOCK_DGRAM, 6, syscall.EPROTONOSUPPORT}, {posix.SOCK_STREAM, 0, syscall.ESOCKTNOSUPPORT}} {
 			if _, err := r.Socket(afNetlink, c.typ, c.protocol); err != c.want {
 				t.Errorf("type %d, protocol %d: %v, want %v", c.typ, c.protocol, err, c.want)
 			}
