@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -22,8 +23,9 @@ type Job struct {
 	PerIndex int
 	// Parallel is how many indices run at once; 0 leaves it to the cluster.
 	Parallel int
-	// Image and Claim are for Kubernetes: the container's image, and the volume
-	// claim that is mounted at Dir.
+	// Image and Claim are for Kubernetes: the container's image, which has the
+	// command and the files that it reads, and the volume claim that is mounted at
+	// Dir, from the root of the file system if it is relative.
 	Image, Claim string
 }
 
@@ -32,7 +34,7 @@ func (j *Job) check() error {
 	case len(j.Command) == 0:
 		return errors.New("job: there is no command")
 	case j.Dir == "":
-		return errors.New("job: there is no directory for the results: give -o")
+		return errors.New("job: there is no directory for the results: name one")
 	case j.PerIndex < 0 || j.Parallel < 0:
 		return errors.New("job: units of an index and indices at once are not negative")
 	}
@@ -120,8 +122,12 @@ func Kubernetes(w io.Writer, c *Campaign, j Job) error {
 		parallel = min(c.Len(), 100)
 	}
 	type object = map[string]any
+	dir := j.Dir
+	if j.Claim != "" { // volumes are mounted from the root, whatever directory the image begins in
+		dir = path.Join("/", dir)
+	}
 	command := []string{}
-	for _, s := range append(append([]string{}, j.Command...), "--campaign", j.Dir, "--unit") {
+	for _, s := range append(append([]string{}, j.Command...), "--campaign", dir, "--unit") {
 		command = append(command, strings.ReplaceAll(s, "$", "$$")) // $(…) would be replaced
 	}
 	container := object{
@@ -134,7 +140,7 @@ func Kubernetes(w io.Writer, c *Campaign, j Job) error {
 	}
 	pod := object{"restartPolicy": "Never", "containers": []object{container}}
 	if j.Claim != "" {
-		container["volumeMounts"] = []object{{"name": "results", "mountPath": j.Dir}}
+		container["volumeMounts"] = []object{{"name": "results", "mountPath": dir}}
 		pod["volumes"] = []object{{"name": "results", "persistentVolumeClaim": object{"claimName": j.Claim}}}
 	}
 	e := json.NewEncoder(w)
