@@ -68,3 +68,26 @@ func FuzzSocketRequest(f *testing.F) {
 		})
 	})
 }
+
+// FuzzQdiscOptions gives every discipline arbitrary options.
+func FuzzQdiscOptions(f *testing.F) {
+	for i := range qdiscs() {
+		f.Add(uint8(i), make([]byte, 36))
+		f.Add(uint8(i), append(attr(1, make([]byte, 36)), attr(2, u32(3))...))
+		f.Add(uint8(i), append(append(u32(1), make([]byte, 20)...), attr(5, attr(1, make([]byte, 20)))...))
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, options []byte) {
+		kinds := qdiscs()
+		name := kinds[int(kind)%len(kinds)].Name
+		if len(options) > 1<<12 {
+			return
+		}
+		run(t, func(r *rig) {
+			fd := r.open(0)
+			_, errno := r.ask(fd, rtmNewQdisc, creates, tcmsg(0, root), kindAttr(name), attr(2, options))
+			if all, e := r.ask(fd, rtmGetQdisc, dumps, tcmsg(0, 0)); e != 0 || len(all) != 1 {
+				t.Errorf("%s after %v: %d disciplines, %v", name, errno, len(all), e)
+			}
+		})
+	})
+}

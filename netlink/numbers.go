@@ -56,6 +56,7 @@ const (
 	newRule  = 32
 	getRule  = 34
 	newQdisc = 36
+	delQdisc = 37
 	getQdisc = 38
 )
 
@@ -63,6 +64,7 @@ const (
 const (
 	groupLink      = 1
 	groupNeigh     = 3
+	groupTC        = 4
 	groupIPv4Addr  = 5
 	groupIPv4Route = 7
 	groupIPv6Addr  = 9
@@ -177,9 +179,16 @@ const (
 
 const (
 	tcaKind       = 1
+	tcaOptions    = 2
+	tcaStats      = 3
+	tcaXStats     = 4
 	tcaStats2     = 7
+	tcaHWOffload  = 12
 	tcaStatsBasic = 1
 	tcaStatsQueue = 3
+	tcaStatsApp   = 4
+
+	ingressPlace = 0xfffffff1 // TC_H_INGRESS
 )
 
 const (

@@ -79,7 +79,11 @@ func kindOf(typ uint16) (kind, bool) {
 	case delNeigh:
 		return kind{12, (*request).removeNeighbour, nil}, true
 	case getQdisc:
-		return kind{20, nil, (*request).dumpQdiscs}, true
+		return kind{20, (*request).getQdisc, (*request).dumpQdiscs}, true
+	case newQdisc:
+		return kind{20, (*request).changeQdisc, nil}, true
+	case delQdisc:
+		return kind{20, (*request).removeQdisc, nil}, true
 	case getRule:
 		return kind{12, nil, (*request).dumpRules}, true
 	}

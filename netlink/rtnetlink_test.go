@@ -9,7 +9,6 @@ import (
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
-	"github.com/libos-go/libos/core/qdisc/fifo"
 	"github.com/libos-go/libos/core/sysctl"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
@@ -58,7 +57,7 @@ func wiring() *core.Wiring {
 		Protocols: []core.ProtocolEntry{{Protocol: netlink.Protocol()}, {Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()},
 			{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()}},
 		Sysctls:  []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
-		Qdiscs:   []core.QdiscKind{fifo.Packets()},
+		Qdiscs:   qdiscs(),
 		Loopback: loopback.Device,
 	}
 }
