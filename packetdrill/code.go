@@ -162,7 +162,11 @@ type codeParser struct {
 
 func (p *codeParser) fail(line int, format string, args ...any) {
 	if p.err == nil {
-		p.err = &Error{p.file, line, fmt.Sprintf(format, args...)}
+		text := fmt.Sprintf(format, args...)
+		if len(text) > 300 { // it quotes the statement
+			text = strings.ToValidUTF8(text[:150], "") + " … " + strings.ToValidUTF8(text[len(text)-150:], "")
+		}
+		p.err = &Error{p.file, line, text}
 	}
 	p.at = len(p.lines)
 }

@@ -1,6 +1,7 @@
 package packetdrill_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -102,6 +103,14 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: expected %q, got %v", c.text, c.want, err)
 		}
+	}
+}
+
+func TestAMessageOfALongStatementIsShort(t *testing.T) {
+	text := "+0 %{ assert " + strings.Repeat("(", 100_000) + " }%"
+	_, err := packetdrill.Prepare("x.pkt", text, packetdrill.Defaults(), packetdrill.IPv4)
+	if err == nil || !strings.HasPrefix(err.Error(), "x.pkt:1: assert ((((") || len(err.Error()) > 400 {
+		t.Errorf("a message of %d bytes", len(fmt.Sprint(err)))
 	}
 }
 
