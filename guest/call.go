@@ -168,6 +168,11 @@ func setOptionCall(r *request, s *socket, end int) {
 		}
 	}
 	err := s.g.process.Setsockopt(s.fd, level, name, v)
+	if !s.stream() {
+		s.mu.Lock()
+		s.settle(end) // it may have emptied the error queue
+		s.mu.Unlock()
+	}
 	if err == nil && level == unix.SOL_SOCKET {
 		switch name { // how the program's native calls wait
 		case unix.SO_RCVTIMEO, unix.SO_SNDTIMEO, unix.SO_RCVLOWAT:
@@ -194,7 +199,7 @@ func filterProgram(r *request, v []byte) ([]byte, error) {
 	return list, r.c.Read(binary.NativeEndian.Uint64(v[8:]), list)
 }
 
-func optionCall(r *request, s *socket, _ int) {
+func optionCall(r *request, s *socket, end int) {
 	var l [4]byte
 	if err := r.c.Read(r.c.Args[4], l[:]); err != nil {
 		_ = r.fail(err)
@@ -206,7 +211,12 @@ func optionCall(r *request, s *socket, _ int) {
 		return
 	}
 	v := make([]byte, min(n, maxOption))
-	n, err := s.g.process.Getsockopt(s.fd, r.arg(1), r.arg(2), v)
+	var err error
+	if r.arg(1) == unix.SOL_SOCKET && r.arg(2) == unix.SO_ERROR && !s.stream() {
+		n = copy(v, binary.NativeEndian.AppendUint32(nil, uint32(s.errorOption(end))))
+	} else {
+		n, err = s.g.process.Getsockopt(s.fd, r.arg(1), r.arg(2), v)
+	}
 	if err == nil {
 		err = r.c.Write(r.c.Args[3], v[:min(n, len(v))])
 	}
@@ -227,6 +237,12 @@ func shutdownCall(r *request, s *socket, end int) {
 	}
 	if _, err := s.g.process.Getpeername(s.fd, nil); err != nil {
 		_ = r.done(0, s.g.process.Shutdown(s.fd, how)) // of a listener, or ENOTCONN
+		return
+	}
+	if !s.stream() {
+		err := s.g.process.Shutdown(s.fd, how)
+		_ = unix.Shutdown(end, how)
+		_ = r.done(0, err)
 		return
 	}
 	s.mu.Lock()

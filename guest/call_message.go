@@ -5,6 +5,7 @@ package guest
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -120,7 +121,19 @@ func (r *request) socketOrNative(native func(s *socket) bool) (*socket, int) {
 // transmit sends one message and answers the call by finish with what it moved. It
 // closes end.
 func (r *request) transmit(s *socket, end int, m *posix.Msghdr, flags int, finish func(r *request, n int, err error)) {
-	n, err := s.g.process.Sendmsg(s.fd, m, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	try := func() (n int, err error) {
+		if s.stream() {
+			return s.g.process.Sendmsg(s.fd, m, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		}
+		s.mu.Lock()
+		err = s.pendingError(end)
+		s.mu.Unlock()
+		if err == nil {
+			n, err = s.g.process.Sendmsg(s.fd, m, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		}
+		return n, err
+	}
+	n, err := try()
 	if err != unix.EAGAIN || flags&unix.MSG_DONTWAIT != 0 || nonblocking(end) {
 		_ = unix.Close(end)
 		if err == unix.EPIPE && flags&unix.MSG_NOSIGNAL == 0 {
@@ -129,24 +142,23 @@ func (r *request) transmit(s *socket, end int, m *posix.Msghdr, flags int, finis
 		finish(r, n, err)
 		return
 	}
-	_ = unix.Close(end)
 	w := *r
 	r.p.waiting.Go(func() {
-		for {
-			err := s.poll(posix.POLLOUT, stillThere)
-			if !w.l.Waiting(&w.c) {
-				return
-			}
-			if err == unix.EAGAIN {
-				continue
-			}
-			n := 0
-			if err == nil {
-				n, err = s.g.process.Sendmsg(s.fd, m, flags|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-			}
-			if err != unix.EAGAIN {
+		defer unix.Close(end)
+		room, stop, err := s.watch(posix.POLLOUT)
+		if err != nil {
+			finish(&w, 0, err)
+			return
+		}
+		defer stop()
+		for w.l.Waiting(&w.c) {
+			if n, err := try(); err != unix.EAGAIN {
 				finish(&w, n, err)
 				return
+			}
+			select {
+			case <-room:
+			case <-time.After(stillThere):
 			}
 		}
 	})
@@ -330,10 +342,13 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 			s.idle.Signal()
 			s.mu.Unlock()
 		}()
-		for {
-			if try(&w) {
-				return
-			}
+		arrival, stop, err := s.watch(posix.POLLIN)
+		if err != nil {
+			_ = w.fail(err)
+			return
+		}
+		defer stop()
+		for !try(&w) {
 			wait := stillThere
 			if limit.set {
 				if wait = min(wait, limit.left()); wait <= 0 {
@@ -341,12 +356,11 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 					return
 				}
 			}
-			err := s.poll(posix.POLLIN, wait)
-			if !w.l.Waiting(&w.c) {
-				return
+			select {
+			case <-arrival:
+			case <-time.After(wait):
 			}
-			if err != nil && err != unix.EAGAIN {
-				_ = w.fail(err)
+			if !w.l.Waiting(&w.c) {
 				return
 			}
 		}
@@ -500,7 +514,10 @@ func (r *request) recvmmsgCall() {
 				break
 			}
 			d.data = d.data[:cap(d.data)]
-			if s.take(more, d, flags) != nil {
+			if err := s.take(more, d, flags); err != nil {
+				if err != unix.EAGAIN {
+					s.keep(err) // for the next call
+				}
 				break
 			}
 		}

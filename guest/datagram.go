@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"errors"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +22,6 @@ const maxControl = 4096
 type origin struct {
 	name    []byte
 	control []byte
-	failure error // there is no datagram: an error is to be told
 }
 
 func (s *socket) startDatagrams() {
@@ -31,39 +32,89 @@ func (s *socket) startDatagrams() {
 	s.g.running.Go(s.pumpDatagramsIn)
 }
 
-// pumpDatagramsOut carries what the program sends without an address.
+// pumpDatagramsOut carries what the program sends without an address. Nobody else
+// reads our end, so that it also shows errors, and ends the socket when the program
+// has closed its end and all is carried.
 func (s *socket) pumpDatagramsOut() {
+	stop, err := s.g.process.OnReady(s.fd, 0, s.alarm)
+	if err != nil {
+		return
+	}
+	defer stop()
+	s.alarm() // an error may have been before
 	for {
 		var buf *[pumpSize]byte
 		var n int
 		var err error
-		hung := false
-		waited := s.raw.Read(func(fd uintptr) bool {
+		receive := func(fd uintptr) bool {
 			buf = s.g.takeBuffer()
-			n, _, err = unix.Recvfrom(int(fd), buf[:], 0)
-			if n == 0 && err == nil {
-				hung = hungUp(fd)
-			}
-			if err == unix.EAGAIN {
+			if n, err = unix.Read(int(fd), buf[:]); err != nil {
 				s.g.giveBuffer(buf)
 			}
 			return err != unix.EAGAIN
-		})
+		}
+		waited := s.raw.Read(receive)
+		if errors.Is(waited, os.ErrDeadlineExceeded) { // kicked
+			_ = s.file.SetReadDeadline(time.Time{})
+			waited = s.raw.Control(func(fd uintptr) { receive(fd) })
+			if waited == nil && err == unix.EAGAIN {
+				if s.departed.Load() {
+					s.close(false)
+					return
+				}
+				if s.alarmed.Swap(false) {
+					s.show()
+				}
+				continue
+			}
+			s.kick() // there may be more before what the kick was for
+		}
 		switch {
 		case waited != nil: // closed by us
 			return
-		case hung, err != nil:
+		case err != nil:
 			s.close(false)
 			return
-		default: // an error is the socket's pending one, or lost as in a queue of the network
-			for {
-				_, err := s.g.process.Sendto(s.fd, buf[:n], unix.MSG_NOSIGNAL, nil)
-				if err != unix.EAGAIN || s.poll(posix.POLLOUT, -1) != nil {
-					break
-				}
-			}
-			s.g.giveBuffer(buf)
 		}
+		s.carryOut(buf[:n])
+		s.g.giveBuffer(buf)
+	}
+}
+
+// carryOut sends a datagram. What keeps it from being sent is told by the program's
+// next call, unless it is an error of an earlier one.
+func (s *socket) carryOut(b []byte) {
+	s.hasTold()
+	for again := false; ; again = true {
+		err := s.sendOut(b)
+		if err == nil || err == unix.EBADF {
+			return
+		}
+		s.mu.Lock()
+		s.keep(err)
+		s.mu.Unlock()
+		if again {
+			return
+		}
+	}
+}
+
+// sendOut sends a datagram as soon as there is room for it.
+func (s *socket) sendOut(b []byte) error {
+	_, err := s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil)
+	if err != unix.EAGAIN {
+		return err
+	}
+	room, stop, err := s.watch(posix.POLLOUT)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for {
+		if _, err = s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil); err != unix.EAGAIN {
+			return err
+		}
+		<-room
 	}
 }
 
@@ -71,6 +122,11 @@ func (s *socket) pumpDatagramsOut() {
 // at a time is there, so that its origin is known when a call asks for it; while a
 // call takes datagrams from the stack itself, none is.
 func (s *socket) pumpDatagramsIn() {
+	arrival, stop, err := s.watch(posix.POLLIN)
+	if err != nil {
+		return
+	}
+	defer stop()
 	for {
 		s.mu.Lock()
 		for s.receivers > 0 && s.state == open {
@@ -78,7 +134,7 @@ func (s *socket) pumpDatagramsIn() {
 		}
 		ended := s.state == over
 		s.mu.Unlock()
-		if ended || s.readable() != nil || s.drained() != nil {
+		if ended || s.drained() != nil {
 			return
 		}
 		s.mu.Lock()
@@ -89,19 +145,23 @@ func (s *socket) pumpDatagramsIn() {
 		buf := s.g.takeBuffer()
 		h := posix.Msghdr{Name: make([]byte, maxAddress), Iov: [][]byte{buf[:]}, Control: make([]byte, maxControl)}
 		n, err := s.g.process.Recvmsg(s.fd, &h, unix.MSG_DONTWAIT)
-		if err == nil {
+		switch err {
+		case nil:
 			s.carried = append(s.carried[:0], origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]})
 			s.push(buf[:n])
-		} else if err != unix.EAGAIN { // an empty message wakes for it
-			s.carried = append(s.carried[:0], origin{failure: err})
-			s.push(nil)
+		case unix.EAGAIN, unix.EBADF:
+		default:
+			s.keep(err)
 		}
 		s.mu.Unlock()
 		s.g.giveBuffer(buf)
+		if err == unix.EAGAIN {
+			<-arrival
+		}
 	}
 }
 
-// push puts a datagram into the program's end, which is empty.
+// push puts a datagram into the program's end, which is empty. The mutex is held.
 func (s *socket) push(b []byte) {
 	_ = s.raw.Control(func(fd uintptr) { _, _ = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
 }
@@ -124,25 +184,36 @@ type datagram struct {
 }
 
 // take takes a datagram, or looks at it: the one that waits in the program's end, or
-// from the stack. unix.EAGAIN if there is none. The mutex is held.
+// from the stack; before that a pending error. unix.EAGAIN if there is none. The mutex
+// is held.
 func (s *socket) take(end int, d *datagram, flags int) error {
 	peek := flags & unix.MSG_PEEK
+	if flags&unix.MSG_ERRQUEUE != 0 {
+		return s.takeFromQueue(end, d, flags)
+	}
+	if err := s.pendingError(end); err != nil {
+		return err
+	}
 	if len(s.carried) > 0 {
-		n, _, err := unix.Recvfrom(end, d.data[:cap(d.data)], peek|unix.MSG_DONTWAIT)
+		n, err := s.nativeReceive(end, d.data[:cap(d.data)], peek)
 		if err == nil {
 			d.origin, d.data, d.flags = s.carried[0], d.data[:max(n, 0)], 0
 			if peek == 0 {
 				s.carried = s.carried[:0]
 			}
-			if d.failure != nil {
-				return d.failure
-			}
 			return nil
 		}
 		s.carried = s.carried[:0] // a native call has had it
 	}
+	err := s.receive(d, peek|flags&unix.MSG_OOB)
+	s.settle(end)
+	return err
+}
+
+// receive takes a datagram from the stack.
+func (s *socket) receive(d *datagram, flags int) error {
 	h := posix.Msghdr{Name: make([]byte, maxAddress), Iov: [][]byte{d.data[:cap(d.data)]}, Control: make([]byte, maxControl)}
-	n, err := s.g.process.Recvmsg(s.fd, &h, peek|flags&(unix.MSG_ERRQUEUE|unix.MSG_OOB)|unix.MSG_DONTWAIT)
+	n, err := s.g.process.Recvmsg(s.fd, &h, flags|unix.MSG_DONTWAIT)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (g *Guest) reap() {
 		hung := false
 		_ = s.raw.Control(func(fd uintptr) {
 			n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
-			hung = hungUp(fd) && (err != nil || n == 0 || s.unconnected())
+			hung = (s.departed.Load() || s.stream() && hungUp(fd)) && (err != nil || n == 0 || s.unconnected())
 		})
 		if hung {
 			s.close(false)

@@ -25,6 +25,9 @@ type Guest struct {
 	filler  []byte // zeros, see socket.stop
 	buffers sync.Pool
 
+	departures departures
+	stranger   int // a socket of AF_UNIX, see socket.breakOff
+
 	mu       sync.Mutex
 	sockets  map[uint64]*socket // by the inode of the program's end
 	programs map[*Program]struct{}
@@ -36,7 +39,8 @@ type Guest struct {
 
 // New makes a Guest over in, which must be driven by a host in real time.
 func New(in *core.Instance) *Guest {
-	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10)}
+	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1}
+	g.departures.g = g
 	for _, c := range calls() {
 		g.answers[c.number] = c.answer
 	}
@@ -147,7 +151,12 @@ func (g *Guest) Close() error {
 	for _, p := range programs {
 		err = errors.Join(err, p.Close())
 	}
+	hangUp(sockets)
+	g.departures.close()
 	g.running.Wait()
+	if g.stranger >= 0 {
+		_ = unix.Close(g.stranger)
+	}
 	return errors.Join(err, g.process.CloseAll())
 }
 

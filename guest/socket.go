@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,13 @@ type socket struct {
 	receivers int   // datagrams: calls that take them from the stack themselves
 	idle      sync.Cond
 	carried   []origin // datagrams: where those came from that wait in the program's end
+	pending   pending  // datagrams
+
+	// Of datagrams.
+	name, endName unix.SockaddrUnix // of our end and the program's
+	watched       int               // by the departures; -1 not
+	departed      atomic.Bool       // the program has closed its end
+	alarmed       atomic.Bool       // the pump is to look for an error
 }
 
 func (s *socket) stream() bool { return s.typ == unix.SOCK_STREAM }
@@ -55,7 +63,7 @@ func (s *socket) stream() bool { return s.typ == unix.SOCK_STREAM }
 // pair makes the two ends for the stack's socket fd and registers it, as a socket of the
 // thread's user. The program's end is the caller's to give away and close.
 func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool) (s *socket, end int, err error) {
-	kind := unix.SOCK_SEQPACKET // keeps boundaries, and tells when the other end is closed
+	kind := unix.SOCK_DGRAM
 	if typ == unix.SOCK_STREAM {
 		kind = unix.SOCK_STREAM
 	}
@@ -82,9 +90,13 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 		_ = unix.Close(end)
 		return nil, -1, err
 	}
-	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest")}
+	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1}
 	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
-	if s.raw, err = s.file.SyscallConn(); err != nil {
+	s.raw, err = s.file.SyscallConn()
+	if err == nil && kind == unix.SOCK_DGRAM {
+		err = s.nameEnds(ours, end)
+	}
+	if err != nil {
 		_ = s.file.Close()
 		_ = unix.Close(end)
 		return nil, -1, err
@@ -92,6 +104,9 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 	g.mu.Lock()
 	g.sockets[st.Ino] = s
 	g.mu.Unlock()
+	if kind == unix.SOCK_DGRAM {
+		g.departures.watch(s, end)
+	}
 	return s, end, nil
 }
 
@@ -166,6 +181,7 @@ func (s *socket) close(reset bool) {
 	if reset {
 		_ = s.g.process.Setsockopt(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	}
+	s.g.departures.forget(s)
 	_ = s.g.process.Close(s.fd)
 	_ = s.file.Close()
 }
@@ -191,6 +207,7 @@ func (s *socket) forget() {
 	s.g.mu.Lock()
 	delete(s.g.sockets, s.inode)
 	s.g.mu.Unlock()
+	s.g.departures.forget(s)
 	_ = s.file.Close()
 }
 

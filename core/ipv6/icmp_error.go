@@ -57,7 +57,7 @@ func (n *network) sendError(p *core.Packet, typ, code uint8, rest uint32) {
 		n.count.inc(icmpOutErrors)
 		return
 	}
-	if !n.mayError(dst) {
+	if r.Type != core.RouteLocal && !n.mayError(dst) { // Linux: icmpv6_xrlim_allow
 		n.count.inc(icmpOutRateLimitHost)
 		return
 	}

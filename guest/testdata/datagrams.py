@@ -49,3 +49,54 @@ b.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 9)
 b.sendto(b"x", a.getsockname())
 _, control, _, _ = a.recvmsg(10, 200)
 print(sorted((level, typ, len(data)) for level, typ, data in control), [struct.unpack("i", d)[0] for l, t, d in control if t == 2])
+
+# An ICMP error polls as one until it is told; with IP_RECVERR, until the queue is empty.
+def events(p, ms=1000):
+    names = ((select.POLLIN, "IN"), (select.POLLOUT, "OUT"), (select.POLLERR, "ERR"), (select.POLLHUP, "HUP"))
+    return [[n for bit, n in names if e & bit] for _, e in p.poll(ms)]
+
+for family, host, level, option in ((socket.AF_INET, "127.0.0.1", socket.IPPROTO_IP, 11), (socket.AF_INET6, "::1", socket.IPPROTO_IPV6, 25)):
+    for recverr in 0, 1:
+        to = (host, 1) # nobody is there
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.setsockopt(level, option, recverr)
+        s.connect(to)
+        p, edge = select.poll(), select.epoll()
+        p.register(s, select.POLLIN)
+        edge.register(s, select.EPOLLIN | select.EPOLLET)
+        both = select.poll()
+        both.register(s, select.POLLIN | select.POLLOUT)
+        print(events(both, 0), events(p, 0), edge.poll(0))
+        s.send(b"nobody is there")
+        print(events(p), events(both), [e for _, e in edge.poll(1)], edge.poll(0))
+        if recverr:
+            print(attempt(s.sendmsg, [b"x"]), events(p, 0)) # told, but the queue has it
+            data, control, flags, name = s.recvmsg(100, 200, socket.MSG_ERRQUEUE)
+            print(data, name[:2] == to[:2], [struct.unpack("IBBB", c[:7]) for l, t, c in control if t == option])
+        else:
+            print(attempt(s.recvfrom, 10))
+        print(events(p, 0), events(both, 0), attempt(s.recvmsg, 10, 200, socket.MSG_ERRQUEUE))
+        s.send(b"again")
+        print(events(p), s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED)
+        print(events(p, 0), s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        if recverr: # turned off, it empties the queue
+            s.setsockopt(level, option, 0)
+        print(events(p, 0), attempt(s.recvfrom, 10, socket.MSG_DONTWAIT))
+        # Both directions go on.
+        other = socket.socket(family, socket.SOCK_DGRAM)
+        other.bind((host, 0))
+        s.connect(other.getsockname())
+        s.send(b"well")
+        data, name = other.recvfrom(10)
+        other.sendto(b"so", name)
+        print(data, events(p), s.recv(10))
+        # A datagram and an error wait together; the error is told first.
+        other.sendto(b"first", name)
+        print(events(p))
+        s.connect(to)
+        s.sendmsg([b"late"])
+        for _ in range(500):
+            if events(p, 0) == [["IN", "ERR"]]:
+                break
+            select.select([], [], [], 0.005)
+        print(attempt(s.recvfrom, 10), events(p, 0), attempt(s.recv, 10), events(p, 0))

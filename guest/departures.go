@@ -1,0 +1,167 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// departures tell when programs have closed their ends of datagram sockets: unlike a
+// stream's, the other end of such a pair does not poll it. inotify(7) does.
+type departures struct {
+	g *Guest
+
+	mu      sync.Mutex
+	file    *os.File
+	fd      int
+	refused bool            // there is no inotify
+	sockets map[int]*socket // by what watches their program's end
+	serial  uint64          // of their names
+}
+
+// nameEnds names both ends of a pair of datagrams, so that they can be connected again.
+func (s *socket) nameEnds(ours, end int) (err error) {
+	g := s.g
+	g.mu.Lock()
+	if g.stranger < 0 {
+		g.stranger, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	}
+	g.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	for _, x := range []struct {
+		fd   int
+		name *unix.SockaddrUnix
+	}{{ours, &s.name}, {end, &s.endName}} {
+		if err := unix.Bind(x.fd, &unix.SockaddrUnix{}); err != nil { // a free abstract name
+			return err
+		}
+		a, err := unix.Getsockname(x.fd)
+		if err != nil {
+			return err
+		}
+		*x.name = *a.(*unix.SockaddrUnix)
+	}
+	return nil
+}
+
+// watch has s.departed set and the pump look when the last descriptor of end is closed.
+// Without inotify the sockets of the host are looked through for it.
+func (d *departures) watch(s *socket, end int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file == nil && !d.refused {
+		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+		if d.refused = err != nil; err == nil {
+			d.fd, d.file, d.sockets = fd, os.NewFile(uintptr(fd), "departures"), make(map[int]*socket)
+			d.g.running.Go(d.follow)
+		}
+	}
+	if d.file != nil {
+		if wd, err := unix.InotifyAddWatch(d.fd, "/proc/self/fd/"+strconv.Itoa(end), unix.IN_CLOSE|unix.IN_ONESHOT); err == nil {
+			d.sockets[wd], s.watched = s, wd
+			return
+		}
+	}
+	d.g.haunt(s)
+}
+
+// forget ends the watch of s.
+func (d *departures) forget(s *socket) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.watched >= 0 && d.file != nil {
+		_, _ = unix.InotifyRmWatch(d.fd, uint32(s.watched))
+		delete(d.sockets, s.watched)
+	}
+	s.watched = -1
+}
+
+// follow reads what inotify tells until close.
+func (d *departures) follow() {
+	b := make([]byte, 64*unix.SizeofInotifyEvent)
+	for {
+		n, err := d.file.Read(b)
+		if err != nil {
+			return
+		}
+		for at := 0; at+unix.SizeofInotifyEvent <= n; {
+			e := (*unix.InotifyEvent)(unsafe.Pointer(&b[at]))
+			at += unix.SizeofInotifyEvent + int(e.Len)
+			d.tell(int(e.Wd), e.Mask)
+		}
+	}
+}
+
+func (d *departures) tell(wd int, mask uint32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if mask&unix.IN_Q_OVERFLOW != 0 { // who has departed is to be found out
+		for _, s := range d.sockets {
+			d.g.haunt(s)
+		}
+		return
+	}
+	if s := d.sockets[wd]; s != nil {
+		delete(d.sockets, wd)
+		s.watched = -1
+		s.departed.Store(true)
+		s.kick()
+	}
+}
+
+// close ends the watches.
+func (d *departures) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file != nil {
+		_ = d.file.Close()
+		d.file, d.refused = nil, true
+	}
+}
+
+// hangUp ends the datagram sockets of programs that still run, whose ends do not see
+// that ours are closed: what waits for them returns.
+func hangUp(sockets []*socket) {
+	left := make(map[string]bool)
+	for _, s := range sockets {
+		if !s.stream() && !s.departed.Load() {
+			left[fmt.Sprintf("socket:[%d]", s.inode)] = true
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		return
+	}
+	for _, link := range links {
+		to, err := os.Readlink(link)
+		if err != nil || !left[to] {
+			continue
+		}
+		w := strings.Split(link, "/") // "", proc, PID, fd, N
+		pid, _ := strconv.Atoi(w[2])
+		n, _ := strconv.Atoi(w[4])
+		pidfd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue
+		}
+		if end, err := unix.PidfdGetfd(pidfd, n, 0); err == nil {
+			_ = unix.Shutdown(end, unix.SHUT_RDWR)
+			_ = unix.Close(end)
+			delete(left, to)
+		}
+		_ = unix.Close(pidfd)
+	}
+}
