@@ -592,3 +592,13 @@ func (ifc *Interface) Groups() []wire.Addr {
 	}
 	return out
 }
+
+// GroupUsers is how often a multicast group was joined, 0 if it was not.
+func (ifc *Interface) GroupUsers(a wire.Addr) int {
+	for i := range ifc.multicast {
+		if g := &ifc.multicast[i]; g.addr == a {
+			return g.users
+		}
+	}
+	return 0
+}

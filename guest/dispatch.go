@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/guest/trap"
@@ -29,6 +31,10 @@ const unusual = unix.MSG_OOB | unix.MSG_PEEK | unix.MSG_TRUNC | unix.MSG_ERRQUEU
 // calls are the calls that are stopped. What has no address and no unusual flag is
 // native: a send or receive of bytes.
 func calls() []call {
+	return slices.Concat(socketCalls(), pathCalls(), writeCalls())
+}
+
+func socketCalls() []call {
 	return []call{
 		{unix.SYS_SOCKET, families(), (*request).openSocket},
 		{unix.SYS_SOCKETPAIR, []trap.Condition{trap.Is(0, unix.AF_INET), trap.Is(0, unix.AF_INET6)}, func(r *request) { _ = r.fail(unix.EOPNOTSUPP) }},
@@ -63,6 +69,7 @@ func policy() trap.Policy {
 
 // dispatch answers the call, now or later.
 func (r *request) dispatch() {
+	r.g.files.apply()
 	if f := r.g.answers[int(r.c.Number)]; f != nil {
 		f(r)
 		return

@@ -24,6 +24,7 @@ type Guest struct {
 	answers map[int]func(*request)
 	filler  []byte // zeros, see socket.stop
 	buffers sync.Pool
+	files   *files
 
 	departures departures
 	stranger   int // a socket of AF_UNIX, see socket.breakOff
@@ -39,7 +40,7 @@ type Guest struct {
 
 // New makes a Guest over in, which must be driven by a host in real time.
 func New(in *core.Instance) *Guest {
-	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1}
+	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in)}
 	g.departures.g = g
 	for _, c := range calls() {
 		g.answers[c.number] = c.answer
@@ -153,6 +154,7 @@ func (g *Guest) Close() error {
 	}
 	hangUp(sockets)
 	g.departures.close()
+	err = errors.Join(err, g.files.close())
 	g.running.Wait()
 	if g.stranger >= 0 {
 		_ = unix.Close(g.stranger)

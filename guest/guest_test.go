@@ -89,6 +89,28 @@ func TestProgramsSeeFramesThroughAFilter(t *testing.T) {
 	}
 }
 
+// /proc/net, /proc/sys/net and /sys/class/net are the stack's, and nothing else is.
+func TestProgramsReadAndWriteFilesOfTheStack(t *testing.T) {
+	out, err := program(t, lab(t), "python3", "testdata/files.py")
+	if err != nil || out != "files: ok\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// sysctl(8) tells of a value that the stack refuses, and reads what a shell has written.
+func TestSysctlOfTheDistribution(t *testing.T) {
+	need(t, "sysctl")
+	out, err := program(t, lab(t), "sh", "-c", `n=net.ipv4.ip_default_ttl
+sysctl $n; sysctl -w $n=77; sysctl -w $n=777 2>&1; echo $?; echo 66 >/proc/sys/net/ipv4/ip_default_ttl; sysctl -n $n
+sysctl -a 2>/dev/null | grep -E "tcp_congestion_control|conf.lo.rp_filter"`)
+	want := "net.ipv4.ip_default_ttl = 64\nnet.ipv4.ip_default_ttl = 77\n" +
+		"sysctl: setting key \"net.ipv4.ip_default_ttl\": Invalid argument\n"
+	if err != nil || !strings.HasPrefix(out, want) || !strings.Contains(out, "\n66\n") || !strings.Contains(out, "net.ipv4.conf.lo.rp_filter = 0\n") ||
+		!strings.Contains(out, "net.ipv4.tcp_congestion_control = ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A server and a client of the distribution, children of a shell, on one instance.
 func TestAFileIsFetched(t *testing.T) {
 	want := make([]byte, 3<<20)

@@ -71,3 +71,12 @@ func (s *stack) fragmentsExpired(first *core.Packet, evicted bool) {
 		s.sendError(first, wire.ICMPv4TimeExceeded, wire.ICMPv4ReassemblyExceeded, 0)
 	}
 }
+
+// Reassembling is how many packets wait for fragments, and the memory that they take in
+// bytes. Inside an entry.
+func (s *stack) Reassembling() (packets, bytes int) {
+	if s.frags == nil {
+		return 0, 0
+	}
+	return s.frags.Len(), s.frags.Memory()
+}

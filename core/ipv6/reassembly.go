@@ -104,3 +104,12 @@ func (n *network) fragmentsExpired(first *core.Packet, evicted bool) {
 		n.sendError(first, wire.ICMPv6TimeExceeded, wire.ICMPv6ReassemblyExceeded, 0)
 	}
 }
+
+// Reassembling is how many packets wait for fragments, and the memory that they take in
+// bytes. Inside an entry.
+func (n *network) Reassembling() (packets, bytes int) {
+	if n.fragged == nil {
+		return 0, 0
+	}
+	return n.fragged.Len(), n.fragged.Memory()
+}

@@ -169,3 +169,17 @@ func (l *Listener) ReturnFD(c *Call, fd int, cloexec bool) error {
 	}
 	return err
 }
+
+// ReturnFDAt is ReturnFD at a number of the caller's, which has to be free: what is
+// there would be closed. EBADF or EMFILE if the caller may not have it.
+func (l *Listener) ReturnFDAt(c *Call, fd, at int, cloexec bool) error {
+	a := addFD{id: c.ID, flags: unix.SECCOMP_ADDFD_FLAG_SEND | unix.SECCOMP_ADDFD_FLAG_SETFD, src: uint32(fd), dst: uint32(at)}
+	if cloexec {
+		a.cloex = unix.O_CLOEXEC
+	}
+	_, err := l.ioctlValue(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
+	if err == unix.ENOENT {
+		return ErrGone
+	}
+	return err
+}

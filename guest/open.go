@@ -1,0 +1,199 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"encoding/binary"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/guest/trap"
+	"github.com/libos-go/libos/posix/procfs"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// pathCall is the answer to a call with a path: its arguments dirfd and path are those
+// with these numbers, without a dirfd if it is -1. f has the stack's; an error of f
+// ends the call.
+func pathCall(dirfd, name int, f func(r *request, n *procfs.Node) error) func(*request) {
+	return func(r *request) {
+		dir := unix.AT_FDCWD
+		if dirfd >= 0 {
+			dir = r.arg(dirfd)
+		}
+		p, ok := r.path(dir, r.c.Args[name])
+		if !ok {
+			r.goOn()
+			return
+		}
+		n, err := r.g.files.fs.Lookup(p)
+		if err == nil {
+			err = f(r, n)
+		}
+		if err != nil {
+			_ = r.fail(err)
+		}
+	}
+}
+
+// pathCalls are those whose paths are looked at. fstat(2) of glibc is newfstatat with an
+// empty path, which is told by its flag.
+func pathCalls() []call {
+	named := []trap.Condition{{Argument: 3, Mask: unix.AT_EMPTY_PATH}}
+	list := []call{
+		{unix.SYS_OPENAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(2)) })},
+		{unix.SYS_OPENAT2, nil, pathCall(0, 1, (*request).open2)},
+		{unix.SYS_READLINKAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.readlink(n, 2) })},
+		{sysFstatat, named, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.stat(n, 2, r.arg(3)&unix.AT_SYMLINK_NOFOLLOW != 0) })},
+		{unix.SYS_STATX, []trap.Condition{{Argument: 2, Mask: unix.AT_EMPTY_PATH}}, pathCall(0, 1, (*request).statx)},
+		{unix.SYS_FACCESSAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })},
+		{unix.SYS_FACCESSAT2, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })},
+	}
+	return append(list, oldPathCalls()...)
+}
+
+// open2 is openat2(2): its flags are in struct open_how.
+func (r *request) open2(n *procfs.Node) error {
+	var how [24]byte
+	if r.c.Args[3] < uint64(len(how)) {
+		return unix.EINVAL
+	}
+	if err := r.c.Read(r.c.Args[2], how[:]); err != nil {
+		return err
+	}
+	return r.open(n, int(binary.NativeEndian.Uint64(how[:])))
+}
+
+// open is open(2) of a file of the stack.
+func (r *request) open(n *procfs.Node, flags int) error {
+	writes := flags&unix.O_ACCMODE != unix.O_RDONLY
+	switch {
+	case flags&(unix.O_CREAT|unix.O_EXCL) == unix.O_CREAT|unix.O_EXCL:
+		return unix.EEXIST
+	case n.Kind == procfs.Link && flags&unix.O_NOFOLLOW != 0 && flags&unix.O_PATH == 0:
+		return unix.ELOOP
+	case n.Kind == procfs.Link:
+		to, err := r.g.files.fs.Lookup(n.Target)
+		if err != nil {
+			return err
+		}
+		return r.open(to, flags)
+	case n.Kind == procfs.Directory && (writes || flags&unix.O_CREAT != 0):
+		return unix.EISDIR
+	case n.Kind != procfs.Directory && flags&unix.O_DIRECTORY != 0:
+		return unix.ENOTDIR
+	case n.Kind == procfs.Directory || flags&unix.O_PATH != 0:
+		return r.openPlace(n, flags)
+	case writes && !n.Writable():
+		return unix.EACCES
+	case writes:
+		return r.openSetting(n, flags)
+	}
+	fd, err := content(n)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return r.l.ReturnFD(&r.c, fd, flags&unix.O_CLOEXEC != 0)
+}
+
+// openPlace is a descriptor of a directory, or of a place (O_PATH).
+func (r *request) openPlace(n *procfs.Node, flags int) error {
+	at, err := r.g.files.place(n)
+	if err != nil {
+		return err
+	}
+	fd, err := unix.Open(at, unix.O_RDONLY|unix.O_CLOEXEC|flags&(unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW), 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return r.l.ReturnFD(&r.c, fd, flags&unix.O_CLOEXEC != 0)
+}
+
+// readlink is readlinkat(2); the buffer is the argument with the number at.
+func (r *request) readlink(n *procfs.Node, at int) error {
+	if n.Path == "/proc/net" { // to self/net, as everywhere
+		r.goOn()
+		return nil
+	}
+	if n.Kind != procfs.Link {
+		return unix.EINVAL
+	}
+	b := []byte(n.Target)
+	if room := r.arg(at + 1); room <= 0 {
+		return unix.EINVAL
+	} else if len(b) > room {
+		b = b[:room]
+	}
+	if err := r.c.Write(r.c.Args[at], b); err != nil {
+		return err
+	}
+	return r.l.Return(&r.c, int64(len(b)))
+}
+
+// stat is stat(2) or, with nofollow, lstat(2); the struct is the argument with the
+// number at.
+func (r *request) stat(n *procfs.Node, at int, nofollow bool) error {
+	if n.Path == "/proc/net" {
+		r.goOn()
+		return nil
+	}
+	where, err := r.g.files.place(n)
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	flags := 0
+	if nofollow {
+		flags = unix.AT_SYMLINK_NOFOLLOW
+	}
+	if err := unix.Fstatat(unix.AT_FDCWD, where, &st, flags); err != nil {
+		return err
+	}
+	st.Mode = st.Mode&unix.S_IFMT | n.Mode
+	if n.Kind == procfs.File {
+		st.Size = n.Size
+	}
+	if err := r.c.Write(r.c.Args[at], unsafe.Slice((*byte)(unsafe.Pointer(&st)), unsafe.Sizeof(st))); err != nil {
+		return err
+	}
+	return r.l.Return(&r.c, 0)
+}
+
+// statx is statx(2).
+func (r *request) statx(n *procfs.Node) error {
+	if n.Path == "/proc/net" {
+		r.goOn()
+		return nil
+	}
+	where, err := r.g.files.place(n)
+	if err != nil {
+		return err
+	}
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, where, r.arg(2), r.arg(3), &st); err != nil {
+		return err
+	}
+	st.Mode = st.Mode&unix.S_IFMT | uint16(n.Mode)
+	if n.Kind == procfs.File {
+		st.Size = uint64(n.Size)
+	}
+	if err := r.c.Write(r.c.Args[4], unsafe.Slice((*byte)(unsafe.Pointer(&st)), unsafe.Sizeof(st))); err != nil {
+		return err
+	}
+	return r.l.Return(&r.c, 0)
+}
+
+// access is access(2), for whoever runs the program.
+func (r *request) access(n *procfs.Node, mode int) error {
+	switch {
+	case mode&unix.W_OK != 0 && (n.Kind == procfs.Directory || !n.Writable()),
+		mode&unix.X_OK != 0 && n.Kind == procfs.File:
+		return unix.EACCES
+	}
+	return r.l.Return(&r.c, 0)
+}

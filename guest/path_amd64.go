@@ -1,0 +1,22 @@
+//go:build linux
+
+package guest
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/posix/procfs"
+)
+
+const sysFstatat = unix.SYS_NEWFSTATAT
+
+// oldPathCalls are the calls without a dirfd, which newer systems lack.
+func oldPathCalls() []call {
+	return []call{
+		{unix.SYS_OPEN, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(1)) })},
+		{unix.SYS_READLINK, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.readlink(n, 1) })},
+		{unix.SYS_STAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, false) })},
+		{unix.SYS_LSTAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, true) })},
+		{unix.SYS_ACCESS, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(1)) })},
+	}
+}
