@@ -96,6 +96,11 @@ func benchmarks() []Benchmark {
 			Ours: oursLarge, Peer: copiesLarge,
 		},
 		{
+			Name: "exec-python", Unit: "us/start", PeerName: "natively", CPUs: 2,
+			Help: "real time of a start of python3 that does nothing, as a program on an instance, against the same on the host",
+			Ours: oursExecPython, Peer: nativeExecPython,
+		},
+		{
 			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
 			Ours: oursInstance, Peer: peerInstance,
