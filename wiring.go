@@ -21,6 +21,7 @@ import (
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/device/tun"
 	"github.com/libos-go/libos/device/tunvnet"
+	"github.com/libos-go/libos/device/usernet"
 	"github.com/libos-go/libos/netlink"
 	"github.com/libos-go/libos/protocols/packet"
 	"github.com/libos-go/libos/protocols/raw"
@@ -84,6 +85,7 @@ func assemble(set *feature.Set) *core.Wiring {
 			pipe.Kind(),
 			tun.Kind(),
 			tunvnet.Kind(),
+			usernet.Kind(),
 		},
 		Qdiscs: []core.QdiscKind{
 			fifo.Bytes(),
@@ -114,7 +116,7 @@ func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "NETLINK", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
-		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR"},
+		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR", "USER_DEVICE"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},
 		Loopback:  "LOOPBACK",

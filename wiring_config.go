@@ -56,6 +56,7 @@ CONFIG_TUN_VNET_HDR=y
 # CONFIG_PACKET_DEVICE is not set
 # CONFIG_PCAP_REPLAY is not set
 CONFIG_PCAP=y
+CONFIG_USER_DEVICE=y
 # end of Devices
 
 #
@@ -120,6 +121,7 @@ func symbols() []feature.Symbol {
 		{Name: "PACKET_DEVICE", Value: "n", Bool: true},
 		{Name: "PCAP_REPLAY", Value: "n", Bool: true},
 		{Name: "PCAP", Value: "y", Bool: true},
+		{Name: "USER_DEVICE", Value: "y", Bool: true},
 		{Name: "SLAB_DEBUG", Value: "n", Bool: true, Static: true, Where: "allocator/Kconfig.toml:3"},
 		{Name: "SLAB_KB", Value: "256", Static: true, Where: "allocator/Kconfig.toml:14"},
 		{Name: "CMD_UP", Value: "y", Bool: true},

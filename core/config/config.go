@@ -48,6 +48,7 @@ const (
 	PCAP_REPLAY           = false
 	PCAP_REPLAY_MODULE    = false
 	PCAP                  = true
+	USER_DEVICE           = true
 	SLAB_DEBUG            = false
 	SLAB_KB               = 256
 	CMD_UP                = true

@@ -30,30 +30,40 @@ type offer struct {
 func Run(e *command.Env) *cobra.Command {
 	e.Handle(operation, new(guests).serve)
 	c := &cobra.Command{
-		Use:   "run [-f FILE] [-i INSTANCE] -- PROGRAM [ARGUMENT...]",
+		Use:   "run [-f FILE [-i INSTANCE] | --dev DEVICE --addr ADDRESS...] -- PROGRAM [ARGUMENT...]",
 		Short: "Run a program on a stack of its own",
 		Long: `Run a program, and all that it starts, on an instance instead of the network of
 the host. The program is as it comes from the distribution, linked statically or
 not; files, terminal, signals and everything else are the host's. The exit status
 is the program's.
 
-The stack is that of a host file (-f), which ends with the program; without one it
-is a single instance with nothing but its loopback device. "libos exec" runs a
-program on a stack that "libos up" keeps.`,
-		Example: `  libos run -f host.toml -i left -- wget http://10.1.0.1/
-  libos run -- sh -c 'python3 -m http.server 8000 & curl http://127.0.0.1:8000/'`,
+The stack is that of a host file (-f, --stack), which ends with the program; without
+one it is a single instance with one device (--dev), by default of kind "user": it
+reaches what the host reaches, without privileges, and the host itself, whose loopback
+is 10.0.2.2. "libos exec" runs a program on a stack that "libos up" keeps.`,
+		Example: `  libos run -- curl http://10.0.2.2:8000/
+  libos run --dev user,forward=127.0.0.1:8080=80 -- python3 -m http.server 80
+  libos run --dev tun,name=tun0 --addr 10.0.0.2/24 --route "default via 10.0.0.1" -- bash
+  libos run -f host.toml -i left -- wget http://10.1.0.1/`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	var file, instance string
+	var o single
 	c.Flags().StringVarP(&file, "file", "f", "", "host file of the stack")
-	_ = c.MarkFlagFilename("file", "toml")
+	c.Flags().StringVar(&file, "stack", "", "the same")
+	c.Flags().StringVar(&o.device, "dev", "", "the device: its kind, then parameters, as in tun,name=tun0; none for no device")
+	c.Flags().StringArrayVar(&o.addresses, "addr", nil, "an address of the device with its prefix length, as in 10.0.0.2/24")
+	c.Flags().StringArrayVar(&o.routes, "route", nil, "a route in the words of ip route, as in \"default via 10.0.0.1\"")
+	for _, name := range []string{"file", "stack"} {
+		_ = c.MarkFlagFilename(name, "toml")
+		for _, other := range []string{"dev", "addr", "route"} {
+			c.MarkFlagsMutuallyExclusive(name, other)
+		}
+	}
 	c.Flags().StringVarP(&instance, "instance", "i", "", "instance to use, where the file has several")
 	c.Flags().SetInterspersed(false)
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		f, err := e.ParseHostFile("built in", "[[instance]]\nname = \"guest\"\n")
-		if file != "" {
-			f, err = e.ReadHostFile(file)
-		}
+		f, err := o.hostFile(e, file)
 		if err != nil {
 			return err
 		}
