@@ -31,7 +31,11 @@ const unusual = unix.MSG_OOB | unix.MSG_PEEK | unix.MSG_TRUNC | unix.MSG_ERRQUEU
 // calls are the calls that are stopped. What has no address and no unusual flag is
 // native: a send or receive of bytes.
 func calls() []call {
-	return slices.Concat(socketCalls(), pathCalls(), writeCalls())
+	list := slices.Concat(socketCalls(), writeCalls())
+	for _, c := range pathCalls() {
+		list = append(list, c.call)
+	}
+	return list
 }
 
 func socketCalls() []call {
@@ -59,9 +63,9 @@ func socketCalls() []call {
 }
 
 // policy has the calls stopped, and keeps programs from a way around them.
-func policy() trap.Policy {
-	var p trap.Policy
-	for _, c := range calls() {
+func policy(options []Option) trap.Policy {
+	p := pathRules(options)
+	for _, c := range slices.Concat(socketCalls(), writeCalls()) {
 		p = append(p, trap.Rule{Call: c.number, When: c.when})
 	}
 	return append(p, trap.Rule{Call: unix.SYS_IO_URING_SETUP, Errno: unix.ENOSYS})

@@ -59,8 +59,8 @@ type Program struct {
 
 // Start starts c as a program whose calls stop. Before it begins, attach is called to
 // have [Guest.Attach] called with the same numbers, here or in another process.
-func Start(c *exec.Cmd, attach func(pid, fd int) error) error {
-	return trap.Start(c, policy(), attach)
+func Start(c *exec.Cmd, attach func(pid, fd int) error, options ...Option) error {
+	return trap.Start(c, policy(options), attach)
 }
 
 // Attach serves a program that [Start] has made ready, until it is closed.
@@ -83,12 +83,12 @@ func (g *Guest) Attach(pid, fd int) (*Program, error) {
 
 // Run runs c on the instance to its end, that of its children included, and returns
 // what wait does, which waits for c: (*exec.Cmd).Wait, or more.
-func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error) error {
+func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error, options ...Option) error {
 	var p *Program
 	err := Start(c, func(pid, fd int) (err error) {
 		p, err = g.Attach(pid, fd)
 		return err
-	})
+	}, options...)
 	if p == nil {
 		return err
 	}

@@ -97,6 +97,25 @@ func TestProgramsReadAndWriteFilesOfTheStack(t *testing.T) {
 	}
 }
 
+// stat(2) tells of the stack's files where a program is run so.
+func TestStatIsTheStacksWhereItIsAskedFor(t *testing.T) {
+	r := coretest.New(t, host.NewRealTime())
+	in := r.Adopt(core.New(core.Options{Name: "a", Wiring: libos.Wiring(), Domain: r.Domain}))
+	r.Domain.Do(func() {
+		if err := in.Loopback().SetNameLocked("dummy7"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	g := guest.New(in)
+	c := exec.Command(need(t, "python3"), "testdata/files.py", "stat")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := errors.Join(g.Run(c, (*exec.Cmd).Wait, guest.StopStat), g.Close())
+	if err != nil || out.String() != "stat: ok\n" {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 // sysctl(8) tells of a value that the stack refuses, and reads what a shell has written.
 func TestSysctlOfTheDistribution(t *testing.T) {
 	need(t, "sysctl")

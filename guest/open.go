@@ -4,6 +4,8 @@ package guest
 
 import (
 	"encoding/binary"
+	"math"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -39,20 +41,56 @@ func pathCall(dirfd, name int, f func(r *request, n *procfs.Node) error) func(*r
 	}
 }
 
-// pathCalls are those whose paths are looked at. fstat(2) of glibc is newfstatat with an
-// empty path, which is told by its flag.
-func pathCalls() []call {
-	named := []trap.Condition{{Argument: 3, Mask: unix.AT_EMPTY_PATH}}
-	list := []call{
-		{unix.SYS_OPENAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(2)) })},
-		{unix.SYS_OPENAT2, nil, pathCall(0, 1, (*request).open2)},
-		{unix.SYS_READLINKAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.readlink(n, 2) })},
-		{sysFstatat, named, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.stat(n, 2, r.arg(3)&unix.AT_SYMLINK_NOFOLLOW != 0) })},
-		{unix.SYS_STATX, []trap.Condition{{Argument: 2, Mask: unix.AT_EMPTY_PATH}}, pathCall(0, 1, (*request).statx)},
-		{unix.SYS_FACCESSAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })},
-		{unix.SYS_FACCESSAT2, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })},
+// Option is what a program is run with.
+type Option int
+
+// StopStat has stat(2) stopped, too, so that a program finds the devices and settings of
+// the instance by it, and none of the host's. Programs that ask for many files, such as
+// interpreters, start a tenth slower, or more.
+const StopStat Option = 1
+
+// named is a call with a path.
+type named struct {
+	call
+	unless []trap.Condition
+	stat   bool // stopped whatever its arguments are with StopStat alone; without, if when says so
+}
+
+// pathCalls are those whose paths are looked at. Each costs what two changes of the
+// address space cost. So the most frequent, stat(2), is not among them unless it is asked
+// for: newfstatat without a flag, by a path that begins at no descriptor. fstat(2), which
+// is newfstatat with an empty path, is told by its flag.
+func pathCalls() []named {
+	const cwd = 0xffffff9c // AT_FDCWD
+	special := []trap.Condition{trap.Has(3, unix.AT_SYMLINK_NOFOLLOW), trap.Between(0, 0, cwd-1), trap.Between(0, cwd+1, math.MaxUint32)}
+	list := []named{
+		{call: call{unix.SYS_OPENAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(2)) })}},
+		{call: call{unix.SYS_OPENAT2, nil, pathCall(0, 1, (*request).open2)}},
+		{call: call{unix.SYS_READLINKAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.readlink(n, 2) })}},
+		{call: call{sysFstatat, special, pathCall(0, 1, func(r *request, n *procfs.Node) error {
+			return r.stat(n, 2, r.arg(3)&unix.AT_SYMLINK_NOFOLLOW != 0)
+		})}, unless: []trap.Condition{trap.Has(3, unix.AT_EMPTY_PATH)}, stat: true},
+		{call: call{unix.SYS_STATX, nil, pathCall(0, 1, (*request).statx)}, unless: []trap.Condition{trap.Has(2, unix.AT_EMPTY_PATH)}},
+		{call: call{unix.SYS_FACCESSAT, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })}},
+		{call: call{unix.SYS_FACCESSAT2, nil, pathCall(0, 1, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(2)) })}},
 	}
 	return append(list, oldPathCalls()...)
+}
+
+// pathRules say when these are stopped.
+func pathRules(options []Option) trap.Policy {
+	var p trap.Policy
+	for _, c := range pathCalls() {
+		r := trap.Rule{Call: c.number, When: c.when, Unless: c.unless}
+		switch {
+		case c.stat && slices.Contains(options, StopStat):
+			r.When = nil
+		case c.stat && c.when == nil:
+			continue
+		}
+		p = append(p, r)
+	}
+	return p
 }
 
 // open2 is openat2(2): its flags are in struct open_how.

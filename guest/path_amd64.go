@@ -11,12 +11,12 @@ import (
 const sysFstatat = unix.SYS_NEWFSTATAT
 
 // oldPathCalls are the calls without a dirfd, which newer systems lack.
-func oldPathCalls() []call {
-	return []call{
-		{unix.SYS_OPEN, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(1)) })},
-		{unix.SYS_READLINK, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.readlink(n, 1) })},
-		{unix.SYS_STAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, false) })},
-		{unix.SYS_LSTAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, true) })},
-		{unix.SYS_ACCESS, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(1)) })},
+func oldPathCalls() []named {
+	return []named{
+		{call: call{unix.SYS_OPEN, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.open(n, r.arg(1)) })}},
+		{call: call{unix.SYS_READLINK, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.readlink(n, 1) })}},
+		{call: call{unix.SYS_STAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, false) })}, stat: true},
+		{call: call{unix.SYS_LSTAT, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.stat(n, 1, true) })}},
+		{call: call{unix.SYS_ACCESS, nil, pathCall(-1, 0, func(r *request, n *procfs.Node) error { return r.access(n, r.arg(1)) })}},
 	}
 }

@@ -7,4 +7,4 @@ import "golang.org/x/sys/unix"
 const sysFstatat = unix.SYS_FSTATAT
 
 // oldPathCalls are calls that arm64 never had.
-func oldPathCalls() []call { return nil }
+func oldPathCalls() []named { return nil }

@@ -16,6 +16,8 @@ type Rule struct {
 	Call int // its number
 	// Any of these makes it so; none at all, always.
 	When []Condition
+	// None of these may hold.
+	Unless []Condition
 	// Errno, if not 0, is what the call fails with; nobody is asked.
 	Errno unix.Errno
 }
@@ -101,11 +103,21 @@ func (r Rule) body() ([]bpf.Instruction, error) {
 	if r.Errno != 0 {
 		verdict.Val = retErrno | uint32(r.Errno)
 	}
-	if len(r.When) == 0 {
-		return []bpf.Instruction{verdict}, nil
+	code, err := r.tests(r.Unless, bpf.RetConstant{Val: retAllow})
+	if err != nil {
+		return nil, err
 	}
+	if len(r.When) == 0 {
+		return append(code, verdict), nil
+	}
+	when, err := r.tests(r.When, verdict)
+	return append(append(code, when...), bpf.RetConstant{Val: retAllow}), err
+}
+
+// tests ends with a verdict if any of the conditions holds.
+func (r Rule) tests(list []Condition, verdict bpf.RetConstant) ([]bpf.Instruction, error) {
 	var code []bpf.Instruction
-	for _, c := range r.When {
+	for _, c := range list {
 		if c.Argument < 0 || c.Argument > 5 {
 			return nil, fmt.Errorf("trap: call %d has no argument %d", r.Call, c.Argument)
 		}
@@ -128,5 +140,5 @@ func (r Rule) body() ([]bpf.Instruction, error) {
 				verdict)
 		}
 	}
-	return append(code, bpf.RetConstant{Val: retAllow}), nil
+	return code, nil
 }

@@ -49,6 +49,7 @@ is 10.0.2.2. "libos exec" runs a program on a stack that "libos up" keeps.`,
 	}
 	var file, instance string
 	var o single
+	var stat bool
 	c.Flags().StringVarP(&file, "file", "f", "", "host file of the stack")
 	c.Flags().StringVar(&file, "stack", "", "the same")
 	c.Flags().StringVar(&o.device, "dev", "", "the device: its kind, then parameters, as in tun,name=tun0; none for no device")
@@ -61,6 +62,7 @@ is 10.0.2.2. "libos exec" runs a program on a stack that "libos up" keeps.`,
 		}
 	}
 	c.Flags().StringVarP(&instance, "instance", "i", "", "instance to use, where the file has several")
+	statFlag(c, &stat)
 	c.Flags().SetInterspersed(false)
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		f, err := o.hostFile(e, file)
@@ -79,7 +81,7 @@ is 10.0.2.2. "libos exec" runs a program on a stack that "libos up" keeps.`,
 		if err := command.WaitAddresses(c.Context(), s.Instances...); err != nil {
 			return err
 		}
-		return own(in, args)
+		return own(in, args, stat)
 	}
 	return c
 }
@@ -87,6 +89,7 @@ is 10.0.2.2. "libos exec" runs a program on a stack that "libos up" keeps.`,
 // Exec is `libos exec`.
 func Exec(e *command.Env) *cobra.Command {
 	var socket string
+	var stat bool
 	c := &cobra.Command{
 		Use:   "exec INSTANCE -- PROGRAM [ARGUMENT...]",
 		Short: "Run a program on an instance of a running stack",
@@ -104,12 +107,18 @@ func Exec(e *command.Env) *cobra.Command {
 				}
 			}
 			client := control.Client{Path: control.Path(e.Getenv, socket)}
-			return remote(c.Context(), &client, name, args)
+			return remote(c.Context(), &client, name, args, stat)
 		},
 	}
+	statFlag(c, &stat)
 	c.Flags().StringVar(&socket, "control", "default", "name or path of the control socket of a running stack")
 	c.Flags().SetInterspersed(false)
 	return c
+}
+
+// statFlag is for programs that look for devices or settings by stat(2).
+func statFlag(c *cobra.Command, stat *bool) {
+	c.Flags().BoolVar(stat, "stat", false, "stop stat(2), too: it tells of the devices and settings of the instance; programs start slower")
 }
 
 // program is the command line as a program of this terminal.
@@ -162,7 +171,7 @@ func wait(c *exec.Cmd) error {
 }
 
 // remote runs a program whose calls another process answers.
-func remote(ctx context.Context, client *control.Client, instance string, args []string) error {
+func remote(ctx context.Context, client *control.Client, instance string, args []string, stat bool) error {
 	c, err := program(args)
 	if err != nil {
 		return err
@@ -186,7 +195,7 @@ func remote(ctx context.Context, client *control.Client, instance string, args [
 			}
 			return err
 		}
-	})
+	}, stat)
 	if err == nil {
 		err = wait(c)
 	}

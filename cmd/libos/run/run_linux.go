@@ -15,18 +15,27 @@ import (
 	"github.com/libos-go/libos/guest"
 )
 
-func start(c *exec.Cmd, attach func(pid, fd int) error) error { return guest.Start(c, attach) }
+func start(c *exec.Cmd, attach func(pid, fd int) error, stat bool) error {
+	return guest.Start(c, attach, options(stat)...)
+}
+
+func options(stat bool) []guest.Option {
+	if stat {
+		return []guest.Option{guest.StopStat}
+	}
+	return nil
+}
 
 // own runs a program on an instance of this process, until all that it started has
 // ended.
-func own(in *core.Instance, args []string) (err error) {
+func own(in *core.Instance, args []string, stat bool) (err error) {
 	c, err := program(args)
 	if err != nil {
 		return err
 	}
 	g := guest.New(in)
 	defer func() { err = errors.Join(err, g.Close()) }()
-	return g.Run(c, wait)
+	return g.Run(c, wait, options(stat)...)
 }
 
 // guests are the Guests of a running stack's instances, each made with the first

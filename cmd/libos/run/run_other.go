@@ -17,6 +17,6 @@ type guests struct{}
 
 func (*guests) serve(context.Context, *control.Call) error { return errSystem }
 
-func own(*core.Instance, []string) error { return errSystem }
+func own(*core.Instance, []string, bool) error { return errSystem }
 
-func start(*exec.Cmd, func(pid, fd int) error) error { return errSystem }
+func start(*exec.Cmd, func(pid, fd int) error, bool) error { return errSystem }
