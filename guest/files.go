@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -22,8 +23,9 @@ import (
 type files struct {
 	fs *procfs.FS
 
+	root atomic.Pointer[string] // of the directories; nil until the first is wanted
+
 	mu   sync.Mutex
-	root string // of the directories; "" until the first is wanted
 	over bool
 
 	pending  sync.Mutex
@@ -36,13 +38,11 @@ func newFiles(in *core.Instance) *files {
 
 // strip is a path below the root without it.
 func (f *files) strip(name string) (string, bool) {
-	f.mu.Lock()
-	root := f.root
-	f.mu.Unlock()
-	if root == "" {
+	root := f.root.Load()
+	if root == nil {
 		return "", false
 	}
-	rest, ok := strings.CutPrefix(name, root)
+	rest, ok := strings.CutPrefix(name, *root)
 	return rest, ok && strings.HasPrefix(rest, "/")
 }
 
@@ -54,7 +54,7 @@ func (f *files) place(n *procfs.Node) (string, error) {
 	if f.over {
 		return "", unix.ENETDOWN
 	}
-	if f.root == "" {
+	if f.root.Load() == nil {
 		root, err := os.MkdirTemp(inMemory(), "libos-files-")
 		if err == nil {
 			err = os.Chmod(root, 0o755)
@@ -62,9 +62,9 @@ func (f *files) place(n *procfs.Node) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		f.root = root
+		f.root.Store(&root)
 	}
-	at := f.root + n.Path
+	at := *f.root.Load() + n.Path
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return "", err
 	}
@@ -137,18 +137,17 @@ func put(at string, n *procfs.Node) error {
 func (f *files) close() error {
 	f.mu.Lock()
 	f.over = true
-	root := f.root
-	f.root = ""
+	root := f.root.Swap(nil)
 	f.mu.Unlock()
 	f.pending.Lock()
 	for inode, s := range f.settings {
 		f.drop(inode, s)
 	}
 	f.pending.Unlock()
-	if root == "" {
+	if root == nil {
 		return nil
 	}
-	return os.RemoveAll(root)
+	return os.RemoveAll(*root)
 }
 
 // content is a descriptor to read a file by.

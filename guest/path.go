@@ -39,7 +39,9 @@ func (r *request) path(dirfd int, at uint64) (string, bool) {
 		return "", false
 	}
 	if len(b) > 0 && b[0] == '/' && !mayLead(b) {
-		return "", false
+		if root := r.g.files.root.Load(); root == nil || !strings.HasPrefix(string(b), *root) {
+			return "", false
+		}
 	}
 	name := string(b)
 	if !whole {
@@ -58,7 +60,7 @@ func (r *request) path(dirfd int, at uint64) (string, bool) {
 		}
 		name = dir + "/" + name
 	}
-	return r.g.served(name)
+	return r.g.files.served(name)
 }
 
 // mayLead tells whether an absolute path can lead to /proc or /sys.
@@ -97,8 +99,8 @@ func (r *request) directory(dirfd int) (string, bool) {
 
 // served cleans an absolute path and tells whether it is the stack's. Links of /proc and
 // /sys are followed as far as they lead there; ".." is taken by name.
-func (g *Guest) served(name string) (string, bool) {
-	if rest, ok := g.files.strip(name); ok {
+func (f *files) served(name string) (string, bool) {
+	if rest, ok := f.strip(name); ok {
 		name = rest
 	}
 	name = path.Clean(name)
