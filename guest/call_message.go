@@ -483,14 +483,7 @@ func (r *request) recvmmsgCall() {
 		_ = r.l.Return(&r.c, 0)
 		return
 	}
-	more, err := unix.Dup(end)
-	if err != nil {
-		_ = unix.Close(end)
-		_ = r.fail(err)
-		return
-	}
-	r.receiveWith(s, end, flags, func(r *request, d *datagram) error { // the mutex is held
-		defer unix.Close(more)
+	r.receiveWith(s, end, flags, func(r *request, d *datagram) error { // the mutex is held, end is open
 		i := 0
 		for {
 			at := r.c.Args[1] + uint64(i)*sizeofMmsghdr
@@ -514,7 +507,7 @@ func (r *request) recvmmsgCall() {
 				break
 			}
 			d.data = d.data[:cap(d.data)]
-			if err := s.take(more, d, flags); err != nil {
+			if err := s.take(end, d, flags); err != nil {
 				if err != unix.EAGAIN {
 					s.keep(err) // for the next call
 				}

@@ -114,7 +114,11 @@ func (s *socket) sendOut(b []byte) error {
 		if _, err = s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil); err != unix.EAGAIN {
 			return err
 		}
-		<-room
+		select {
+		case <-room:
+		case <-s.gone: // nobody will know
+			return unix.EBADF
+		}
 	}
 }
 
@@ -127,6 +131,7 @@ func (s *socket) pumpDatagramsIn() {
 		return
 	}
 	defer stop()
+	var failure error // the latest, if nothing has come since
 	for {
 		s.mu.Lock()
 		for s.receivers > 0 && s.state == open {
@@ -145,25 +150,32 @@ func (s *socket) pumpDatagramsIn() {
 		buf := s.g.takeBuffer()
 		h := posix.Msghdr{Name: make([]byte, maxAddress), Iov: [][]byte{buf[:]}, Control: make([]byte, maxControl)}
 		n, err := s.g.process.Recvmsg(s.fd, &h, unix.MSG_DONTWAIT)
+		wait, deaf := err == unix.EAGAIN, false
 		switch err {
 		case nil:
 			s.carried = append(s.carried[:0], origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]})
-			s.push(buf[:n])
+			deaf = s.push(buf[:n]) == unix.EPIPE
 		case unix.EAGAIN, unix.EBADF:
 		default:
 			s.keep(err)
+			wait = err == failure // it will not go away by itself
 		}
+		failure = err
 		s.mu.Unlock()
 		s.g.giveBuffer(buf)
-		if err == unix.EAGAIN {
+		if deaf || err == unix.EBADF { // the program has shut its end down
+			return
+		}
+		if wait {
 			<-arrival
 		}
 	}
 }
 
 // push puts a datagram into the program's end, which is empty. The mutex is held.
-func (s *socket) push(b []byte) {
-	_ = s.raw.Control(func(fd uintptr) { _, _ = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
+func (s *socket) push(b []byte) (err error) {
+	_ = s.raw.Control(func(fd uintptr) { _, err = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
+	return err
 }
 
 // drained waits until the program's end is empty. A message counts with its memory,
@@ -225,7 +237,7 @@ func (s *socket) receive(d *datagram, flags int) error {
 // putBack returns a datagram that nobody got. The mutex is held.
 func (s *socket) putBack(d *datagram) {
 	s.carried = append(s.carried[:0], d.origin)
-	s.push(d.data)
+	_ = s.push(d.data)
 }
 
 // limit is SO_RCVTIMEO of a call.

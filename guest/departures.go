@@ -115,6 +115,7 @@ func (d *departures) tell(wd int, mask uint32) {
 		delete(d.sockets, wd)
 		s.watched = -1
 		s.departed.Store(true)
+		close(s.gone)
 		s.kick()
 	}
 }

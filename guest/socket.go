@@ -55,6 +55,7 @@ type socket struct {
 	name, endName unix.SockaddrUnix // of our end and the program's
 	watched       int               // by the departures; -1 not
 	departed      atomic.Bool       // the program has closed its end
+	gone          chan struct{}     // closed then
 	alarmed       atomic.Bool       // the pump is to look for an error
 }
 
@@ -90,7 +91,7 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 		_ = unix.Close(end)
 		return nil, -1, err
 	}
-	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1}
+	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1, gone: make(chan struct{})}
 	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
 	s.raw, err = s.file.SyscallConn()
 	if err == nil && kind == unix.SOCK_DGRAM {
