@@ -245,7 +245,7 @@ func writeNetem(w *writer, f fields) {
 		if g == nil {
 			return
 		}
-		at := w.nest(netemLoss | attrNested)
+		at := w.nest(netemLoss) // without NLA_F_NESTED, which tc does not expect
 		w.header(typ, 4*len(keys))
 		for _, k := range keys {
 			v := share(g, k)
