@@ -40,9 +40,12 @@ type Address struct {
 	Prefix    wire.Prefix // the address with its prefix length
 	Peer      wire.Addr   // the other end of a point-to-point link, unspecified if none
 	Broadcast wire.Addr   // IPv4, unspecified if none
-	Scope     Scope
-	Flags     AddressFlags
-	Label     string // IPv4: the interface's name if it is empty (ip addr add … label)
+	// NoBroadcast leaves Broadcast unspecified, as ip addr add does without brd; the
+	// route of the prefix's broadcast address is there in any case.
+	NoBroadcast bool
+	Scope       Scope
+	Flags       AddressFlags
+	Label       string // IPv4: the interface's name if it is empty (ip addr add … label)
 	// Valid and Preferred are the instants at which the address disappears
 	// and is deprecated; 0 means never (a permanent address).
 	Valid, Preferred Time
@@ -111,7 +114,7 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 				a.Flags |= AddressSecondary
 			}
 		}
-		if a.Broadcast.IsUnspecified() && p.Bits < 31 && ifc.flags&FlagBroadcast != 0 {
+		if a.Broadcast.IsUnspecified() && !a.NoBroadcast && p.Bits < 31 && ifc.flags&FlagBroadcast != 0 {
 			a.Broadcast = wire.FromV4(p.Addr.V4() | (1<<(32-p.Bits) - 1))
 		}
 	}

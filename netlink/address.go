@@ -1,7 +1,9 @@
 package netlink
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"syscall"
 	"time"
 
@@ -71,6 +73,38 @@ func remaining(t, now core.Time) uint32 {
 	return uint32(min(t.Sub(now)/time.Second, forever-1))
 }
 
+// inOrder are addresses as Linux lists them: those of IPv4 by falling scope with
+// secondary ones last (__inet_insert_ifa, net/ipv4/devinet.c), those of IPv6 by the
+// reach of their addresses, the newest first (ipv6_link_dev_addr,
+// net/ipv6/addrconf.c).
+func inOrder(list []*core.Address) []*core.Address {
+	out := slices.Clone(list)
+	age := make(map[*core.Address]int, len(list))
+	for i, a := range list {
+		age[a] = i
+	}
+	reach := func(a *core.Address) int {
+		switch {
+		case a.Prefix.Addr.IsLoopback():
+			return 1
+		case a.Prefix.Addr.IsLinkLocalUnicast():
+			return 2
+		}
+		return 14
+	}
+	slices.SortStableFunc(out, func(a, b *core.Address) int {
+		if !a.Prefix.Addr.Is4() || !b.Prefix.Addr.Is4() {
+			return cmp.Or(cmp.Compare(reach(b), reach(a)), cmp.Compare(age[b], age[a]))
+		}
+		last := cmp.Compare(a.Flags&core.AddressSecondary, b.Flags&core.AddressSecondary)
+		if last == 0 && a.Flags&core.AddressSecondary == 0 {
+			last = cmp.Compare(b.Scope, a.Scope)
+		}
+		return cmp.Or(last, cmp.Compare(age[a], age[b]))
+	})
+	return out
+}
+
 type ownedAddress struct {
 	ifc *core.Interface
 	a   *core.Address
@@ -96,7 +130,7 @@ func (r *request) dumpAddresses() (*dump, error) {
 			if index != 0 && ifc.Index() != index {
 				continue
 			}
-			for _, a := range ifc.Addresses() {
+			for _, a := range inOrder(ifc.Addresses()) {
 				if familyOf(a.Prefix.Addr) == f {
 					list = append(list, ownedAddress{ifc, a})
 				}
@@ -195,9 +229,11 @@ func (r *request) addAddress() error {
 	const settable = core.AddressNoDAD | core.AddressOptimistic | core.AddressHome | core.AddressManageTemp | core.AddressNoPrefix
 	a.Flags = core.AddressFlags(flags)&settable | core.AddressPermanent
 	if x.local.Is4() {
-		if a.Broadcast, _, err = r.attrs.addr(ifaBroadcast, afInet); err != nil {
+		var has bool
+		if a.Broadcast, has, err = r.attrs.addr(ifaBroadcast, afInet); err != nil {
 			return err
 		}
+		a.NoBroadcast = !has
 		if a.Label, _, err = r.attrs.text(ifaLabel, 15); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
-// Package netlink is rtnetlink: sockets of AF_NETLINK with NETLINK_ROUTE, by which
-// unmodified programs (ip, dnsmasq, a C library's if_nameindex) see and change the
-// links, addresses, routes, neighbours and rules of an instance, and hear of changes.
+// Package netlink is AF_NETLINK: with NETLINK_ROUTE unmodified programs (ip, tc, dnsmasq,
+// a C library's if_nameindex) see and change the links, addresses, routes, neighbours,
+// rules and queueing disciplines of an instance and hear of changes, with
+// NETLINK_SOCK_DIAG (ss) they list and break its sockets.
 //
 // It is an in-process transport without IP protocol numbers: a request is answered
 // inside the send that brings it, a dump goes on as its reader takes it. Begin at

@@ -43,14 +43,21 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 	w.attr8(iflaOperstate, state)
 	w.attr8(iflaLinkmode, 0)
 	w.attr32(iflaMTU, uint32(ifc.MTU()))
-	w.attr32(iflaMinMTU, 68)
-	w.attr32(iflaMaxMTU, uint32(ifc.MaxMTU()))
+	least, most := uint32(68), uint32(ifc.MaxMTU())
+	if loopback {
+		least, most = 0, 0
+	}
+	w.attr32(iflaMinMTU, least)
+	w.attr32(iflaMaxMTU, most)
 	w.attr32(iflaGroup, 0)
 	w.attr32(iflaPromiscuity, bit(ifc.Flags()&core.FlagPromiscuous != 0))
 	w.attr32(iflaAllmulti, bit(ifc.Flags()&core.FlagAllMulticast != 0))
 	w.attr32(iflaNumTxQueues, 1)
 	w.attr32(iflaGSOMaxSegs, 65535)
 	w.attr32(iflaGSOMaxSize, 65536)
+	w.attr32(iflaGROMaxSize, 65536)
+	w.attr32(iflaTSOMaxSize, 524280) // GSO_MAX_SIZE: the stack cuts whatever there is
+	w.attr32(iflaTSOMaxSegs, 65535)
 	w.attr32(iflaNumRxQueues, 1)
 	w.attr8(iflaCarrier, uint8(bit(ifc.Carrier())))
 	w.text(iflaQdisc, qdiscName(ifc))
@@ -123,10 +130,38 @@ func (r *request) skipStats() bool {
 	return err == nil && v&extSkipStats != 0
 }
 
+// writeLink6 writes what IPv6 knows of an interface as an open message
+// (inet6_fill_ifinfo, net/ipv6/addrconf.c).
+func writeLink6(w *writer, ifc *core.Interface) {
+	full := &writer{}
+	writeLink(full, ifc, 0, afInet6, true)
+	const header = 16
+	w.b = append(w.b, full.b[:header]...)
+	all, _ := parseAttributes(full.b[header:], header) // it is our own
+	for _, typ := range [...]int{iflaIfname, iflaAddress, iflaMTU, iflaOperstate} {
+		if x, ok := all.find(typ); ok {
+			w.attr(typ, x.data)
+		}
+	}
+	at := w.nest(iflaProtinfo)
+	w.attr32(iflaInet6Flags, inet6Ready)
+	w.header(iflaInet6Stats, 8*ipCounters) // which are kept for the instance alone
+	w.u64(ipCounters)
+	w.zeros(8 * (ipCounters - 1))
+	w.attr8(iflaInet6GenMode, 0)
+	w.endNest(at)
+}
+
 // dumpLinks tells of all interfaces.
 func (r *request) dumpLinks() (*dump, error) {
 	if m, err := r.attrs.u32(iflaMaster); err != nil || m != 0 {
 		return listOf([]*core.Interface{}, nil), err
+	}
+	if r.family() == afInet6 {
+		return listOf(r.in.Interfaces(), func(w *writer, begin func(uint16), ifc *core.Interface) {
+			begin(newLink)
+			writeLink6(w, ifc)
+		}), nil
 	}
 	skip, wanted := r.skipStats(), ""
 	if x, ok := r.attrs.find(iflaLinkinfo); ok {

@@ -113,6 +113,15 @@ const (
 
 	iflaInfoKind = 1
 
+	iflaProtinfo   = 12
+	iflaGROMaxSize = 58
+	iflaTSOMaxSize = 59
+	iflaTSOMaxSegs = 60
+	inet6Ready     = 1 << 31 // IF_READY
+
+	iflaInet6Stats = 3
+	ipCounters     = 38 // __IPSTATS_MIB_MAX
+
 	iflaInet6Flags   = 1
 	iflaInet6GenMode = 8
 

@@ -1,7 +1,9 @@
 package netlink
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,7 +41,7 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 	}
 	writeMetrics(w, e.MTU)
 	if !e.Source.IsUnspecified() && (is4 || table == tableMain) {
-		w.addr(rtaPrefsrc, e.Source)
+		w.addr(rtaPrefsrc, preferred(e))
 	}
 	if !e.Gateway.IsUnspecified() {
 		w.addr(rtaGateway, e.Gateway)
@@ -107,11 +109,15 @@ func (r *request) dumpRoutes() (*dump, error) {
 		if family != afUnspec && family != f {
 			continue
 		}
-		for _, t := range [...]uint32{tableLocal, tableMain} { // in Linux the tables follow each other, too
+		for _, t := range [...]uint32{tableMain, tableLocal} { // in Linux the tables follow each other, too
 			if table != tableUnspec && table != t {
 				continue
 			}
-			for _, e := range r.in.RoutesLocked() {
+			all := r.in.RoutesLocked()
+			if f == afInet6 {
+				slices.SortStableFunc(all, childrenFirst)
+			}
+			for _, e := range all {
 				if familyOf(e.Prefix.Addr) != f || tableOf(&e) != t ||
 					protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
 					oif != 0 && (e.Interface == nil || e.Interface.Index() != int(oif)) ||
@@ -126,6 +132,39 @@ func (r *request) dumpRoutes() (*dump, error) {
 		begin(newRoute)
 		writeRoute(w, r.in, &e)
 	}), nil
+}
+
+// childrenFirst is the order in which Linux walks its tree of IPv6 routes: a prefix
+// after those that it contains (net/ipv6/ip6_fib.c, fib6_walk_continue).
+func childrenFirst(a, b core.RouteEntry) int {
+	if a.Prefix.Addr.Is4() || b.Prefix.Addr.Is4() {
+		return 0
+	}
+	switch {
+	case a.Prefix.Bits > b.Prefix.Bits && b.Prefix.Contains(a.Prefix.Addr):
+		return -1
+	case b.Prefix.Bits > a.Prefix.Bits && a.Prefix.Contains(b.Prefix.Addr):
+		return 1
+	}
+	return cmp.Or(a.Prefix.Addr.Compare(b.Prefix.Addr), cmp.Compare(a.Metric, b.Metric))
+}
+
+// preferred is the source that Linux tells of a route: of the local route of a
+// secondary address it is the primary one (fib_add_ifaddr, net/ipv4/fib_frontend.c).
+func preferred(e *core.RouteEntry) wire.Addr {
+	if e.Type != core.RouteLocal || e.Interface == nil || !e.Source.Is4() {
+		return e.Source
+	}
+	a := e.Interface.Address(e.Source)
+	if a == nil || a.Flags&core.AddressSecondary == 0 {
+		return e.Source
+	}
+	for _, x := range e.Interface.Addresses() {
+		if x.Flags&core.AddressSecondary == 0 && x.Prefix.Addr.Is4() && x.Prefix.Bits == a.Prefix.Bits && x.Prefix.Contains(a.Prefix.Addr) {
+			return x.Prefix.Addr
+		}
+	}
+	return e.Source
 }
 
 // getRoute answers ip route get (inet_rtm_getroute, inet6_rtm_getroute).
@@ -223,8 +262,12 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 	}
 	if rt.MTU < rt.LinkMTU {
 		writeMetrics(w, rt.MTU)
+	} else {
+		writeMetrics(w, e.MTU)
 	}
-	w.attr32(rtaUID, 0)
+	if is4 {
+		w.attr32(rtaUID, 0)
+	}
 	writeRouteCache(w, in, 0)
 	if !is4 {
 		w.attr8(rtaPref, 0)

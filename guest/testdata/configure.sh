@@ -1,0 +1,44 @@
+# The same configuration for the kernel and for an instance, with what both tell of it.
+set -e
+ip link set lo up
+ip link set eth0 address 02:00:00:00:00:01 mtu 1400 txqueuelen 500
+ip link set eth0 up
+n=0
+until ip -6 addr show dev eth0 scope link -tentative | grep -q inet6; do
+	n=$((n + 1)); test $n -lt 100; sleep 0.1
+done
+ip -batch - <<'BATCH'
+addr add 10.1.0.1/24 dev eth0
+addr add 10.1.0.5/24 brd + dev eth0 label eth0:a
+addr add 10.3.0.1 peer 10.3.0.2/32 dev eth0
+addr add 10.4.0.1/24 dev eth0 valid_lft 1000 preferred_lft 500
+addr add fd00::1/64 dev eth0 nodad
+addr add fd00::5/64 dev eth0 nodad valid_lft 1000 preferred_lft 500
+route add default via 10.1.0.2
+route add 10.2.0.0/16 via 10.1.0.2 metric 50 mtu 1300
+route add 10.5.0.0/16 dev eth0 src 10.1.0.5
+route add blackhole 10.6.0.0/16
+route add unreachable 10.7.0.0/16
+route add prohibit 10.8.0.0/16 metric 9
+route add 10.9.0.0/16 via 10.1.0.3 proto static
+route add default via fd00::2
+route add fd01::/64 via fd00::2 metric 50
+route add fd02::/64 dev eth0
+route add unreachable fd03::/64
+neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev eth0
+neigh add 10.1.0.10 lladdr 02:00:00:00:00:0a dev eth0 nud stale
+neigh add fd00::9 lladdr 02:00:00:00:00:09 dev eth0
+BATCH
+tc qdisc add dev eth0 root handle 1: tbf rate 1mbit burst 5k latency 50ms
+tell() { echo "## $*"; "$@"; echo; }
+tell ip -j -d -s link
+tell ip -j -d -s addr
+tell ip -j -6 -d -s addr
+tell ip -j -d -s route show table all
+tell ip -j -6 -d -s route show table all
+tell ip -j -d -s neigh
+tell ip -j -d -s rule
+tell ip -j -6 -d -s rule
+tell ip -j -d route get 10.2.3.4
+tell ip -j -6 -d route get fd01::7
+tell tc -j -d -s qdisc
