@@ -83,12 +83,12 @@ func socketKind(family, typ, protocol int) int {
 		switch typ {
 		case 2:
 			switch protocol {
-			case 0, 4:
+			case 0, 4, 16:
 				return 2 // netlink
 			}
 		case 3:
 			switch protocol {
-			case 0, 4:
+			case 0, 4, 16:
 				return 2 // netlink
 			}
 		}

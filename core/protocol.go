@@ -18,6 +18,8 @@ type Protocol struct {
 	// this level in front of the user's bytes, Env.Deliver brings them likewise
 	// (Packet.TakeAncillary, Packet.AddControl).
 	ControlLevel int
+	// Generic are the protocol's families of generic netlink.
+	Generic []GenericFamily
 	// New makes an in-process transport (TCP).
 	New func(*Instance, SysctlView) Transport
 	// NewHandler makes a protocol behind the narrow contract, which can also

@@ -8,6 +8,7 @@ import (
 const (
 	protoRoute    = 0
 	protoSockDiag = 4
+	protoGeneric  = 16
 )
 
 // Protocol describes AF_NETLINK to a wiring.
@@ -19,6 +20,8 @@ func Protocol() core.Protocol {
 			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: protoRoute},
 			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: protoSockDiag},
 			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: protoSockDiag},
+			{Family: core.AFNetlink, Type: core.SockRaw, Protocol: protoGeneric},
+			{Family: core.AFNetlink, Type: core.SockDgram, Protocol: protoGeneric},
 		},
 		New: func(in *core.Instance, _ core.SysctlView) core.Transport {
 			return &transport{in: in}

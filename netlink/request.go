@@ -111,6 +111,11 @@ func (r *request) run() (answered bool, err error) {
 			return false, err
 		}
 		dumps = dumps && r.typ == sockDiagByFamily
+	case protoGeneric:
+		if k, err = genericKind(r.in, r.typ, body); err != nil {
+			return false, err
+		}
+		dumps = r.flags&flagDump == flagDump
 	}
 	if dumps && k.dump == nil || !dumps && k.do == nil {
 		return false, refuse(syscall.EOPNOTSUPP, "the request has no such form here")

@@ -55,6 +55,7 @@ func wiring() *core.Wiring {
 			{Network: ipv6.Protocol(), Sysctls: sysctl.Of[ipv6.Sysctls](), Devices: sysctl.Of[ipv6.DeviceSysctls]()},
 		},
 		Protocols: []core.ProtocolEntry{{Protocol: netlink.Protocol()}, {Protocol: udp.Protocol(), Sysctls: sysctl.Of[udp.Sysctls]()},
+			{Protocol: greeter()},
 			{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()}},
 		Sysctls:  []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
 		Qdiscs:   qdiscs(),

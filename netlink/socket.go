@@ -238,7 +238,11 @@ func (e *endpoint) SetOption(level, name int, value []byte) error {
 		v = binary.NativeEndian.Uint32(value)
 	}
 	if name == optAddMembership || name == optDropMembership {
-		if v < 1 || v > lastGroup {
+		last := uint32(lastGroup)
+		if e.protocol == protoGeneric {
+			last = genericGroups
+		}
+		if v < 1 || v > last {
 			return syscall.EINVAL
 		}
 		e.groups |= 1 << (v - 1)
