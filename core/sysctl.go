@@ -175,22 +175,25 @@ func (in *Instance) sysctlBlock(table int, dev string) (any, *Interface, error) 
 func (in *Instance) Sysctl(name string) (string, error) {
 	var out string
 	var err error
-	in.domain.Do(func() {
-		var table int
-		var e *sysctl.Entry
-		var dev string
-		if table, e, dev, err = in.findSysctl(name); err != nil {
-			return
-		}
-		var block any
-		if block, _, err = in.sysctlBlock(table, dev); err == nil {
-			out = e.Get(block)
-			if k := in.sysctlKeeper(table); k != nil {
-				out = k.ReadSysctl(e.Name, out)
-			}
-		}
-	})
+	in.domain.Do(func() { out, err = in.SysctlLocked(name) })
 	return out, err
+}
+
+// SysctlLocked is Sysctl inside an entry.
+func (in *Instance) SysctlLocked(name string) (string, error) {
+	table, e, dev, err := in.findSysctl(name)
+	if err != nil {
+		return "", err
+	}
+	block, _, err := in.sysctlBlock(table, dev)
+	if err != nil {
+		return "", err
+	}
+	out := e.Get(block)
+	if k := in.sysctlKeeper(table); k != nil {
+		out = k.ReadSysctl(e.Name, out)
+	}
+	return out, nil
 }
 
 // SetSysctl writes a setting. ENOENT for an unknown name, EINVAL for a value

@@ -40,24 +40,26 @@ const (
 )
 
 const (
-	newLink  = 16
-	delLink  = 17
-	getLink  = 18
-	setLink  = 19
-	newAddr  = 20
-	delAddr  = 21
-	getAddr  = 22
-	newRoute = 24
-	delRoute = 25
-	getRoute = 26
-	newNeigh = 28
-	delNeigh = 29
-	getNeigh = 30
-	newRule  = 32
-	getRule  = 34
-	newQdisc = 36
-	delQdisc = 37
-	getQdisc = 38
+	newLink    = 16
+	delLink    = 17
+	getLink    = 18
+	setLink    = 19
+	newAddr    = 20
+	delAddr    = 21
+	getAddr    = 22
+	newRoute   = 24
+	delRoute   = 25
+	getRoute   = 26
+	newNeigh   = 28
+	delNeigh   = 29
+	getNeigh   = 30
+	newRule    = 32
+	getRule    = 34
+	newNetconf = 80
+	getNetconf = 82
+	newQdisc   = 36
+	delQdisc   = 37
+	getQdisc   = 38
 )
 
 // Multicast groups (enum rtnetlink_groups).

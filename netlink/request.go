@@ -84,6 +84,8 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{20, (*request).changeQdisc, nil}, true
 	case delQdisc:
 		return kind{20, (*request).removeQdisc, nil}, true
+	case getNetconf:
+		return kind{1, (*request).getNetconf, (*request).dumpNetconf}, true
 	case getRule:
 		return kind{12, nil, (*request).dumpRules}, true
 	}
@@ -121,7 +123,7 @@ func (r *request) run() (answered bool, err error) {
 		return false, refuse(syscall.EOPNOTSUPP, "the request has no such form here")
 	}
 	r.fixed = make([]byte, k.header)
-	rest := copy(r.fixed, body)
+	rest := min(align(copy(r.fixed, body)), len(body))
 	if len(body) < k.header {
 		// An old program sends the address family alone with a dump.
 		if !dumps || r.e.strict || r.e.protocol != protoRoute {
