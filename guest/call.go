@@ -168,6 +168,9 @@ func setOptionCall(r *request, s *socket, end int) {
 		}
 	}
 	err := s.g.process.Setsockopt(s.fd, level, name, v)
+	if err == nil && s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetRxRing {
+		err = s.ringChanged(descriptor{r.c.Process(), r.arg(0)})
+	}
 	if !s.stream() {
 		s.mu.Lock()
 		s.settle(end) // it may have emptied the error queue
@@ -215,7 +218,12 @@ func optionCall(r *request, s *socket, end int) {
 	if r.arg(1) == unix.SOL_SOCKET && r.arg(2) == unix.SO_ERROR && !s.stream() {
 		n = copy(v, binary.NativeEndian.AppendUint32(nil, uint32(s.errorOption(end))))
 	} else {
-		n, err = s.g.process.Getsockopt(s.fd, r.arg(1), r.arg(2), v)
+		if r.arg(1) == unix.SOL_PACKET && r.arg(2) == packetHeaderLen { // of a version, which is there
+			err = r.c.Read(r.c.Args[3], v[:min(len(v), 4)])
+		}
+		if err == nil {
+			n, err = s.g.process.Getsockopt(s.fd, r.arg(1), r.arg(2), v)
+		}
 	}
 	if err == nil {
 		err = r.c.Write(r.c.Args[3], v[:min(n, len(v))])

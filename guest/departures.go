@@ -3,7 +3,7 @@
 package guest
 
 import (
-	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -134,35 +134,39 @@ func (d *departures) close() {
 // that ours are closed: what waits for them returns.
 func hangUp(sockets []*socket) {
 	left := make(map[string]bool)
+	byLink := make(map[string]*socket)
 	for _, s := range sockets {
 		if !s.stream() && !s.departed.Load() {
-			left[fmt.Sprintf("socket:[%d]", s.inode)] = true
+			left[s.link()], byLink[s.link()] = true, s
 		}
 	}
 	if len(left) == 0 {
 		return
 	}
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	if err != nil {
-		return
-	}
-	for _, link := range links {
-		to, err := os.Readlink(link)
-		if err != nil || !left[to] {
-			continue
-		}
-		w := strings.Split(link, "/") // "", proc, PID, fd, N
-		pid, _ := strconv.Atoi(w[2])
-		n, _ := strconv.Atoi(w[4])
-		pidfd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue
-		}
-		if end, err := unix.PidfdGetfd(pidfd, n, 0); err == nil {
+	for d, link := range holders(left) {
+		if end := byLink[link].borrowFrom(d); end >= 0 {
 			_ = unix.Shutdown(end, unix.SHUT_RDWR)
 			_ = unix.Close(end)
-			delete(left, to)
+			delete(left, link)
 		}
-		_ = unix.Close(pidfd)
+	}
+}
+
+// holders are the descriptors of all processes by which /proc shows any of some links.
+func holders(links map[string]bool) iter.Seq2[descriptor, string] {
+	return func(yield func(descriptor, string) bool) {
+		all, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+		for _, at := range all {
+			to, err := os.Readlink(at)
+			if err != nil || !links[to] {
+				continue
+			}
+			w := strings.Split(at, "/") // "", proc, PID, fd, N
+			process, _ := strconv.Atoi(w[2])
+			number, _ := strconv.Atoi(w[4])
+			if !yield(descriptor{process, number}, to) {
+				return
+			}
+		}
 	}
 }

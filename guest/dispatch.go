@@ -58,7 +58,8 @@ func socketCalls() []call {
 		{unix.SYS_RECVMSG, nil, (*request).recvmsgCall},
 		{unix.SYS_SENDMMSG, nil, (*request).sendmmsgCall},
 		{unix.SYS_RECVMMSG, nil, (*request).recvmmsgCall},
-		{unix.SYS_IOCTL, []trap.Condition{trap.Between(1, 0x8900, 0x89ff), trap.Is(1, unix.TIOCINQ), trap.Is(1, unix.TIOCOUTQ)}, onSocket(ioctlCall)},
+		{unix.SYS_MMAP, sharedMappings(), (*request).mapCall},
+		{unix.SYS_IOCTL, []trap.Condition{trap.Between(1, 0x8900, 0x89ff), trap.Is(1, unix.TIOCINQ), trap.Is(1, unix.TIOCOUTQ)}, (*request).ioctlCall},
 	}
 }
 

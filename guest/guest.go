@@ -33,6 +33,7 @@ type Guest struct {
 	sockets  map[uint64]*socket // by the inode of the program's end
 	programs map[*Program]struct{}
 	ghosts   []*socket // see socket.abandon
+	asked    *socket   // see Guest.interfaces
 	closed   bool
 	ending   chan struct{}
 	running  sync.WaitGroup // pumps, and calls that wait
@@ -93,7 +94,8 @@ func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error, options ...Option) 
 		return err
 	}
 	if err == nil {
-		err = wait(c)
+		err = trap.WaitExit(c.Process.Pid)
+		err = errors.Join(err, wait(c))
 	}
 	<-p.Done()
 	return errors.Join(err, p.err)
@@ -210,15 +212,21 @@ func (r *request) socket() (*socket, int, error) {
 	if err != nil {
 		return nil, -1, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(end, &st); err == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
-		r.g.mu.Lock()
-		s := r.g.sockets[st.Ino]
-		r.g.mu.Unlock()
-		if s != nil {
-			return s, end, nil
-		}
+	if s := r.g.socketOf(end); s != nil {
+		return s, end, nil
 	}
 	_ = unix.Close(end)
 	return nil, -1, nil
+}
+
+// socketOf is the socket that a descriptor of ours is the program's end of, nil if it is
+// none.
+func (g *Guest) socketOf(end int) *socket {
+	var st unix.Stat_t
+	if err := unix.Fstat(end, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.sockets[st.Ino]
 }

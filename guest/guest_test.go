@@ -180,3 +180,22 @@ func TestAProgramIsItself(t *testing.T) {
 		t.Errorf("it printed %q and ended with %v", out, err)
 	}
 }
+
+// A program maps the ring of a packet socket, and sees of it what it sees of the kernel's,
+// where the user may have one.
+func TestAProgramMapsARing(t *testing.T) {
+	ours, err := program(t, lab(t), "python3", "testdata/ring.py")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, ours)
+	}
+	kernel, err := exec.Command("python3", "testdata/ring.py").CombinedOutput()
+	if err != nil && os.Getuid() == 0 {
+		t.Fatalf("%v\n%s", err, kernel)
+	}
+	if d := cmp.Diff(strings.Split(string(kernel), "\n"), strings.Split(ours, "\n")); d != "" && os.Getuid() == 0 {
+		t.Errorf("kernel (-), stack (+):\n%s", d)
+	}
+	if !strings.Contains(ours, "2 16384 True\n") {
+		t.Errorf("it printed\n%s", ours)
+	}
+}

@@ -50,6 +50,7 @@ type socket struct {
 	idle      sync.Cond
 	carried   []origin // datagrams: where those came from that wait in the program's end
 	pending   pending  // datagrams
+	mapping   *mapping // of a packet socket with a ring
 
 	// Of datagrams.
 	name, endName unix.SockaddrUnix // of our end and the program's
@@ -184,6 +185,7 @@ func (s *socket) close(reset bool) {
 	}
 	s.g.departures.forget(s)
 	_ = s.g.process.Close(s.fd)
+	s.unmap()
 	_ = s.file.Close()
 }
 

@@ -21,6 +21,8 @@ const (
 	SIOCGIFHWADDR  = 0x8927
 	SIOCGIFINDEX   = 0x8933
 	SIOCGIFTXQLEN  = 0x8942
+	SIOCETHTOOL    = 0x8946
+	SIOCGMIIPHY    = 0x8947
 )
 
 const (
@@ -31,7 +33,7 @@ const (
 func isIfreq(request uint) bool {
 	switch request {
 	case SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK, SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR,
-		SIOCGIFINDEX, SIOCGIFTXQLEN:
+		SIOCGIFINDEX, SIOCGIFTXQLEN, SIOCETHTOOL, SIOCGMIIPHY:
 		return true
 	}
 	return false
@@ -39,7 +41,8 @@ func isIfreq(request uint) bool {
 
 // ifreq answers a request about an interface, which it names, into the same bytes.
 // EFAULT if they are not a whole struct ifreq, ENODEV for an interface that is not
-// there, EADDRNOTAVAIL for one without an IPv4 address (net/ipv4/devinet.c).
+// there, EADDRNOTAVAIL for one without an IPv4 address (net/ipv4/devinet.c), EOPNOTSUPP
+// for what only a driver knows.
 func (p *Process) ifreq(request uint, b []byte) error {
 	if len(b) < sizeofIfreq {
 		return syscall.EFAULT
@@ -74,6 +77,8 @@ func (p *Process) ifreq(request uint, b []byte) error {
 			ne.PutUint32(v, uint32(ifc.Index()))
 		case SIOCGIFTXQLEN:
 			ne.PutUint32(v, uint32(ifc.QueueLen()))
+		case SIOCETHTOOL, SIOCGMIIPHY:
+			err = syscall.EOPNOTSUPP
 		case SIOCGIFHWADDR:
 			a := ifc.HWAddr()
 			clear(v[:16])

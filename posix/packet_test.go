@@ -25,6 +25,7 @@ const (
 	packetStatistics    = 6
 	packetAuxdata       = 8
 	packetVersion       = 10
+	packetFanout        = 18
 )
 
 func networkOrder(t wire.EtherType) int {
@@ -285,7 +286,7 @@ func TestErrorsOfPacketSocketsAndFilters(t *testing.T) {
 		_, err = h.a.Socket(posix.AF_PACKET, posix.SOCK_SEQPACKET, 0)
 		want(t, "another type", err, syscall.ESOCKTNOSUPPORT)
 		v := binary.NativeEndian.AppendUint32(nil, 1)
-		want(t, "a ring", h.a.Setsockopt(s, solPacket, packetVersion, v), syscall.ENOPROTOOPT)
+		want(t, "a fanout", h.a.Setsockopt(s, solPacket, packetFanout, v), syscall.ENOPROTOOPT)
 		mreq := append(binary.NativeEndian.AppendUint32(nil, 77), make([]byte, 12)...)
 		want(t, "membership of no interface", h.a.Setsockopt(s, solPacket, packetAddMembership, mreq), syscall.ENODEV)
 

@@ -100,3 +100,5 @@ for family, host, level, option in ((socket.AF_INET, "127.0.0.1", socket.IPPROTO
                 break
             select.select([], [], [], 0.005)
         print(attempt(s.recvfrom, 10), events(p, 0), attempt(s.recv, 10), events(p, 0))
+
+print(socket.if_indextoname(1), attempt(socket.if_nametoindex, "lo")) # by a socket of AF_UNIX

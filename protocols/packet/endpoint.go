@@ -26,6 +26,9 @@ type endpoint struct {
 	kept     [numKept]int32
 	packets  uint32 // PACKET_STATISTICS since it was read last
 	drops    uint32
+	ring     *ring // PACKET_RX_RING
+	version  int32 // PACKET_VERSION
+	reserve  int   // PACKET_RESERVE
 }
 
 // hears tells whether a frame is one that the socket is for. Only those that want all
@@ -56,7 +59,7 @@ func (e *endpoint) receive(f *frame) {
 		}
 		wanted = min(wanted, max(n-header, 0))
 	}
-	if size := f.p.TrueSize(); e.queue.Len() > 0 && e.queued+size >= int(e.socket.Options().ReceiveBuffer) {
+	if size := f.p.TrueSize(); e.ring == nil && e.queue.Len() > 0 && e.queued+size >= int(e.socket.Options().ReceiveBuffer) {
 		e.drops++
 		return
 	}
@@ -75,6 +78,15 @@ func (e *endpoint) receive(f *frame) {
 		c.Pull(f.header)
 	}
 	c.Trim(min(wanted+header, c.Len()))
+	if e.ring != nil {
+		if e.ringReceive(f, c, whole) {
+			e.packets++
+		} else {
+			e.drops++
+		}
+		c.Free()
+		return
+	}
 	a := f.from.SockAddr()
 	c.Src, c.SrcPort, c.FlowLabel = a.Addr, a.Port, uint32(whole)
 	c.Interface, c.Route, c.Arrival = f.ifc, nil, e.t.in.Now()
@@ -156,23 +168,35 @@ const cmsgCloexec = 0x40000000
 
 // auxiliary is struct tpacket_auxdata of a received frame.
 func (e *endpoint) auxiliary(p *core.Packet) []byte {
-	status := uint32(statusUser)
-	switch p.Checksum {
-	case core.ChecksumPartial:
-		status |= statusChecksumNotReady
-	case core.ChecksumVerified:
-		status |= statusChecksumValid
-	}
 	network := 0
-	if e.raw && p.Interface != nil && p.Interface.Link() != core.LinkRaw {
-		network = wire.EthernetSize
+	if e.raw && p.Interface != nil {
+		network = linkHeader(p.Interface)
 	}
-	b := binary.NativeEndian.AppendUint32(nil, status)
+	b := binary.NativeEndian.AppendUint32(nil, frameStatus(p))
 	b = binary.NativeEndian.AppendUint32(b, p.FlowLabel)
 	b = binary.NativeEndian.AppendUint32(b, uint32(p.Len()))
 	b = binary.NativeEndian.AppendUint16(b, 0)
 	b = binary.NativeEndian.AppendUint16(b, uint16(network))
 	return binary.NativeEndian.AppendUint32(b, 0) // no tag of a VLAN
+}
+
+// frameStatus is the status of a received frame, which is the user's.
+func frameStatus(p *core.Packet) uint32 {
+	switch p.Checksum {
+	case core.ChecksumPartial:
+		return statusUser | statusChecksumNotReady
+	case core.ChecksumVerified:
+		return statusUser | statusChecksumValid
+	}
+	return statusUser
+}
+
+// linkHeader is how long the link header of an interface's frames is, as sockets see them.
+func linkHeader(ifc *core.Interface) int {
+	if ifc.Link() == core.LinkRaw {
+		return 0
+	}
+	return wire.EthernetSize
 }
 
 // Bits of tpacket_auxdata.tp_status (linux/if_packet.h).
@@ -237,6 +261,7 @@ func (e *endpoint) Close() {
 	for len(e.members) > 0 {
 		e.leave(0)
 	}
+	e.endRing()
 	e.queue.Free()
 	e.queued = 0
 	e.t.drop(e)
@@ -244,7 +269,7 @@ func (e *endpoint) Close() {
 
 // Ready implements core.Endpoint.
 func (e *endpoint) Ready() core.Ready {
-	if e.queue.Len() > 0 {
+	if e.queue.Len() > 0 || e.ring != nil && e.ring.readable() {
 		return core.ReadyIn | core.ReadyOut
 	}
 	return core.ReadyOut

@@ -13,8 +13,12 @@ const (
 
 	packetAddMembership  = 1
 	packetDropMembership = 2
+	packetRxRing         = 5
 	packetStatistics     = 6
 	packetAuxdata        = 8
+	packetVersion        = 10
+	packetHeaderLength   = 11
+	packetReserve        = 12
 	packetIgnoreOutgoing = 23
 
 	memberMulticast   = 0
@@ -52,8 +56,8 @@ type membership struct {
 	uses int
 }
 
-// SetOption implements core.Endpoint. Rings (PACKET_VERSION, PACKET_RX_RING …) and fanout
-// do not exist: ENOPROTOOPT.
+// SetOption implements core.Endpoint. Rings to send from (PACKET_TX_RING) and fanout do not
+// exist: ENOPROTOOPT.
 func (e *endpoint) SetOption(level, name int, b []byte) error {
 	if level != solPacket {
 		return syscall.ENOPROTOOPT
@@ -61,7 +65,9 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 	switch name {
 	case packetAddMembership, packetDropMembership:
 		return e.member(b, name == packetAddMembership)
-	case packetAuxdata, packetIgnoreOutgoing:
+	case packetRxRing:
+		return e.setRing(b)
+	case packetAuxdata, packetIgnoreOutgoing, packetVersion, packetReserve:
 	default:
 		if kept(name) < 0 {
 			return syscall.ENOPROTOOPT
@@ -79,6 +85,22 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 			return syscall.EINVAL
 		}
 		e.ignore = v != 0
+	case packetVersion:
+		if _, err := headerLength(v); err != nil {
+			return err
+		}
+		if e.ring != nil {
+			return syscall.EBUSY
+		}
+		e.version = v
+	case packetReserve:
+		if v < 0 {
+			return syscall.EINVAL
+		}
+		if e.ring != nil {
+			return syscall.EBUSY
+		}
+		e.reserve = int(v)
 	default:
 		e.kept[kept(name)] = v
 	}
@@ -92,10 +114,30 @@ func (e *endpoint) Option(level, name int, buf []byte) (int, error) {
 	}
 	var v int32
 	switch name {
-	case packetStatistics: // struct tpacket_stats
+	case packetStatistics: // struct tpacket_stats, or tpacket_stats_v3
 		b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, e.packets+e.drops), e.drops)
+		if e.version == version3 {
+			var frozen uint32
+			if e.ring != nil {
+				frozen, e.ring.block.frozen = e.ring.block.frozen, 0
+			}
+			b = binary.NativeEndian.AppendUint32(b, frozen)
+		}
 		e.packets, e.drops = 0, 0
 		return copy(buf, b), nil
+	case packetVersion:
+		v = e.version
+	case packetReserve:
+		v = int32(e.reserve)
+	case packetHeaderLength: // of the version that is in buf
+		if len(buf) < 4 {
+			return 0, syscall.EINVAL
+		}
+		n, err := headerLength(int32(binary.NativeEndian.Uint32(buf)))
+		if err != nil {
+			return 0, err
+		}
+		v = int32(n)
 	case packetAuxdata:
 		v = number(e.auxdata)
 	case packetIgnoreOutgoing:

@@ -1,0 +1,209 @@
+//go:build linux && (amd64 || arm64)
+
+package guest
+
+import (
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/guest/trap"
+	"github.com/libos-go/libos/posix"
+)
+
+// mapping is the ring of a packet socket, which its program maps.
+type mapping struct {
+	fd     int    // a file in memory; it is mapped by us and by the program
+	memory []byte // ours, which the stack uses
+	stop   func()
+	ended  chan struct{}
+	holder descriptor // where the program's end was last
+}
+
+// descriptor is one of a process of a program.
+type descriptor struct{ process, number int }
+
+// Options of SOL_PACKET that have to do with rings.
+const (
+	packetRxRing    = 5
+	packetHeaderLen = 11
+)
+
+// sharedMappings are the calls of mmap(2) that may be of a ring.
+func sharedMappings() []trap.Condition {
+	const kinds = unix.MAP_TYPE | unix.MAP_ANONYMOUS
+	return []trap.Condition{
+		{Argument: 3, Mask: kinds, From: unix.MAP_SHARED, To: unix.MAP_SHARED},
+		{Argument: 3, Mask: kinds, From: unix.MAP_SHARED_VALIDATE, To: unix.MAP_SHARED_VALIDATE},
+	}
+}
+
+// ringChanged follows PACKET_RX_RING: it gives a ring that has been made its memory.
+func (s *socket) ringChanged(holder descriptor) error {
+	s.unmap()
+	n := s.g.process.RingSize(s.fd)
+	if n == 0 {
+		return nil
+	}
+	fd, err := unix.MemfdCreate("ring", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return err
+	}
+	m := &mapping{fd: fd, ended: make(chan struct{}), holder: holder}
+	if err = unix.Ftruncate(fd, int64(n)); err == nil {
+		// A file that the program cut short would have our accesses fail.
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
+	}
+	if err == nil {
+		m.memory, err = unix.Mmap(fd, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
+	if err = s.g.process.MapRing(s.fd, m.memory); err == nil {
+		var arrival <-chan struct{}
+		if arrival, m.stop, err = s.watch(posix.POLLIN); err == nil {
+			s.mu.Lock()
+			s.mapping = m
+			s.mu.Unlock()
+			s.g.running.Go(func() { s.pumpRing(m, arrival) })
+			return nil
+		}
+	}
+	_ = unix.Munmap(m.memory)
+	_ = unix.Close(fd)
+	return err
+}
+
+// unmap gives up our part of the ring, which the stack uses no more.
+func (s *socket) unmap() {
+	s.mu.Lock()
+	m := s.mapping
+	s.mapping = nil
+	s.mu.Unlock()
+	if m != nil {
+		m.stop()
+		close(m.ended)
+		_ = unix.Munmap(m.memory)
+		_ = unix.Close(m.fd)
+	}
+}
+
+// lookAgain is how often it is looked whether a program has given back what it got of
+// its ring, which it does without a call.
+const lookAgain = time.Millisecond
+
+// pumpRing keeps a byte in the program's end while the ring has something, which is what
+// makes it readable.
+func (s *socket) pumpRing(m *mapping, arrival <-chan struct{}) {
+	for {
+		select {
+		case <-arrival:
+		case <-m.ended:
+			return
+		}
+		if s.poll(posix.POLLIN, 0) != nil {
+			continue
+		}
+		s.mu.Lock()
+		s.push(s.g.filler[:1])
+		s.mu.Unlock()
+		for s.poll(posix.POLLIN, 0) == nil {
+			select {
+			case <-time.After(lookAgain):
+			case <-m.ended:
+				return
+			}
+		}
+		s.emptyEnd(m)
+	}
+}
+
+// emptyEnd takes the byte out of the program's end, wherever that is now.
+func (s *socket) emptyEnd(m *mapping) {
+	s.mu.Lock()
+	end := s.borrow(m.holder)
+	s.mu.Unlock()
+	if end < 0 {
+		return
+	}
+	var b [16]byte
+	for {
+		if _, _, err := unix.Recvfrom(end, b[:], unix.MSG_DONTWAIT); err != nil && err != unix.ECONNRESET {
+			break
+		}
+	}
+	_ = unix.Close(end)
+}
+
+// borrow is a copy of the program's end: -1 if it is not found. It is looked for where it
+// was, and then in all processes.
+func (s *socket) borrow(at descriptor) int {
+	if end := s.borrowFrom(at); end >= 0 {
+		return end
+	}
+	for d := range holders(map[string]bool{s.link(): true}) {
+		if end := s.borrowFrom(d); end >= 0 {
+			if s.mapping != nil {
+				s.mapping.holder = d
+			}
+			return end
+		}
+	}
+	return -1
+}
+
+func (s *socket) borrowFrom(d descriptor) int {
+	pidfd, err := unix.PidfdOpen(d.process, 0)
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(pidfd)
+	end, err := unix.PidfdGetfd(pidfd, d.number, 0)
+	if err != nil {
+		return -1
+	}
+	var st unix.Stat_t
+	if unix.Fstat(end, &st) == nil && st.Ino == s.inode && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		return end
+	}
+	_ = unix.Close(end)
+	return -1
+}
+
+// link is how /proc names descriptors of the program's end.
+func (s *socket) link() string { return "socket:[" + strconv.FormatUint(s.inode, 10) + "]" }
+
+// mapCall is mmap(2) of what may be shared memory.
+func (r *request) mapCall() {
+	w := *r
+	end, err := r.c.Descriptor(r.arg(4))
+	if err != nil {
+		r.goOn()
+		return
+	}
+	s := r.g.socketOf(end)
+	_ = unix.Close(end)
+	fd := -1
+	if s != nil {
+		s.mu.Lock()
+		if s.mapping != nil {
+			fd, _ = unix.FcntlInt(uintptr(s.mapping.fd), unix.F_DUPFD_CLOEXEC, 0)
+			s.mapping.holder = descriptor{r.c.Process(), r.arg(4)}
+		}
+		s.mu.Unlock()
+	}
+	if fd < 0 {
+		r.goOn()
+		return
+	}
+	r.p.waiting.Go(func() {
+		defer unix.Close(fd)
+		if err := w.l.Redirect(&w.c, 4, fd); err != nil {
+			_ = w.fail(os.NewSyscallError("mmap", err))
+		}
+	})
+}

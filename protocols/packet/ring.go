@@ -1,0 +1,289 @@
+package packet
+
+import (
+	"encoding/binary"
+	"math"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/libos-go/libos/core"
+)
+
+// Versions of rings (PACKET_VERSION).
+const (
+	version1 = 0
+	version2 = 1
+	version3 = 2
+)
+
+// Lengths of struct tpacket_hdr, tpacket2_hdr and tpacket3_hdr, behind which is a
+// struct sockaddr_ll, of that, and of struct tpacket_block_desc.
+const (
+	sizeofHeader2     = 32 // also that of version 1
+	sizeofHeader3     = 48
+	sizeofSockaddrLL  = 20
+	sizeofBlockHeader = 48
+)
+
+const (
+	frameAlignment = 16
+	blockAlignment = 8
+	pageSize       = 4096
+	maxRing        = 256 << 20 // bytes
+)
+
+// headerLength is the length of a frame's header of a version: EINVAL if there is none.
+func headerLength(version int32) (int, error) {
+	switch version {
+	case version1, version2:
+		return sizeofHeader2, nil
+	case version3:
+		return sizeofHeader3, nil
+	}
+	return 0, syscall.EINVAL
+}
+
+// statusLosing tells that frames were dropped since the statistics were read, and
+// statusTimeout that a block is not full.
+const (
+	statusKernel  = 0
+	statusLosing  = 1 << 2
+	statusTimeout = 1 << 5
+)
+
+// ring is what PACKET_RX_RING makes: memory that the socket shares with a program, into
+// which it writes received frames (Linux net/packet/af_packet.c, tpacket_rcv). What the
+// program writes there is not believed: of all the memory only the words are read that
+// say whose a frame or a block is. Where the next frame goes is known here.
+type ring struct {
+	memory    []byte // nil until the program has it; of blocks × blockSize bytes
+	version   int32
+	blocks    int
+	blockSize int
+	frameSize int // versions 1 and 2
+	perBlock  int // frames, of versions 1 and 2
+	next      int // the frame, or the block, that is the next to be given away
+	last      int // the place of the status of what was given away last, -1 if nothing was
+	block     block
+}
+
+// align is n rounded up to a multiple of to, a power of two.
+func align(n, to int) int { return (n + to - 1) &^ (to - 1) }
+
+// setRing is PACKET_RX_RING (packet_set_ring): a geometry, or none to have the ring end.
+// EINVAL for one that does not fit together, EBUSY if there is a ring, ENOMEM beyond
+// 256 MiB.
+func (e *endpoint) setRing(b []byte) error {
+	size := 16 // struct tpacket_req, tpacket_req3
+	if e.version == version3 {
+		size = 28
+	}
+	if len(b) < size {
+		return syscall.EINVAL
+	}
+	word := func(i int) uint64 { return uint64(binary.NativeEndian.Uint32(b[4*i:])) }
+	blockSize, blocks, frameSize, frames := word(0), word(1), word(2), word(3)
+	if blocks == 0 {
+		if frames != 0 {
+			return syscall.EINVAL
+		}
+		e.endRing()
+		return nil
+	}
+	if e.ring != nil {
+		return syscall.EBUSY
+	}
+	header, err := headerLength(e.version)
+	if err != nil {
+		return err
+	}
+	least := uint64(header + sizeofSockaddrLL + e.reserve)
+	switch {
+	case blockSize == 0 || blockSize > 1<<31-1 || blockSize%pageSize != 0,
+		frameSize < least || frameSize%frameAlignment != 0 || blockSize/frameSize == 0,
+		blocks > 1<<31-1 || blockSize/frameSize*blocks != frames:
+		return syscall.EINVAL
+	}
+	r := &ring{version: e.version, blocks: int(blocks), blockSize: int(blockSize), frameSize: int(frameSize), perBlock: int(blockSize / frameSize), last: -1}
+	if e.version == version3 {
+		private := word(5)
+		if private > blockSize || blockSize < uint64(sizeofBlockHeader+align(int(private), blockAlignment))+least {
+			return syscall.EINVAL
+		}
+		r.block = block{e: e, begin: sizeofBlockHeader + align(int(private), blockAlignment), timeout: int(min(word(4), 1<<31-1)), serial: 1}
+		if r.block.timeout == 0 {
+			r.block.timeout = defaultTimeout
+		}
+	}
+	if blockSize*blocks > maxRing {
+		return syscall.ENOMEM
+	}
+	e.ring = r
+	e.queue.Free()
+	e.queued = 0
+	return nil
+}
+
+// RingSize is how many bytes of memory the socket's ring wants, 0 if it has none.
+func (e *endpoint) RingSize() int {
+	if e.ring == nil {
+		return 0
+	}
+	return e.ring.blocks * e.ring.blockSize
+}
+
+// MapRing gives the ring its memory, of RingSize bytes of zeros, of which the socket
+// reads and writes until the ring ends. Frames that come before are dropped. EINVAL if
+// it has some or another size is wanted.
+func (e *endpoint) MapRing(memory []byte) error {
+	if e.ring == nil || e.ring.memory != nil || len(memory) != e.RingSize() {
+		return syscall.EINVAL
+	}
+	if uintptr(unsafe.Pointer(unsafe.SliceData(memory)))%8 != 0 {
+		return syscall.EINVAL
+	}
+	e.ring.memory = memory
+	if e.ring.version == version3 {
+		e.ring.openBlock()
+	}
+	return nil
+}
+
+func (e *endpoint) endRing() {
+	if e.ring != nil {
+		e.t.in.CancelTimer(&e.ring.block.timer)
+		e.ring = nil
+	}
+}
+
+// status is the word at a place of the memory which tells whose a frame or a block is.
+func (r *ring) status(at int) *atomic.Uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(&r.memory[at : at+4][0]))
+}
+
+// give hands what has its status at a place to the program.
+func (r *ring) give(at int, status uint32) {
+	r.last = at
+	r.status(at).Store(status)
+}
+
+// readable tells whether the program has not given back what it got last (packet_poll).
+func (r *ring) readable() bool {
+	return r.memory != nil && r.last >= 0 && r.status(r.last).Load() != statusKernel
+}
+
+// frameAt is the place of a frame of version 1 or 2.
+func (r *ring) frameAt(i int) int { return i/r.perBlock*r.blockSize + i%r.perBlock*r.frameSize }
+
+// layout is where the parts of a frame are, from its header.
+type layout struct {
+	mac, network int // of the link header and of what is behind it
+	snap         int // bytes that are kept
+}
+
+// place fits a frame of n bytes behind a link header of header bytes into room bytes.
+func (e *endpoint) place(n, header, room int) layout {
+	size, _ := headerLength(e.ring.version)
+	size += sizeofSockaddrLL
+	l := layout{snap: n}
+	if e.raw {
+		l.network = align(size+max(header, 16), frameAlignment) + e.reserve
+		l.mac = l.network - header
+	} else {
+		l.network = align(size, frameAlignment) + 16 + e.reserve
+		l.mac = l.network
+	}
+	if l.mac+l.snap > room {
+		if l.snap = room - l.mac; l.snap < 0 {
+			l.snap, l.mac = 0, min(l.mac, room)
+		}
+	}
+	return l
+}
+
+// ringReceive writes a frame into the ring: of c, which has its bytes with the link header
+// that the socket sees, whole long before a filter cut it. False if there is no room.
+func (e *endpoint) ringReceive(f *frame, c *core.Packet, whole int) bool {
+	r := e.ring
+	if r.memory == nil {
+		return false
+	}
+	header := 0
+	if e.raw {
+		header = max(f.header, linkHeader(f.ifc))
+	}
+	status := frameStatus(c)
+	wall := e.t.in.Domain().Host().WallNow()
+	seconds, nanoseconds := uint32(wall.Unix()), uint32(wall.Nanosecond())
+	if r.version == version3 {
+		l := e.place(c.Len(), header, r.blockSize-r.block.begin)
+		if l.network > math.MaxUint16 {
+			return false
+		}
+		b := r.blockRoom(l.mac+l.snap, seconds, nanoseconds)
+		if b == nil {
+			return false
+		}
+		w := words{b}
+		w.put(4, seconds, nanoseconds, uint32(l.snap), uint32(whole), status)
+		w.put16(24, uint16(l.mac), uint16(l.network))
+		e.fill(f, c, b, sizeofHeader3, l)
+		return true
+	}
+	at := r.frameAt(r.next)
+	if r.status(at).Load() != statusKernel {
+		return false
+	}
+	if e.drops > 0 {
+		status |= statusLosing
+	}
+	l := e.place(c.Len(), header, r.frameSize)
+	if l.network > math.MaxUint16 {
+		return false
+	}
+	b := r.memory[at : at+r.frameSize]
+	w := words{b}
+	if r.version == version2 {
+		w.put(4, uint32(whole), uint32(l.snap))
+		w.put16(12, uint16(l.mac), uint16(l.network))
+		w.put(16, seconds, nanoseconds, 0)
+	} else { // its status is a long
+		w.put(4, 0, uint32(whole), uint32(l.snap))
+		w.put16(16, uint16(l.mac), uint16(l.network))
+		w.put(20, seconds, nanoseconds/1000)
+	}
+	e.fill(f, c, b, sizeofHeader2, l)
+	r.next = (r.next + 1) % (r.blocks * r.perBlock)
+	r.give(at, status)
+	e.socket.Wake(core.ReadyIn)
+	return true
+}
+
+// fill writes the address and the bytes of a frame behind its header.
+func (e *endpoint) fill(f *frame, c *core.Packet, b []byte, header int, l layout) {
+	a := b[align(header, frameAlignment):]
+	ne := binary.NativeEndian
+	ne.PutUint16(a, core.AFPacket)
+	binary.BigEndian.PutUint16(a[2:], uint16(f.from.Protocol))
+	ne.PutUint32(a[4:], uint32(f.from.Ifindex))
+	ne.PutUint16(a[8:], f.from.HardwareType)
+	a[10], a[11] = byte(f.from.Type), f.from.Length
+	copy(a[12:20], f.from.Addr[:])
+	c.CopyOut(0, b[l.mac:l.mac+l.snap])
+}
+
+// words is memory into which numbers are put in host order.
+type words struct{ b []byte }
+
+func (w words) put(at int, v ...uint32) {
+	for i, x := range v {
+		binary.NativeEndian.PutUint32(w.b[at+4*i:], x)
+	}
+}
+
+func (w words) put16(at int, v ...uint16) {
+	for i, x := range v {
+		binary.NativeEndian.PutUint16(w.b[at+2*i:], x)
+	}
+}
