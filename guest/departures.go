@@ -3,6 +3,9 @@
 package guest
 
 import (
+	"bufio"
+	"crypto/rand"
+	"encoding/hex"
 	"iter"
 	"os"
 	"path/filepath"
@@ -38,21 +41,24 @@ func (s *socket) nameEnds(ours, end int) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, x := range []struct {
-		fd   int
-		name *unix.SockaddrUnix
-	}{{ours, &s.name}, {end, &s.endName}} {
-		if err := unix.Bind(x.fd, &unix.SockaddrUnix{}); err != nil { // a free abstract name
-			return err
-		}
-		a, err := unix.Getsockname(x.fd)
-		if err != nil {
-			return err
-		}
-		*x.name = *a.(*unix.SockaddrUnix)
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return err
 	}
-	return nil
+	pair := endPrefix + hex.EncodeToString(random[:])
+	s.name.Name, s.endName.Name = pair, pair+programsEnd
+	if err := unix.Bind(ours, &s.name); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	return os.NewSyscallError("bind", unix.Bind(end, &s.endName))
 }
+
+// Names of the ends of pairs of datagrams, abstract ones (unix(7)): the program's is ours
+// with an ending.
+const (
+	endPrefix   = "@libos-guest-"
+	programsEnd = "-program"
+)
 
 // watch has s.departed set and the pump look when the last descriptor of end is closed.
 // Without inotify the sockets of the host are looked through for it.
@@ -130,26 +136,43 @@ func (d *departures) close() {
 	}
 }
 
-// hangUp ends the datagram sockets of programs that still run, whose ends do not see
-// that ours are closed: what waits for them returns.
-func hangUp(sockets []*socket) {
+// HangUp ends the datagram sockets of programs whose supervisor has ended, in a Guest that
+// was closed or a process that was killed: their ends do not see by themselves that the
+// others are closed. What waits for them returns. It reaches processes of the same user.
+func HangUp() error {
+	f, err := os.Open("/proc/net/unix")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	named := make(map[string]uint64) // inodes
+	for in := bufio.NewScanner(f); in.Scan(); {
+		// Num RefCount Protocol Flags Type St Inode Path
+		if w := strings.Fields(in.Text()); len(w) == 8 && strings.HasPrefix(w[7], endPrefix) {
+			if inode, err := strconv.ParseUint(w[6], 10, 64); err == nil {
+				named[w[7]] = inode
+			}
+		}
+	}
 	left := make(map[string]bool)
-	byLink := make(map[string]*socket)
-	for _, s := range sockets {
-		if !s.stream() && !s.departed.Load() {
-			left[s.link()], byLink[s.link()] = true, s
+	for name, inode := range named {
+		if ours, ok := strings.CutSuffix(name, programsEnd); ok && named[ours] == 0 {
+			left[linkOf(inode)] = true
 		}
 	}
 	if len(left) == 0 {
-		return
+		return nil
 	}
 	for d, link := range holders(left) {
-		if end := byLink[link].borrowFrom(d); end >= 0 {
-			_ = unix.Shutdown(end, unix.SHUT_RDWR)
+		if end := d.borrow(); end >= 0 {
+			if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(end)); err == nil && to == link {
+				_ = unix.Shutdown(end, unix.SHUT_RDWR)
+				delete(left, link)
+			}
 			_ = unix.Close(end)
-			delete(left, link)
 		}
 	}
+	return nil
 }
 
 // holders are the descriptors of all processes by which /proc shows any of some links.

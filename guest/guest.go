@@ -83,7 +83,7 @@ func (g *Guest) Attach(pid, fd int) (*Program, error) {
 }
 
 // Run runs c on the instance to its end, that of its children included, and returns
-// what wait does, which waits for c: (*exec.Cmd).Wait, or more.
+// what wait does, which waits for c: [Wait], or more.
 func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error, options ...Option) error {
 	var p *Program
 	err := Start(c, func(pid, fd int) (err error) {
@@ -94,12 +94,16 @@ func (g *Guest) Run(c *exec.Cmd, wait func(*exec.Cmd) error, options ...Option) 
 		return err
 	}
 	if err == nil {
-		err = trap.WaitExit(c.Process.Pid)
-		err = errors.Join(err, wait(c))
+		err = wait(c)
 	}
 	<-p.Done()
 	return errors.Join(err, p.err)
 }
+
+// Wait waits for a program that Run has started, as c.Wait does, which must not be called
+// before the program has ended: when it maps the ring of a packet socket it is traced for
+// a moment, and stops.
+func Wait(c *exec.Cmd) error { return errors.Join(trap.WaitExit(c.Process.Pid), c.Wait()) }
 
 // serve answers calls until all processes of the program have ended, or Close.
 func (p *Program) serve() {
@@ -154,7 +158,9 @@ func (g *Guest) Close() error {
 	for _, p := range programs {
 		err = errors.Join(err, p.Close())
 	}
-	hangUp(sockets)
+	if slices.ContainsFunc(sockets, func(s *socket) bool { return !s.stream() && !s.departed.Load() }) {
+		err = errors.Join(err, HangUp())
+	}
 	g.departures.close()
 	err = errors.Join(err, g.files.close())
 	g.running.Wait()

@@ -5,6 +5,7 @@ package guest_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +49,7 @@ func program(t *testing.T, g *guest.Guest, name string, args ...string) (string,
 	c := exec.Command(path, args...)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
-	err := g.Run(c, (*exec.Cmd).Wait)
+	err := g.Run(c, guest.Wait)
 	return out.String(), err
 }
 
@@ -110,7 +111,7 @@ func TestStatIsTheStacksWhereItIsAskedFor(t *testing.T) {
 	c := exec.Command(need(t, "python3"), "testdata/files.py", "stat")
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
-	err := errors.Join(g.Run(c, (*exec.Cmd).Wait, guest.StopStat), g.Close())
+	err := errors.Join(g.Run(c, guest.Wait, guest.StopStat), g.Close())
 	if err != nil || out.String() != "stat: ok\n" {
 		t.Errorf("%v\n%s", err, out.String())
 	}
@@ -197,5 +198,38 @@ func TestAProgramMapsARing(t *testing.T) {
 	}
 	if !strings.Contains(ours, "2 16384 True\n") {
 		t.Errorf("it printed\n%s", ours)
+	}
+}
+
+// The end of the stack ends what a program waits for, natively too.
+func TestTheEndOfTheStackIsSeenByWhoWaits(t *testing.T) {
+	g := lab(t)
+	c := exec.Command(need(t, "python3"), "-c", `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+print("waits", flush=True)
+print(s.recv(10))`)
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	c.Stdout = in
+	ended := make(chan error, 1)
+	go func() {
+		ended <- g.Run(c, guest.Wait)
+		_ = in.Close()
+	}()
+	line := make([]byte, len("waits\n"))
+	if _, err := io.ReadFull(out, line); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	got, _ := io.ReadAll(out)
+	if err := <-ended; err != nil || string(got) != "b''\n" {
+		t.Errorf("it read %q and ended with %v", got, err)
 	}
 }

@@ -145,7 +145,7 @@ func (s *socket) borrow(at descriptor) int {
 	if end := s.borrowFrom(at); end >= 0 {
 		return end
 	}
-	for d := range holders(map[string]bool{s.link(): true}) {
+	for d := range holders(map[string]bool{linkOf(s.inode): true}) {
 		if end := s.borrowFrom(d); end >= 0 {
 			if s.mapping != nil {
 				s.mapping.holder = d
@@ -157,25 +157,31 @@ func (s *socket) borrow(at descriptor) int {
 }
 
 func (s *socket) borrowFrom(d descriptor) int {
-	pidfd, err := unix.PidfdOpen(d.process, 0)
-	if err != nil {
-		return -1
-	}
-	defer unix.Close(pidfd)
-	end, err := unix.PidfdGetfd(pidfd, d.number, 0)
-	if err != nil {
-		return -1
-	}
+	end := d.borrow()
 	var st unix.Stat_t
-	if unix.Fstat(end, &st) == nil && st.Ino == s.inode && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+	if end < 0 || unix.Fstat(end, &st) == nil && st.Ino == s.inode && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
 		return end
 	}
 	_ = unix.Close(end)
 	return -1
 }
 
-// link is how /proc names descriptors of the program's end.
-func (s *socket) link() string { return "socket:[" + strconv.FormatUint(s.inode, 10) + "]" }
+// borrow is a copy of a descriptor, -1 if there is none.
+func (d descriptor) borrow() int {
+	pidfd, err := unix.PidfdOpen(d.process, 0)
+	if err != nil {
+		return -1
+	}
+	defer unix.Close(pidfd)
+	fd, err := unix.PidfdGetfd(pidfd, d.number, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// linkOf is how /proc names descriptors of a socket.
+func linkOf(inode uint64) string { return "socket:[" + strconv.FormatUint(inode, 10) + "]" }
 
 // mapCall is mmap(2) of what may be shared memory.
 func (r *request) mapCall() {

@@ -159,7 +159,7 @@ func wait(c *exec.Cmd) error {
 			}
 		}
 	}()
-	err := c.Wait()
+	err := waitExit(c)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {
 		return err
@@ -185,6 +185,9 @@ func remote(ctx context.Context, client *control.Client, instance string, args [
 				ready <- struct{}{}
 				return nil
 			})
+			if ctx.Err() == nil {
+				hangUp()
+			}
 		}()
 		select {
 		case <-ready:

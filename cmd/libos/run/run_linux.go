@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os/exec"
 	"sync"
+	"time"
 
 	"github.com/libos-go/libos/cmd/libos/control"
 	"github.com/libos-go/libos/core"
@@ -24,6 +25,17 @@ func options(stat bool) []guest.Option {
 		return []guest.Option{guest.StopStat}
 	}
 	return nil
+}
+
+func waitExit(c *exec.Cmd) error { return guest.Wait(c) }
+
+// hangUp ends what programs wait for of a stack that has ended: again a little later,
+// because the kernel closes the descriptors of a process that was killed one by one.
+func hangUp() {
+	for _, pause := range []time.Duration{0, 50 * time.Millisecond, time.Second} {
+		time.Sleep(pause)
+		_ = guest.HangUp()
+	}
 }
 
 // own runs a program on an instance of this process, until all that it started has
