@@ -6,6 +6,7 @@
 // `go run ./examples/NAME`, says in its doc comment what to expect, and has a
 // test that compares it. Start at http. response runs the networks beside it and sets
 // what TCP reaches beside the formulas; dumbbell, fairness, bufferbloat and large are
-// networks for `libos sim`, c is a C program on the shared library. In modules are protocols, devices and a
+// networks for `libos sim`, c is a C program on the shared library, programs has scripts
+// that run unmodified programs on stacks. In modules are protocols, devices and a
 // congestion control as third parties write them.
 package examples
