@@ -25,10 +25,17 @@ type row struct {
 	needs  string // commands that must be installed, one for each word
 }
 
-// patience is how long a row may take.
-const patience = 60 * time.Second
+// patience is how long a row may take, and how long one that is to fail: several times
+// what those take that pass.
+const (
+	patience       = 60 * time.Second
+	brokenPatience = 10 * time.Second
+)
 
 func main() {
+	if len(os.Args) > 1 && goPrograms(os.Args[1:]) {
+		return
+	}
 	libos := flag.String("libos", "build/default/libos", "the `binary` to run programs with")
 	broken := flag.Bool("broken", false, "damage every frame between the hosts: rows that move data must fail")
 	out := flag.String("out", "build/apps", "`directory` for what the programs print")
@@ -51,7 +58,11 @@ func table(libos, out string, broken bool, names []string) (err error) {
 		if broken && r.still || len(names) > 0 && !named(r.name, names) {
 			continue
 		}
-		ok, why := l.run(&r)
+		limit := patience
+		if broken {
+			limit = brokenPatience
+		}
+		ok, why := l.run(&r, limit)
 		word := "FAIL"
 		if ok {
 			word = "PASS"
@@ -178,9 +189,10 @@ func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // program is a shell script on a host.
 func (l *lab) program(ctx context.Context, host, dir, script string) *exec.Cmd {
+	self, _ := os.Executable()
 	c := l.command(ctx, "exec", "--control", l.socket(), host, "--", "sh", "-c", prelude+script)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "R=10.9.0.2", "R6=fd09::2", "L=10.9.0.1", "FILES="+l.dir, "LC_ALL=C", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	c.Env = append(os.Environ(), "R=10.9.0.2", "R6=fd09::2", "L=10.9.0.1", "FILES="+l.dir, "SELF="+self, "LC_ALL=C", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	return c
 }
 
@@ -191,7 +203,7 @@ open() { until nc -z -w 1 $R $1 2>/dev/null; do sleep 0.05; done; }
 `
 
 // run runs a row and judges it.
-func (l *lab) run(r *row) (ok bool, why string) {
+func (l *lab) run(r *row, limit time.Duration) (ok bool, why string) {
 	for _, n := range strings.Fields(r.needs) {
 		if _, err := exec.LookPath(n); err != nil {
 			if _, err := os.Stat("/usr/sbin/" + n); err != nil {
@@ -199,7 +211,6 @@ func (l *lab) run(r *row) (ok bool, why string) {
 			}
 		}
 	}
-	limit := patience
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	dir := filepath.Join(l.dir, r.name)

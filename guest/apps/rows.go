@@ -83,6 +83,7 @@ var rows = []row{
 	{"memcached", `exec memcached -u nobody -p 11212 -l 0.0.0.0`, `open 11212; printf 'set a 0 0 5\r\nhello\r\nget a\r\nquit\r\n' | nc -N $R 11212`, `STORED\s+VALUE a 0 5\s+hello`, false, "memcached nc"},
 	{"pgbench", postgresServer, `until pg_isready -q -h $R -p 5440; do sleep 0.2; done; export PGUSER=postgres PGHOST=$R PGPORT=5440; createdb b; pgbench -i -q b; pgbench -c 4 -T 1 b`, `tps = \d+`, false, "pgbench setpriv"},
 	{"python-asyncio", asyncServer, asyncClient, `sum 19900`, false, "python3"},
+	{"go-http", `exec "$SELF" go-server $FILES`, `open 8088; "$SELF" go-client http://$R:8088/hello`, `bytes 2100`, false, ""},
 	{"node", nodeServer, `open 8083; node -e 'require("http").get("http://"+process.env.R+":8083", r => r.pipe(process.stdout))'`, `hello from node`, false, "node"},
 	{"ssh", sshServer, `open 2222; ssh ` + sshOptions + ` -p 2222 root@$R 'echo $SSH_CONNECTION'`, `10\.9\.0\.1 \d+ 10\.9\.0\.2 2222`, false, "ssh sshd"},
 	{"scp", sshServer, `open 2222; scp -q ` + sshOptions + ` -P 2222 root@$R:$FILES/big got; cmp got $FILES/big && echo same`, `same`, false, "scp sshd"},
