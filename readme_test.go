@@ -116,7 +116,7 @@ func TestTheCommandsOfTheReadme(t *testing.T) {
 		}
 	}
 	dir := copyOfTheTree(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", "-c", script)
 	defer inAGroup(c)()

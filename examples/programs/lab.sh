@@ -17,7 +17,7 @@ on router sysctl -q -w net.ipv4.ip_forward=1
 
 libos capture --control "$lab" -i router east -w "$capture" >/dev/null &
 file=$!
-on right python3 -m http.server --directory "$here" 80 >/dev/null 2>&1 &
+libos exec --control "$lab" right -- python3 -m http.server --directory "$here" 80 >/dev/null 2>&1 &
 server=$!
 until on right ss -Htln 'sport = :80' | grep -q LISTEN; do kill -0 $server; sleep 0.1; done
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 )
 
@@ -27,6 +28,13 @@ func script(t *testing.T, name string, args ...string) *exec.Cmd {
 	c := exec.Command("sh", append([]string{name}, args...)...)
 	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "XDG_RUNTIME_DIR="+dir)
 	c.Stderr = os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	t.Cleanup(func() {
+		if err := syscall.Kill(-c.Process.Pid, 0); err != syscall.ESRCH {
+			t.Errorf("%s has left programs behind: %v", name, err)
+			_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
+		}
+	})
 	return c
 }
 

@@ -35,7 +35,7 @@ func TestTheCLibraryHoldsWhatWasChosen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(data), "net.ipv4.tcp_sack") || strings.Contains(string(data), "net.ipv6.conf") {
+	if !strings.Contains(string(data), "net.ipv4.tcp_sack") || strings.Contains(string(data), "net.ipv6.auto_flowlabels") {
 		t.Error("the library is not that of its configuration")
 	}
 }
