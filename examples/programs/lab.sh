@@ -22,7 +22,7 @@ server=$!
 until on right ss -Htln 'sport = :80' | grep -q LISTEN; do kill -0 $server; sleep 0.1; done
 
 on left ping -c 3 -i 0.2 10.2.0.2 | grep received
-on left curl -s --retry 9 --retry-connrefused http://10.2.0.2/doc.go | head -n 1
+on left curl -s --retry 20 --retry-delay 1 --retry-connrefused http://10.2.0.2/doc.go | head -n 1
 on left traceroute -n -q 1 10.2.0.2 | awk 'NR > 1 { print $1, $2 }'
 on router ip -s link show east | grep -A 1 'TX:' | awk 'NR == 2 { print ($2 > 10 ? "forwarded" : "not forwarded") }'
 kill -INT $file && wait $file || true
