@@ -104,11 +104,8 @@ func (f *FS) Lookup(path string) (*Node, error) {
 		if !ok || rest != "" && rest[0] != '/' {
 			continue
 		}
-		var parts []string
-		if rest = strings.TrimPrefix(rest, "/"); rest != "" {
-			parts = strings.Split(rest, "/")
-		}
-		n, err := t.find(f, parts)
+		// Several slashes are one, and one at the end is none (path_resolution(7)).
+		n, err := t.find(f, strings.FieldsFunc(rest, func(r rune) bool { return r == '/' }))
 		if n != nil {
 			n.Path = path
 		}

@@ -11,6 +11,7 @@ func FuzzLookup(f *testing.F) {
 		"/sys/class/net/lo/mtu", "/proc/sys/net//ipv4", "/proc/sys/net/ipv4/{dev}", "/proc/network", ""} {
 		f.Add(path, "1")
 	}
+	f.Add("/proc/net/", "")
 	f.Fuzz(func(t *testing.T, path, text string) {
 		l := newLab(t)
 		n, err := l.fs.Lookup(path)
