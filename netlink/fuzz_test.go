@@ -27,16 +27,22 @@ func FuzzRequest(f *testing.F) {
 			if n, err := r.Sendto(fd, b, 0, posix.AppendSockAddr(nil, afNetlink, core.NetlinkAddr(0, 0))); err != nil || n != len(b) {
 				t.Fatalf("sent %d of %d, %v", n, len(b), err)
 			}
-			page := make([]byte, 1<<16)
-			for range 1000 {
-				n, _, err := r.Recvfrom(fd, page, posix.MSG_DONTWAIT, nil)
-				if err != nil {
-					break
-				}
-				split(t, page[:n])
-			}
+			r.whole(t, fd)
 		})
 	})
+}
+
+// whole reads what was answered, which must be whole messages.
+func (r *rig) whole(t *testing.T, fd int) {
+	t.Helper()
+	page := make([]byte, 1<<16)
+	for range 1000 {
+		n, _, err := r.Recvfrom(fd, page, posix.MSG_DONTWAIT, nil)
+		if err != nil {
+			break
+		}
+		split(t, page[:n])
+	}
 }
 
 // FuzzSocketRequest lists sockets by arbitrary requests and filters.
@@ -57,14 +63,7 @@ func FuzzSocketRequest(f *testing.F) {
 			if n, err := r.Sendto(fd, b, 0, nil); err != nil || n != len(b) {
 				t.Fatalf("sent %d of %d, %v", n, len(b), err)
 			}
-			page := make([]byte, 1<<16)
-			for range 1000 {
-				n, _, err := r.Recvfrom(fd, page, posix.MSG_DONTWAIT, nil)
-				if err != nil {
-					break
-				}
-				split(t, page[:n])
-			}
+			r.whole(t, fd)
 		})
 	})
 }
