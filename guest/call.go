@@ -38,8 +38,7 @@ func (r *request) openSocket() {
 	}
 	_ = unix.Close(end)
 	if err != nil {
-		_ = r.g.process.Close(fd)
-		s.forget()
+		s.close(false)
 		_ = r.fail(err)
 		return
 	}

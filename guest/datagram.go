@@ -26,7 +26,9 @@ type origin struct {
 
 func (s *socket) startDatagrams() {
 	s.mu.Lock()
-	s.state = open
+	if s.state != over { // already closed
+		s.state = open
+	}
 	s.mu.Unlock()
 	s.g.running.Go(s.pumpDatagramsOut)
 	s.g.running.Go(s.pumpDatagramsIn)
@@ -47,9 +49,11 @@ func (s *socket) pumpDatagramsOut() {
 		var n int
 		var err error
 		receive := func(fd uintptr) bool {
+			s.out.Lock()
 			buf = s.g.takeBuffer()
 			if n, err = unix.Read(int(fd), buf[:]); err != nil {
 				s.g.giveBuffer(buf)
+				s.out.Unlock()
 			}
 			return err != unix.EAGAIN
 		}
@@ -78,6 +82,35 @@ func (s *socket) pumpDatagramsOut() {
 		}
 		s.carryOut(buf[:n])
 		s.g.giveBuffer(buf)
+		s.out.Unlock()
+	}
+}
+
+// behind is whether something that the program has sent is still to be carried out.
+func (s *socket) behind(end int) bool {
+	if n, err := unix.IoctlGetInt(end, unix.SIOCOUTQ); err == nil && n > 1 { // see drained
+		return true
+	}
+	if !s.out.TryLock() {
+		return true
+	}
+	s.out.Unlock()
+	return false
+}
+
+// catchUp carries out what the program has sent.
+func (s *socket) catchUp() {
+	s.out.Lock()
+	defer s.out.Unlock()
+	buf := s.g.takeBuffer()
+	defer s.g.giveBuffer(buf)
+	for {
+		var n int
+		var err error
+		if s.raw.Control(func(fd uintptr) { n, err = unix.Read(int(fd), buf[:]) }) != nil || err != nil {
+			return // the pump will find out why
+		}
+		s.carryOut(buf[:n])
 	}
 }
 

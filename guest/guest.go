@@ -122,7 +122,7 @@ func (p *Program) serve() {
 			p.err = errors.Join(p.err, p.listener.Close())
 			return
 		}
-		r := request{p.guest, p, p.listener, c}
+		r := request{g: p.guest, p: p, l: p.listener, c: c}
 		r.dispatch()
 	}
 }
@@ -183,7 +183,12 @@ type request struct {
 	p *Program
 	l *trap.Listener
 	c trap.Call
+
+	caughtUp bool // what the program had sent before is in the stack
 }
+
+// errLater is that a call is answered by a later dispatch.
+var errLater = errors.New("later")
 
 // arg is an argument as an int.
 func (r *request) arg(i int) int { return int(int32(r.c.Args[i])) }
@@ -200,7 +205,7 @@ func (r *request) done(value int, err error) error {
 func (r *request) fail(err error) error {
 	var errno unix.Errno
 	switch {
-	case errors.Is(err, trap.ErrGone):
+	case errors.Is(err, trap.ErrGone), err == errLater:
 		return err
 	case errors.As(err, &errno):
 		return r.l.Fail(&r.c, errno)
@@ -212,17 +217,32 @@ func (r *request) fail(err error) error {
 func (r *request) goOn() { _ = r.l.Continue(&r.c) }
 
 // socket finds the socket of the call's descriptor, with the program's end, which the
-// caller closes; nil if it is not one of ours, or none at all.
+// caller closes; nil if it is not one of ours, or none at all. errLater if the program
+// has sent datagrams before by calls that were not stopped and which are still on their
+// way: they are to find the socket as it was.
 func (r *request) socket() (*socket, int, error) {
 	end, err := r.c.Descriptor(r.arg(0))
 	if err != nil {
 		return nil, -1, err
 	}
-	if s := r.g.socketOf(end); s != nil {
+	s := r.g.socketOf(end)
+	switch {
+	case s == nil:
+		_ = unix.Close(end)
+		return nil, -1, nil
+	case s.stream() || r.caughtUp || !s.behind(end):
 		return s, end, nil
 	}
 	_ = unix.Close(end)
-	return nil, -1, nil
+	w := *r
+	w.caughtUp = true
+	r.p.waiting.Go(func() {
+		s.catchUp()
+		if w.l.Waiting(&w.c) {
+			w.dispatch()
+		}
+	})
+	return nil, -1, errLater
 }
 
 // socketOf is the socket that a descriptor of ours is the program's end of, nil if it is

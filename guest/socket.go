@@ -53,6 +53,7 @@ type socket struct {
 	mapping   *mapping // of a packet socket with a ring
 
 	// Of datagrams.
+	out           sync.Mutex        // held from before one is taken from our end until it is sent
 	name, endName unix.SockaddrUnix // of our end and the program's
 	watched       int               // by the departures; -1 not
 	departed      atomic.Bool       // the program has closed its end
@@ -205,13 +206,22 @@ func (s *socket) abandon() {
 	}
 }
 
-// forget undoes pair for a socket that no program got, whose stack's socket lives on.
-func (s *socket) forget() {
+// forget undoes pair for a socket that no program got, whose stack's socket lives on:
+// false if it does not, because the program's end was found closed before.
+func (s *socket) forget() bool {
+	s.mu.Lock()
+	lives := s.state != over
+	s.state = over
+	s.mu.Unlock()
+	if !lives {
+		return false
+	}
 	s.g.mu.Lock()
 	delete(s.g.sockets, s.inode)
 	s.g.mu.Unlock()
 	s.g.departures.forget(s)
 	_ = s.file.Close()
+	return true
 }
 
 // unconnected tells whether a stream has carried nothing.

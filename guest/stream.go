@@ -425,11 +425,10 @@ func (r *request) tryAccept(s *socket, end, flags int) bool {
 	switch {
 	case err == nil:
 		c.start()
-	case c != nil:
-		c.forget()
+	case c == nil || c.forget():
+		s.accepted = append([]int{fd}, s.accepted...) // for the next call
 		fallthrough
 	default:
-		s.accepted = append([]int{fd}, s.accepted...) // for the next call
 		_ = r.fail(err)
 	}
 	s.takeToken(end)

@@ -102,3 +102,20 @@ for family, host, level, option in ((socket.AF_INET, "127.0.0.1", socket.IPPROTO
         print(attempt(s.recvfrom, 10), events(p, 0), attempt(s.recv, 10), events(p, 0))
 
 print(socket.if_indextoname(1), attempt(socket.if_nametoindex, "lo")) # by a socket of AF_UNIX
+
+# What is sent goes with the options of that moment, and before the end that follows.
+r, s = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+r.bind(("127.0.0.1", 0))
+r.setsockopt(socket.SOL_IP, 12, 1) # IP_RECVTTL
+r.settimeout(5)
+s.connect(r.getsockname())
+for i in range(200):
+    s.setsockopt(socket.SOL_IP, socket.IP_TTL, i + 1)
+    s.send(bytes([i + 1]))
+s.send(b"end")
+s.shutdown(socket.SHUT_WR)
+other = 0
+for i in range(200):
+    data, control, _, _ = r.recvmsg(10, 100)
+    other += control[0][2][0] != data[0]
+print("with another TTL:", other, r.recv(10))
