@@ -529,12 +529,19 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 	in.invalidateRoutes()
 }
 
-// removeRoutesOf removes every route by way of ifc.
+// removeRoutesOf removes every route by way of ifc, of all interfaces if it is nil.
 func (in *Instance) removeRoutesOf(ifc *Interface) {
-	for _, e := range in.RoutesLocked() {
-		if e.Interface == ifc {
-			_ = in.RemoveRouteLocked(&e)
+	var gone []RouteEntry
+	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
+		for n := first; n != nil; n = n.next {
+			if ifc == nil || n.ifc == ifc {
+				gone = append(gone, n.entry(p))
+			}
 		}
+		return true
+	})
+	for i := range gone {
+		_ = in.RemoveRouteLocked(&gone[i])
 	}
 }
 

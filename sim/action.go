@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/qdisc/tc"
@@ -22,6 +23,8 @@ import (
 //	NODE plug INTERFACE SEGMENT, NODE unplug INTERFACE
 //	link NAME up|down
 //	link NAME [a_to_b|b_to_a] KEY VALUE…       (rate, delay, jitter, loss, …)
+//
+// A name or value that has spaces stands in quotes, 'such as this'.
 
 // deed is an action that is ready: what it does on each of some nodes.
 type deed struct {
@@ -43,6 +46,8 @@ func (n *Network) Do(at time.Duration, action Text) {
 type timed struct {
 	at    time.Duration
 	text  Text
+	words []string
+	wrong bool   // has been told
 	deeds []deed // of links: they are known before the nodes have instances
 }
 
@@ -50,15 +55,59 @@ type timed struct {
 func (n *Network) parseLinks() {
 	for i := range n.actions {
 		a := &n.actions[i]
-		words := strings.Fields(a.text.Text)
-		if !n.ofLink(words) {
-			continue
-		}
 		var err error
-		if a.deeds, err = n.parse(words); err != nil {
+		if a.words, err = quotedWords(a.text.Text); err == nil && n.ofLink(a.words) {
+			a.deeds, err = n.parse(a.words)
+		}
+		if err != nil {
+			a.wrong = true
 			n.wrong(a.text.Place, "%q: %w", a.text.Text, err)
 		}
 	}
+}
+
+// quotedWords are the words of an action; what stands between two quotes, " or ', is
+// of one word.
+func quotedWords(text string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	in, quote := false, rune(0)
+	for _, c := range text {
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(c)
+		case c == '"' || c == '\'':
+			in, quote = true, c
+		case unicode.IsSpace(c):
+			if in {
+				words = append(words, word.String())
+			}
+			in = false
+			word.Reset()
+		default:
+			in = true
+			word.WriteRune(c)
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("a quote %c is not closed", quote)
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// quotedName adds to a message about a name that names with spaces are quoted.
+func (n *Network) quotedName(what, name string) error {
+	for _, x := range n.nodes {
+		if strings.HasPrefix(x.name, name+" ") {
+			return fmt.Errorf("there is no %s %s: a name with spaces stands in quotes, such as '%s'", what, name, x.name)
+		}
+	}
+	return fmt.Errorf("there is no %s %s", what, name)
 }
 
 // ofLink tells that an action is about a link, which a node of that name hides.
@@ -69,9 +118,9 @@ func (n *Network) ofLink(words []string) bool {
 // schedule parses the actions and puts them on the parts' clocks.
 func (n *Network) schedule() {
 	for _, a := range n.actions {
-		if a.deeds == nil && !n.ofLink(strings.Fields(a.text.Text)) {
+		if a.deeds == nil && !a.wrong {
 			var err error
-			if a.deeds, err = n.parse(strings.Fields(a.text.Text)); err != nil {
+			if a.deeds, err = n.parse(a.words); err != nil {
 				n.wrong(a.text.Place, "%q: %w", a.text.Text, err)
 			}
 		}
@@ -93,13 +142,13 @@ func (n *Network) parse(words []string) ([]deed, error) {
 	if n.ofLink(words) {
 		l := n.named[words[1]]
 		if l == nil {
-			return nil, fmt.Errorf("there is no link %s", words[1])
+			return nil, n.quotedName("link", words[1])
 		}
 		return l.parse(words[2:])
 	}
 	x := n.byName[words[0]]
 	if x == nil {
-		return nil, fmt.Errorf("there is no node %s", words[0])
+		return nil, n.quotedName("node", words[0])
 	}
 	var do func() error
 	var err error

@@ -251,3 +251,29 @@ func TestUntilEndsAFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A name with spaces, as published topologies have them, stands in quotes in actions.
+func TestActionsNameNodesWithSpaces(t *testing.T) {
+	all := values(t, `
+[network]
+until = "9500ms"
+[[node]]
+name = "New Town"
+[[node]]
+name = "Old Town"
+[[link]]
+name = "main road"
+nodes = ["New Town", "Old Town"]
+[[app]]
+kind = "ping"
+on = "New Town"
+to = "Old Town"
+timeout = "500ms"
+[[at]]
+time = "4500ms"
+do = ["'Old Town' sysctl net.ipv4.icmp_echo_ignore_all=1", "link \"main road\" loss_model 'gemodel 0 1 0 0'"]
+`)
+	if n := all["New Town/ping ping.count"]; n != 5 {
+		t.Errorf("%g answers of a town that falls silent after five", n)
+	}
+}

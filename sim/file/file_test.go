@@ -53,6 +53,8 @@ func TestBadFilesAreToldWithLineAndCure(t *testing.T) {
 		{"unknown sysctl", "[[node]]\nname = \"a\"\n[node.sysctl]\n\"net.ipv4.nothing\" = 1\n", "lab.toml:4"},
 		{"unknown action", pair + "[[at]]\ntime = \"1s\"\ndo = \"link l sideways\"\n", "lab.toml:10: \"link l sideways\""},
 		{"action on nobody", pair + "[[at]]\ntime = \"1s\"\ndo = \"c ip link set eth0 down\"\n", "lab.toml:10: \"c ip link set eth0 down\": there is no node c"},
+		{"quote of an action", pair + "[[at]]\ntime = \"1s\"\ndo = \"'a ip link set eth0 down\"\n", "a quote ' is not closed"},
+		{"name with a space", pair + "[[node]]\nname = \"New Town\"\n[[at]]\ntime = \"1s\"\ndo = \"New Town sysctl a=1\"\n", "there is no node New: a name with spaces stands in quotes, such as 'New Town'"},
 		{"action without a time", pair + "[[at]]\ndo = \"link l down\"\n", "lab.toml:8: at: time: it is missing"},
 		{"unknown topology", "[[topology]]\nkind = \"moebius\"\n", "lab.toml:2: topology moebius: kind: there is no topology \"moebius\""},
 		{"topology without its file", "[[topology]]\nfile = \"none.gml\"\n", "lab.toml:2: topology none.gml: file: "},

@@ -176,12 +176,12 @@ func (r *reader) imported(t *table) *topology.Graph {
 	}
 	var g *topology.Graph
 	var err error
-	switch {
-	case strings.HasSuffix(name, ".gml"):
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".gml":
 		g, err = topology.ReadGML(name, data)
-	case strings.HasSuffix(name, ".graphml"):
+	case ".graphml", ".xml":
 		g, err = topology.ReadGraphML(name, data)
-	case strings.HasSuffix(name, ".cch"):
+	case ".cch":
 		g, err = topology.ReadCCH(name, data)
 	default:
 		var latencyName string

@@ -147,8 +147,11 @@ func (top *gmlItem) graph(file string) (*Graph, error) {
 	}
 	for i := range top.list {
 		it := &top.list[i]
-		if it.key != "node" || it.list == nil {
+		if it.key != "node" {
 			continue
+		}
+		if it.list == nil {
+			return nil, b.fail(it.line, "a node is a list: node [ id … ]")
 		}
 		id, attrs := "", map[string]string{}
 		for j := range it.list {
@@ -164,8 +167,11 @@ func (top *gmlItem) graph(file string) (*Graph, error) {
 	}
 	for i := range top.list {
 		it := &top.list[i]
-		if it.key != "edge" || it.list == nil {
+		if it.key != "edge" {
 			continue
+		}
+		if it.list == nil {
+			return nil, b.fail(it.line, "an edge is a list: edge [ source … target … ]")
 		}
 		source, target, attrs := "", "", map[string]string{}
 		for j := range it.list {

@@ -25,6 +25,9 @@ func ReadGraphML(file string, data []byte) (*Graph, error) {
 	if err := p.file(); err != nil {
 		var syntax *xml.SyntaxError
 		if errors.As(err, &syntax) {
+			if strings.Contains(syntax.Msg, "EOF") {
+				return nil, p.b.fail(syntax.Line, "the file ends in the middle of an element: is it whole?")
+			}
 			return nil, p.b.fail(syntax.Line, "%s", syntax.Msg)
 		}
 		return nil, err
