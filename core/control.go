@@ -44,13 +44,14 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 		b = appendCmsg(b, SolSocket, name, ne.AppendUint64(ne.AppendUint64(nil, uint64(t.Unix())), uint64(part)))
 	}
 	v4 := m.PacketInfo.Addr.Is4()
-	if i := &m.PacketInfo; m.HasPacketInfo && s.family == afInet {
+	if i := &m.PacketInfo; m.HasPacketInfo && s.options.RecvPacketInfo6 {
+		a := i.Addr.As16()
+		b = appendCmsg(b, SolIPv6, IPv6PktInfo, ne.AppendUint32(a[:], uint32(i.Interface)))
+	}
+	if i := &m.PacketInfo; m.HasPacketInfo && v4 && s.options.RecvPacketInfo {
 		from, to := s.answersFrom(i).As4(), i.Addr.As4()
 		d := ne.AppendUint32(nil, uint32(i.Interface))
 		b = appendCmsg(b, SolIP, IPPktInfo, append(append(d, from[:]...), to[:]...))
-	} else if m.HasPacketInfo {
-		a := i.Addr.As16()
-		b = appendCmsg(b, SolIPv6, IPv6PktInfo, ne.AppendUint32(a[:], uint32(i.Interface)))
 	}
 	if m.HasHopLimit {
 		level, name := SolIPv6, IPv6HopLimit
@@ -79,6 +80,17 @@ func (s *Socket) appendControl(b []byte, m *Message) []byte {
 		}
 	}
 	return append(b, m.Ancillary...)
+}
+
+// tells says which control messages a packet of IPv4, or of IPv6, is given with. Each
+// family has flags of its own, also on a socket of IPv6 that receives IPv4; but
+// IPV6_RECVPKTINFO is for both (net/ipv6/datagram.c, ip6_datagram_recv_common_ctl,
+// ip6_datagram_recv_specific_ctl).
+func (o *SocketOptions) tells(v4 bool) (packetInfo, tos, hopLimit bool) {
+	if v4 {
+		return o.RecvPacketInfo || o.RecvPacketInfo6, o.RecvTOS, o.RecvTTL
+	}
+	return o.RecvPacketInfo6, o.RecvTClass, o.RecvHopLimit
 }
 
 // answersFrom is the address from which an answer to a datagram goes out:

@@ -52,6 +52,10 @@ func TestControlMessagesOfAReceive(t *testing.T) {
 				cat(cmsg(core.SolIPv6, core.IPv6PktInfo, cat(six[:], int32s(2))), cmsg(core.SolIPv6, core.IPv6HopLimit, int32s(9)), cmsg(core.SolIPv6, core.IPv6TClass, int32s(0x10)))},
 			{"IPv4 on IPv6", datagrams[1], datagrams[0], addrB, core.SolIPv6, []int{core.IPv6RecvPktInfo},
 				cmsg(core.SolIPv6, core.IPv6PktInfo, cat(mapped[:], int32s(2)))},
+			{"IPv4 on IPv6, as IPv4 tells it", datagrams[1], datagrams[0], addrB, core.SolIP, []int{core.IPPktInfo, core.IPRecvTTL, core.IPRecvTOS},
+				cat(cmsg(core.SolIP, core.IPPktInfo, cat(int32s(2), four[:], four[:])), cmsg(core.SolIP, core.IPTTL, int32s(9)), cmsg(core.SolIP, core.IPTOS, []byte{0x10}))},
+			{"IPv4 on IPv6, flags of IPv6", datagrams[1], datagrams[0], addrB, core.SolIPv6, []int{core.IPv6RecvHopLimit, core.IPv6RecvTClass}, nil},
+			{"IPv6, flags of IPv4", datagrams[1], datagrams[1], addrB6, core.SolIP, []int{core.IPPktInfo, core.IPRecvTTL, core.IPRecvTOS}, nil},
 		} {
 			s := open(t, h.b, x.k)
 			any := "0.0.0.0"

@@ -356,8 +356,7 @@ func (e *datagramEndpoint) Receive(m *Message) (int, error) {
 	m.Addr, m.HasAddr = scoped(p.Src, p.SrcPort, ifindex), true
 	m.TOS, m.HopLimit = p.TOS, p.HopLimit
 	m.PacketInfo = PacketInfo{Addr: p.Dst, Interface: ifindex}
-	o := e.socket.options
-	m.HasPacketInfo, m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, o.RecvHopLimit
+	m.HasPacketInfo, m.HasTOS, m.HasHopLimit = e.socket.options.tells(p.Dst.Is4())
 	m.Arrival = p.Arrival
 	m.OutFlags = 0
 	if p.Flags&FlagNotification != 0 {

@@ -191,10 +191,11 @@ func (e *datagramEndpoint) receiveError(m *Message) (int, error) {
 	m.Addr, m.HasAddr = x.to, true
 	m.Error, m.HasError = x.ExtendedError, true
 	m.Arrival = p.Arrival
-	o, remote := s.options, x.Origin != ErrorOriginLocal
-	m.PacketInfo, m.HasPacketInfo = PacketInfo{Addr: p.Dst, Interface: p.Ifindex()}, remote && o.RecvPacketInfo
-	m.TOS, m.HasTOS = p.TOS, remote && o.RecvTOS
-	m.HopLimit, m.HasHopLimit = p.HopLimit, remote && o.RecvHopLimit && p.HopLimit != 0
+	m.PacketInfo, m.TOS, m.HopLimit = PacketInfo{Addr: p.Dst, Interface: p.Ifindex()}, p.TOS, p.HopLimit
+	if x.Origin != ErrorOriginLocal {
+		m.HasPacketInfo, m.HasTOS, m.HasHopLimit = s.options.tells(x.to.Addr.Is4())
+		m.HasHopLimit = m.HasHopLimit && p.HopLimit != 0
+	}
 	e.queued -= int32(p.TrueSize())
 	p.Free()
 	if len(q.list) == 0 {

@@ -131,9 +131,12 @@ type SocketOptions struct {
 	MulticastAll6      bool // IPV6_MULTICAST_ALL
 	DontRoute          bool // SO_DONTROUTE: IPv4 to neighbours alone
 	DontFragment       bool // IPV6_DONTFRAG
-	RecvPacketInfo     bool // control messages wanted on receive
-	RecvTOS            bool
-	RecvHopLimit       bool
+	RecvPacketInfo     bool // IP_PKTINFO: control messages wanted on receive
+	RecvPacketInfo6    bool // IPV6_RECVPKTINFO, of IPv4 packets, too
+	RecvTOS            bool // IP_RECVTOS
+	RecvTClass         bool // IPV6_RECVTCLASS
+	RecvTTL            bool // IP_RECVTTL
+	RecvHopLimit       bool // IPV6_RECVHOPLIMIT
 	RecvErr            bool // IP_RECVERR
 	RecvErr6           bool // IPV6_RECVERR
 	RecvTime           bool // SO_TIMESTAMP

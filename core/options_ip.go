@@ -72,7 +72,7 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 	case IPRecvTOS:
 		o.RecvTOS = v != 0
 	case IPRecvTTL:
-		o.RecvHopLimit = v != 0
+		o.RecvTTL = v != 0
 	case IPRecvErr:
 		return s.setRecvErr(&o.RecvErr, v != 0), nil
 	default:
@@ -193,7 +193,7 @@ func (s *Socket) ipOption(name int, buf []byte) (n int, handled bool, err error)
 	case IPRecvTOS:
 		v = bit(o.RecvTOS)
 	case IPRecvTTL:
-		v = bit(o.RecvHopLimit)
+		v = bit(o.RecvTTL)
 	case IPRecvErr:
 		if !s.recvErr() {
 			return 0, false, nil

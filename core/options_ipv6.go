@@ -86,9 +86,9 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 	case IPv6FreeBind:
 		o.FreeBind = v != 0
 	case IPv6RecvPktInfo:
-		o.RecvPacketInfo = v != 0
+		o.RecvPacketInfo6 = v != 0
 	case IPv6RecvTClass:
-		o.RecvTOS = v != 0
+		o.RecvTClass = v != 0
 	case IPv6RecvHopLimit:
 		o.RecvHopLimit = v != 0
 	case IPv6RecvErr:
@@ -127,9 +127,9 @@ func (s *Socket) ipv6Option(name int, buf []byte) (n int, handled bool, err erro
 	case IPv6FreeBind:
 		v = bit(o.FreeBind)
 	case IPv6RecvPktInfo:
-		v = bit(o.RecvPacketInfo)
+		v = bit(o.RecvPacketInfo6)
 	case IPv6RecvTClass:
-		v = bit(o.RecvTOS)
+		v = bit(o.RecvTClass)
 	case IPv6RecvHopLimit:
 		v = bit(o.RecvHopLimit)
 	case IPv6RecvErr:

@@ -33,7 +33,7 @@ func mutations() []mutation {
 		{"core/datagram_send.go", "if o.DontFragment && !p.Dst.Is4() {", "if false {", "IPV6_DONTFRAG", "ip/dont-fragment-ipv6"},
 		{"core/datagram.go", "m.OutFlags |= MsgTrunc\n\t\tif", "if", "MSG_TRUNC is told", "udp/truncated"},
 		{"core/datagram.go", "\t\te.queue.Pop()\n\t\te.queued -= int32(p.TrueSize())\n\t\tp.Free()\n\t}\n\treturn n, nil", "\t}\n\treturn n, nil", "a datagram is read once", ""},
-		{"core/datagram.go", "m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, o.RecvHopLimit", "m.HasTOS, m.HasHopLimit = o.RecvPacketInfo, o.RecvTOS, false", "IP_RECVTTL", "ip/ttl-and-tos-are-told"},
+		{"core/control.go", "o.RecvPacketInfo6, o.RecvTOS, o.RecvTTL", "o.RecvPacketInfo6, o.RecvTOS, false", "IP_RECVTTL", "ip/ttl-and-tos-are-told"},
 		{"core/datagram_errors.go", "} else if !e.connected || !r.Hard && !tooBig {", "} else if !e.connected {", "soft errors are not told", "icmp/soft-errors-of-datagrams"},
 		{"core/datagram_errors.go", "} else if !e.connected || !r.Hard && !tooBig {", "} else if !r.Hard && !tooBig {", "an unconnected socket hears no errors", "udp/unconnected-hears-no-refusal"},
 		// IPv4

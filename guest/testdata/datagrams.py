@@ -119,3 +119,18 @@ for i in range(200):
     data, control, _, _ = r.recvmsg(10, 100)
     other += control[0][2][0] != data[0]
 print("with another TTL:", other, r.recv(10))
+
+# Each family has flags of its own, also where a socket of IPv6 receives IPv4; but
+# IPV6_RECVPKTINFO is for both.
+four = [(socket.SOL_IP, name) for name in (8, 12, 13)] # IP_PKTINFO, IP_RECVTTL, IP_RECVTOS
+six = [(41, name) for name in (49, 51, 66)] # IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS
+for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    for options in (four, six, four + six):
+        r, s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
+        r.setsockopt(41, socket.IPV6_V6ONLY, 0)
+        r.bind(("::", 0))
+        for option in options:
+            r.setsockopt(*option, 1)
+        s.sendto(b"x", (host, r.getsockname()[1]))
+        r.settimeout(5)
+        print(family, [r.getsockopt(*option) for option in four + six], r.recvmsg(10, 500)[1])
