@@ -48,6 +48,9 @@ func checkTarget(to string, port int) error {
 }
 
 func checkPort(port int) error {
+	if port == 0 {
+		return errors.New("port is missing: a number in 1..65535")
+	}
 	if port < 1 || port > 65535 {
 		return fmt.Errorf("port %d is not in 1..65535", port)
 	}
@@ -94,6 +97,10 @@ func setCongestion(c net.Conn, name string) error {
 	}
 	const tcpCongestion = 13 // TCP_CONGESTION
 	if err := s.SetOption(6, tcpCongestion, []byte(name)); err != nil {
+		if errors.Is(err, syscall.ENOENT) {
+			has, _ := s.Instance().Sysctl("net.ipv4.tcp_available_congestion_control")
+			return fmt.Errorf("there is no congestion control %s (the node has: %s)", name, has)
+		}
 		return fmt.Errorf("congestion control %s: %w", name, err)
 	}
 	return nil

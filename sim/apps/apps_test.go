@@ -55,6 +55,8 @@ func TestAppsRecordWhatTheLinkAllows(t *testing.T) {
 	}{
 		{"bulk for a time", apps.Bulk{To: "b", Port: 1, For: 10 * time.Second, Warmup: time.Second}, apps.Sink{Port: 1}, "goodput", 9.4e6, 9.8e6},
 		{"bulk of some bytes", apps.Bulk{To: "b", Port: 1, Bytes: 1e6}, apps.Sink{Port: 1}, "completion", 0.8, 1.1},
+		{"bulk to the end", apps.Bulk{To: "b", Port: 1}, apps.Sink{Port: 1}, "goodput", 9.4e6, 9.8e6},
+		{"bulk that does not come to its end", apps.Bulk{To: "b", Port: 1, Bytes: 1e9}, apps.Sink{Port: 1}, "goodput", 9.4e6, 9.8e6},
 		{"datagrams at a rate", apps.CBR{To: "b", Port: 1, Rate: 1e6, Size: 1000, For: 8 * time.Second}, apps.Sink{Port: 1}, "sent", 1000, 1000},
 		{"datagrams in bursts", apps.CBR{To: "b", Port: 1, Rate: 1e6, Size: 1000, For: 8 * time.Second, On: apps.Constant(time.Second), Off: apps.Constant(time.Second)}, apps.Sink{Port: 1}, "sent", 500, 500},
 		{"requests", apps.Requests{To: "b", Port: 1, Count: 10}, apps.Responder{Port: 1}, "response.min", rtt, rtt + 0.003},
@@ -75,10 +77,18 @@ func TestAppsRecordWhatTheLinkAllows(t *testing.T) {
 	}
 }
 
+// Who reached no server before the end has a goodput of none.
+func TestABulkThatReachesNobodyTellsSo(t *testing.T) {
+	got := values(t, 5*time.Second, []apps.App{apps.Bulk{To: "b", Port: 1}}, []apps.App{apps.HTTPServer{}})
+	if v, ok := got["goodput"]; !ok || v != 0 {
+		t.Errorf("recorded: %v", got)
+	}
+}
+
 func TestAppsRefuseWhatMakesNoSense(t *testing.T) {
 	for _, app := range []apps.App{
 		apps.Bulk{Port: 1}, apps.Bulk{To: "b"}, apps.Bulk{To: "b", Port: 1, At: apps.Constant(-1)}, apps.Bulk{To: "b", Port: 1, For: time.Second, Warmup: 2 * time.Second}, apps.Sink{},
-		apps.CBR{To: "b", Port: 1}, apps.CBR{To: "b", Port: 1, Rate: 1, Size: 70_000}, apps.CBR{To: "b", Port: 1, Rate: 1, On: apps.Constant(1)},
+		apps.Bulk{To: "b", Port: 1, Flows: 1 << 30}, apps.CBR{To: "b", Port: 1}, apps.CBR{To: "b", Port: 1, Rate: 1, Size: 70_000}, apps.CBR{To: "b", Port: 1, Rate: 1, On: apps.Constant(1)},
 		apps.Requests{To: "b", Port: 1, Count: -1}, apps.HTTP{To: "b", Bytes: -1}, apps.Ping{To: "b", Interval: -1}, apps.Lookup{To: "b"}, apps.NameServer{Work: -1},
 	} {
 		if app.Check() == nil {

@@ -89,6 +89,9 @@ func (a Bulk) Check() error {
 	if a.Bytes < 0 || a.Flows < 0 || a.Warmup < 0 {
 		return errors.New("bytes, flows and warmup are not negative")
 	}
+	if a.Flows > maxFlows {
+		return fmt.Errorf("flows %d: it is at most %d, as many as there are ports", a.Flows, maxFlows)
+	}
 	if a.For > 0 && a.Warmup >= a.For {
 		return fmt.Errorf("warmup %v leaves nothing of %v to count", a.Warmup, a.For)
 	}
@@ -109,6 +112,9 @@ func (a Bulk) Start(x *sim.Node) {
 	}
 }
 
+// maxFlows bounds the connections of one app.
+const maxFlows = 65535
+
 // chunk is how many bytes are written, or thrown away, at once.
 const chunk = 16 << 10
 
@@ -117,6 +123,7 @@ func (a Bulk) run(t *sim.Task) {
 	c, err := dial(t, "tcp", address(t, a.To, a.Port), 20)
 	if err != nil {
 		t.Assert(over(err), "%v", err)
+		t.Record("goodput", 0, "bit/s")
 		return
 	}
 	if err := setCongestion(c, a.Congestion); err != nil {
@@ -144,25 +151,21 @@ func (a Bulk) run(t *sim.Task) {
 		n, err := writeZeros(c, int(k))
 		left -= int64(n)
 		if err != nil {
-			if over(err) {
-				return
-			}
-			break // the deadline, or the peer's reset
+			break // the deadline, the peer's reset, or the end of the simulation
 		}
 	}
-	if a.Bytes > 0 { // to the last byte's acknowledgement
+	done := a.Bytes > 0 && left == 0
+	if done { // to the last byte's acknowledgement
 		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 			var b [1]byte
 			_, err = c.Read(b[:])
-			if err != io.EOF {
-				return
-			}
+			done = err == io.EOF
 		}
 	}
 	if d := (t.Now() - from).Seconds(); d > 0 {
 		t.Record("goodput", float64(acknowledged(c)-counted)*8/d, "bit/s")
 	}
-	if a.Bytes > 0 {
+	if done {
 		t.Record("completion", (t.Now() - begin).Seconds(), "s")
 	}
 	_ = c.Close()

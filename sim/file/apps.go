@@ -22,6 +22,11 @@ func (r *reader) app(t *table) {
 			kind = &k
 		}
 	}
+	if name == "" {
+		t.what = "app"
+		t.wrong("kind", "it is missing: one of %s", strings.Join(names, ", "))
+		return
+	}
 	if kind == nil {
 		t.wrong("kind", "there is no app %q (apps: %s)", name, strings.Join(names, ", "))
 		return

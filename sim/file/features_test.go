@@ -277,3 +277,32 @@ do = ["'Old Town' sysctl net.ipv4.icmp_echo_ignore_all=1", "link \"main road\" l
 		t.Errorf("%g answers of a town that falls silent after five", n)
 	}
 }
+
+// A port that is described takes the place of the one that nodes would give.
+func TestAPortDescribedIsTheNodesOnlyOne(t *testing.T) {
+	d, err := parse(`
+[[node]]
+name = "a"
+[[node]]
+name = "b"
+[[segment]]
+name = "s"
+nodes = ["a", "b"]
+[[segment.port]]
+node = "a"
+interface = "wlan0"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Network.Build(); err != nil {
+		t.Fatal(err)
+	}
+	in := d.Network.Lookup("a").Instance()
+	if in.InterfaceByName("wlan0") == nil || in.InterfaceByName("eth0") != nil {
+		t.Error("a has not the one interface wlan0")
+	}
+	if err := d.Network.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,8 @@ package file
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // segment reads [[segment]]: an Ethernet with any number of nodes. Those of nodes
-// have a port each; [[segment.port]] describes one more closely.
+// have a port each, unless a [[segment.port]] describes it.
 func (r *reader) segment(t *table) {
 	name := t.text("name")
 	t.what = "segment " + name
@@ -35,12 +37,15 @@ func (r *reader) segment(t *table) {
 	} else if len(qdisc) > 1 {
 		t.wrong("qdisc", "it is one for all ports; [[segment.port]] may have another")
 	}
+	ports := t.list("port")
 	if t.has("nodes") {
 		for _, x := range r.nodes(t, "nodes", true) {
-			s.Attach(x, port)
+			if !slices.ContainsFunc(ports, func(p *table) bool { return p.m["node"] == x.Name() }) {
+				s.Attach(x, port)
+			}
 		}
 	}
-	for _, p := range t.list("port") {
+	for _, p := range ports {
 		r.port(s, port, c, p)
 	}
 	for _, x := range t.list("trunk") {
@@ -72,6 +77,9 @@ func (r *reader) port(s *sim.Segment, base sim.PortConfig, c sim.SegmentConfig, 
 		base.Cable = &cable
 	}
 	if t.has("path") {
+		if c.Kind != sim.Radio {
+			t.wrong("path", "a station moves on a segment of kind radio only")
+		}
 		base.Position = t.route("path")
 	}
 	node := t.text("node")
@@ -116,6 +124,8 @@ func (t *table) losses(name string) (out []segment.LossPoint) {
 	return out
 }
 
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
 // route reads where a station is: "0s 0,0" "10s 100,0", with straight ways between.
 func (t *table) route(name string) segment.Path {
 	type stop struct {
@@ -129,7 +139,7 @@ func (t *table) route(name string) segment.Path {
 		x, y, ok2 := strings.Cut(place, ",")
 		px, err2 := strconv.ParseFloat(strings.TrimSpace(x), 64)
 		py, err3 := strconv.ParseFloat(strings.TrimSpace(y), 64)
-		if !ok || !ok2 || err != nil || err2 != nil || err3 != nil || len(stops) > 0 && core.Time(when) <= stops[len(stops)-1].at {
+		if !ok || !ok2 || !isFinite(px) || !isFinite(py) || err != nil || err2 != nil || err3 != nil || len(stops) > 0 && core.Time(when) <= stops[len(stops)-1].at {
 			t.wrong(name, "%q is no stop: write a time and a place in metres, such as \"10s 100,0\", in the order of time", s.Text)
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -126,7 +127,7 @@ func (t *table) float(name string) float64 {
 		return 0
 	}
 	v, err := strconv.ParseFloat(t.text(name), 64)
-	if err != nil {
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 		t.wrong(name, "it is a number, not %v", t.m[name])
 	}
 	return v
