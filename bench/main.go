@@ -94,11 +94,17 @@ func realMain(args []string) error {
 	bar := newBar(r, chosen)
 	r.step = bar.step
 	var results []Result
+	missing := 0
 	for _, b := range chosen {
 		res, err := r.run(b)
 		if err != nil {
 			bar.clear()
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintln(os.Stderr, "bench: not measured:", err) // what it needs may not be here; the others go on
+			missing++
+			continue
 		}
 		results = append(results, res)
 		if *output == "text" {
@@ -110,7 +116,12 @@ func realMain(args []string) error {
 	}
 	bar.clear()
 	if *output == "json" {
-		return writeJSON(os.Stdout, results)
+		if err := writeJSON(os.Stdout, results); err != nil {
+			return err
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d of %d figures were not measured", missing, len(chosen))
 	}
 	return nil
 }

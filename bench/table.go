@@ -101,6 +101,36 @@ func benchmarks() []Benchmark {
 			Ours: oursExecPython, Peer: nativeExecPython,
 		},
 		{
+			Name: "program-tcp", Unit: "MB/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "iperf3's stream between programs on two instances joined in memory, against the same over veth of the kernel without offloads",
+			Ours: between(oursInMemory, tcpProgram()), Peer: between(kernelOverVeth, tcpProgram()),
+		},
+		{
+			Name: "program-udp-64", Unit: "datagrams/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "iperf3's datagrams of 64 bytes that arrive, likewise",
+			Ours: between(oursInMemory, udpProgram()), Peer: between(kernelOverVeth, udpProgram()),
+		},
+		{
+			Name: "program-http", Unit: "requests/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "wrk's requests of nginx over 64 connections, likewise",
+			Ours: between(oursInMemory, httpProgram()), Peer: between(kernelOverVeth, httpProgram()),
+		},
+		{
+			Name: "program-tcp-tun", Unit: "MB/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "iperf3's stream from a program on an instance over TUN to one on the kernel, against the same over veth of the kernel without offloads",
+			Ours: between(oursOverTUN, tcpProgram()), Peer: between(kernelOverVeth, tcpProgram()),
+		},
+		{
+			Name: "program-udp-64-tun", Unit: "datagrams/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "iperf3's datagrams of 64 bytes that arrive, likewise",
+			Ours: between(oursOverTUN, udpProgram()), Peer: between(kernelOverVeth, udpProgram()),
+		},
+		{
+			Name: "program-http-tun", Unit: "requests/s", Better: HigherIsBetter, PeerName: "kernel, veth", CPUs: 2,
+			Help: "wrk's requests, on an instance, of nginx on the kernel over TUN, likewise",
+			Ours: between(oursOverTUN, httpProgram()), Peer: between(kernelOverVeth, httpProgram()),
+		},
+		{
 			Name: "instance", Unit: "bytes", PeerName: gvisorModule, Detail: true,
 			Help: "memory of an idle stack with one device, an IPv4 and an IPv6 address",
 			Ours: oursInstance, Peer: peerInstance,

@@ -45,6 +45,12 @@ func TestPeersMeasureSomethingPlausible(t *testing.T) {
 		"sim-chain-gvisor":   {100, 1_000_000},
 		"sim-large":          {0.001, 100},
 		"exec-python":        {100, 10_000_000},
+		"program-tcp":        {2, 20_000},
+		"program-udp-64":     {500, 5_000_000},
+		"program-http":       {200, 5_000_000},
+		"program-tcp-tun":    {2, 20_000},
+		"program-udp-64-tun": {500, 5_000_000},
+		"program-http-tun":   {200, 5_000_000},
 		"module-64":          {5000, 50_000_000},
 		"module-cpu":         {1, 10_000},
 		"module-bulk":        {5, 50_000},
@@ -53,7 +59,7 @@ func TestPeersMeasureSomethingPlausible(t *testing.T) {
 	for _, b := range benchmarks() {
 		t.Run(b.Name, func(t *testing.T) {
 			f, err := b.Peer(Budget{CPU: 20 * time.Millisecond})
-			if errors.Is(err, errNoPeer) || errors.Is(err, errNoPython) {
+			if errors.Is(err, errNoPeer) || errors.Is(err, errNoPython) || errors.Is(err, errNoPrograms) {
 				t.Skip(err)
 			}
 			if err != nil {

@@ -316,7 +316,7 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 			return true
 		}
 		if errors.Is(give(r, &d), trap.ErrGone) && flags&unix.MSG_PEEK == 0 {
-			s.putBack(&d)
+			s.putBack(end, &d)
 		}
 		return true
 	}

@@ -88,7 +88,7 @@ func (s *socket) pumpDatagramsOut() {
 
 // behind is whether something that the program has sent is still to be carried out.
 func (s *socket) behind(end int) bool {
-	if n, err := unix.IoctlGetInt(end, unix.SIOCOUTQ); err == nil && n > 1 { // see drained
+	if n, err := unix.IoctlGetInt(end, unix.SIOCOUTQ); err == nil && n > 1 { // 1: see ahead.trim
 		return true
 	}
 	if !s.out.TryLock() {
@@ -155,9 +155,9 @@ func (s *socket) sendOut(b []byte) error {
 	}
 }
 
-// pumpDatagramsIn carries what the stack receives to the program's end. One datagram
-// at a time is there, so that its origin is known when a call asks for it; while a
-// call takes datagrams from the stack itself, none is.
+// pumpDatagramsIn carries what the stack receives to the program's end, and keeps where
+// it came from for the call that asks; while a call takes datagrams from the stack
+// itself, nothing is carried.
 func (s *socket) pumpDatagramsIn() {
 	arrival, stop, err := s.watch(posix.POLLIN)
 	if err != nil {
@@ -165,6 +165,8 @@ func (s *socket) pumpDatagramsIn() {
 	}
 	defer stop()
 	var failure error // the latest, if nothing has come since
+	var last origin
+	scratch := posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
 	for {
 		s.mu.Lock()
 		for s.receivers > 0 && s.state == open {
@@ -172,7 +174,7 @@ func (s *socket) pumpDatagramsIn() {
 		}
 		ended := s.state == over
 		s.mu.Unlock()
-		if ended || s.drained() != nil {
+		if ended || s.room() != nil {
 			return
 		}
 		s.mu.Lock()
@@ -180,14 +182,15 @@ func (s *socket) pumpDatagramsIn() {
 			s.mu.Unlock()
 			continue
 		}
-		buf := s.g.takeBuffer()
-		h := posix.Msghdr{Name: make([]byte, maxAddress), Iov: [][]byte{buf[:]}, Control: make([]byte, maxControl)}
+		h, buf := scratch, s.g.takeBuffer()
+		h.Iov[0] = buf[:]
 		n, err := s.g.process.Recvmsg(s.fd, &h, unix.MSG_DONTWAIT)
 		wait, deaf := err == unix.EAGAIN, false
 		switch err {
 		case nil:
-			s.carried = append(s.carried[:0], origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]})
-			deaf = s.push(buf[:n]) == unix.EPIPE
+			o := origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]}
+			last = o.remembered(&last)
+			deaf = s.push(buf[:n], last) == unix.EPIPE
 		case unix.EAGAIN, unix.EBADF:
 		default:
 			s.keep(err)
@@ -203,22 +206,6 @@ func (s *socket) pumpDatagramsIn() {
 			<-arrival
 		}
 	}
-}
-
-// push puts a datagram into the program's end, which is empty. The mutex is held.
-func (s *socket) push(b []byte) (err error) {
-	_ = s.raw.Control(func(fd uintptr) { _, err = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
-	return err
-}
-
-// drained waits until the program's end is empty. A message counts with its memory,
-// of which one byte is still there when the kernel tells that it has been taken
-// (sock_wfree, net/core/sock.c).
-func (s *socket) drained() error {
-	return s.raw.Write(func(fd uintptr) bool {
-		n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
-		return err != nil || n <= 1
-	})
 }
 
 // datagram is one received datagram, whole.
@@ -239,16 +226,9 @@ func (s *socket) take(end int, d *datagram, flags int) error {
 	if err := s.pendingError(end); err != nil {
 		return err
 	}
-	if len(s.carried) > 0 {
-		n, err := s.nativeReceive(end, d.data[:cap(d.data)], peek)
-		if err == nil {
-			d.origin, d.data, d.flags = s.carried[0], d.data[:max(n, 0)], 0
-			if peek == 0 {
-				s.carried = s.carried[:0]
-			}
-			return nil
-		}
-		s.carried = s.carried[:0] // a native call has had it
+	s.ahead.stopped()
+	if s.takeAhead(end, d, peek) == nil {
+		return nil
 	}
 	err := s.receive(d, peek|flags&unix.MSG_OOB)
 	s.settle(end)
@@ -265,12 +245,6 @@ func (s *socket) receive(d *datagram, flags int) error {
 	d.origin = origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]}
 	d.data, d.flags = d.data[:n], h.Flags&^unix.MSG_CMSG_CLOEXEC
 	return nil
-}
-
-// putBack returns a datagram that nobody got. The mutex is held.
-func (s *socket) putBack(d *datagram) {
-	s.carried = append(s.carried[:0], d.origin)
-	_ = s.push(d.data)
 }
 
 // limit is SO_RCVTIMEO of a call.

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"errors"
+	"hash/maphash"
 	"io"
 	"maps"
 	"os/exec"
@@ -24,6 +25,7 @@ type Guest struct {
 	answers map[int]func(*request)
 	filler  []byte // zeros, see socket.stop
 	buffers sync.Pool
+	scale   scale
 	files   *files
 
 	departures departures
@@ -42,7 +44,7 @@ type Guest struct {
 // New makes a Guest over in, which must be driven by a host in real time.
 func New(in *core.Instance) *Guest {
 	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in)}
-	g.departures.g = g
+	g.departures.g, g.scale.seed = g, maphash.MakeSeed()
 	for _, c := range calls() {
 		g.answers[c.number] = c.answer
 	}

@@ -109,7 +109,7 @@ func (s *socket) pumpRing(m *mapping, arrival <-chan struct{}) {
 			continue
 		}
 		s.mu.Lock()
-		s.push(s.g.filler[:1])
+		_ = s.pushNative(s.g.filler[:1])
 		s.mu.Unlock()
 		for s.poll(posix.POLLIN, 0) == nil {
 			select {

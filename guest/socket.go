@@ -48,11 +48,12 @@ type socket struct {
 	accepted  []int // taken off the backlog for calls that were interrupted
 	receivers int   // datagrams: calls that take them from the stack themselves
 	idle      sync.Cond
-	carried   []origin // datagrams: where those came from that wait in the program's end
 	pending   pending  // datagrams
 	mapping   *mapping // of a packet socket with a ring
 
 	// Of datagrams.
+	ahead         ahead
+	memory        int               // that the program's end has for what waits in it
 	out           sync.Mutex        // held from before one is taken from our end until it is sent
 	name, endName unix.SockaddrUnix // of our end and the program's
 	watched       int               // by the departures; -1 not
@@ -97,7 +98,9 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
 	s.raw, err = s.file.SyscallConn()
 	if err == nil && kind == unix.SOCK_DGRAM {
-		err = s.nameEnds(ours, end)
+		if err = s.nameEnds(ours, end); err == nil {
+			s.memory, err = unix.GetsockoptInt(ours, unix.SOL_SOCKET, unix.SO_SNDBUF)
+		}
 	}
 	if err != nil {
 		_ = s.file.Close()

@@ -134,3 +134,22 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         s.sendto(b"x", (host, r.getsockname()[1]))
         r.settimeout(5)
         print(family, [r.getsockopt(*option) for option in four + six], r.recvmsg(10, 500)[1])
+
+# Senders are known, also of datagrams that are all the same and of which a program has
+# taken some without asking from whom they are.
+r, *senders = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4))
+for s in (r, *senders):
+    s.bind(("127.0.0.1", 0))
+    s.settimeout(5)
+names = [s.getsockname() for s in senders]
+wrong = 0
+for burst in (1, 30, 100, 100):
+    for i in range(burst):
+        senders[i * i % 3].sendto(b"same" * (1 + i % 2), r.getsockname())
+    for i in range(burst):
+        if i < burst // 2 or i % 5:
+            r.recv(100)
+        else:
+            wrong += r.recvfrom(100, socket.MSG_PEEK)[1] != names[i * i % 3]
+            wrong += r.recvmsg(100, 100)[3] != names[i * i % 3]
+print("wrong senders:", wrong, attempt(r.recv, 1, socket.MSG_DONTWAIT))
