@@ -176,6 +176,8 @@ func (r *request) changeQdisc() error {
 		return r.makeQdisc(&x)
 	case named && x.handle == 0 && set(flagCreate|flagReplace) && (set(flagExcl) || x.kind != "" && x.kind != old.Qdisc.Config().Kind()):
 		return r.makeQdisc(&x)
+	case named && x.handle == 0 && r.flags&(flagCreate|flagReplace|flagExcl) == 0 && x.kind != "" && x.kind != old.Qdisc.Config().Kind():
+		return r.placeQdisc(&x) // a change to another kind makes that one (net/sched/sch_api.c, tc_modify_qdisc)
 	case set(flagExcl):
 		return refuse(syscall.EEXIST, "there is a discipline at that place")
 	case x.kind != "" && x.kind != old.Qdisc.Config().Kind():
@@ -216,6 +218,11 @@ func (r *request) makeQdisc(x *qdiscPlace) error {
 	if r.flags&flagCreate == 0 {
 		return refuse(syscall.ENOENT, "there is no discipline at that place")
 	}
+	return r.placeQdisc(x)
+}
+
+// placeQdisc puts a new discipline at a place.
+func (r *request) placeQdisc(x *qdiscPlace) error {
 	if x.kind == "noqueue" && x.parent == core.QdiscRoot {
 		if err := x.ifc.SetQdiscLocked(); err != nil {
 			return explain(err)

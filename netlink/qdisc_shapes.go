@@ -52,6 +52,9 @@ func writeTBF(w *writer, f fields) {
 	if peak != 0 {
 		limit = min(limit, peak*wait/1e6+mtu)
 	}
+	if given, ok := f.number("limit"); ok {
+		limit = given
+	}
 	w.header(tbfParms, sizeofTBF)
 	w.rateSpec(rate)
 	w.rateSpec(peak)

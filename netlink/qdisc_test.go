@@ -104,8 +104,10 @@ func TestDisciplinesAreAddedChangedReplacedAndDeleted(t *testing.T) {
 			{"add", rtmNewQdisc, creates, tcmsg(1<<16, root), pfifo(5), 0, "pfifo 1: limit 5p"},
 			{"add again", rtmNewQdisc, creates, tcmsg(0, root), pfifo(6), syscall.EEXIST, "pfifo 1: limit 5p"},
 			{"change", rtmNewQdisc, changes, tcmsg(0, root), pfifo(7), 0, "pfifo 1: limit 7p"},
-			{"change to another kind", rtmNewQdisc, changes, tcmsg(0, root), [][]byte{kindAttr("bfifo")}, syscall.EINVAL, "pfifo 1: limit 7p"},
-			{"replace by the same kind", rtmNewQdisc, replaces, tcmsg(0, root), pfifo(8), 0, "pfifo 1: limit 8p"},
+			{"change of a handle to another kind", rtmNewQdisc, changes, tcmsg(1<<16, root), [][]byte{kindAttr("bfifo")}, syscall.EINVAL, "pfifo 1: limit 7p"},
+			{"change to another kind", rtmNewQdisc, changes, tcmsg(0, root), [][]byte{kindAttr("bfifo")}, 0, "bfifo 8002: limit 1514000b"},
+			{"replace by another kind", rtmNewQdisc, replaces, tcmsg(0, root), pfifo(8), 0, "pfifo 8003: limit 8p"},
+			{"replace by the same kind", rtmNewQdisc, replaces, tcmsg(0, root), pfifo(9), 0, "pfifo 8003: limit 9p"},
 			{"replace by another handle", rtmNewQdisc, replaces, tcmsg(2<<16, root), pfifo(9), 0, "pfifo 2: limit 9p"},
 			{"a child of what has none", rtmNewQdisc, creates, tcmsg(0, 2<<16|1), pfifo(9), syscall.EOPNOTSUPP, "pfifo 2: limit 9p"},
 			{"a child of nobody", rtmNewQdisc, creates, tcmsg(0, 7<<16), pfifo(9), syscall.ENOENT, "pfifo 2: limit 9p"},
@@ -130,12 +132,12 @@ func TestDisciplinesAreAddedChangedReplacedAndDeleted(t *testing.T) {
 			}
 		}
 		var heard []string
-		for range 5 {
+		for range 7 {
 			for _, m := range r.receive(fd) {
 				heard = append(heard, fmt.Sprintf("%d %s", m.typ, text(m.attributes(t, 20)[1])))
 			}
 		}
-		same(t, "heard", heard, []string{"36 pfifo", "36 pfifo", "36 pfifo", "36 pfifo", "37 pfifo"})
+		same(t, "heard", heard, []string{"36 pfifo", "36 pfifo", "36 bfifo", "36 pfifo", "36 pfifo", "36 pfifo", "37 pfifo"})
 	})
 }
 

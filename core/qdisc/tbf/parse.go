@@ -31,13 +31,17 @@ func parse(words []string, _ core.QdiscConfig) (core.QdiscConfig, error) {
 	return c, w.Err()
 }
 
-// Fields implements core.QdiscConfig: the latency also where a limit was given.
+// Fields implements core.QdiscConfig: the latency also where a limit was given, but
+// where it holds less than the bucket (tc/q_tbf.c).
 func (c Config) Fields() []core.QdiscField {
 	f := []core.QdiscField{qdisc.Field("rate", c.Rate/8, "rate %s ", qdisc.FormatRate(c.Rate)), qdisc.Field("burst", c.Burst, "burst %s ", qdisc.FormatSize(c.Burst))}
 	if c.PeakRate != 0 {
 		f = append(f, qdisc.Field("peakrate", c.PeakRate/8, "peakrate %s ", qdisc.FormatRate(c.PeakRate)), qdisc.Field("minburst", c.MTU, "minburst %s ", qdisc.FormatSize(c.MTU)))
 	}
 	lat := c.Latency
+	if lat == 0 && c.Limit < c.Burst && (c.PeakRate == 0 || c.Limit < c.MTU) {
+		return append(f, qdisc.Field("limit", c.Limit, "limit %s ", qdisc.FormatSize(c.Limit)))
+	}
 	if lat == 0 { // what the limit comes to
 		lat = time.Duration(timeOf(c.Rate, max(c.Limit-c.Burst, 0)))
 		if c.PeakRate != 0 {

@@ -170,3 +170,17 @@ func TestPacketsPassWithoutAllocation(t *testing.T) {
 		t.Errorf("%v allocations for 64 packets", n)
 	}
 }
+
+// A limit below the bucket is shown as such: it comes to no latency.
+func TestALimitBelowTheBucketIsShown(t *testing.T) {
+	l := qdisctest.New(t, host.NewVirtual(1), kinds()...)
+	for _, x := range []struct{ words, want string }{
+		{"rate 1mbit burst 10k limit 1000", "rate 1Mbit burst 10Kb limit 1000b "},
+		{"rate 1mbit burst 10k limit 20k", "rate 1Mbit burst 10Kb lat 81.9ms "},
+	} {
+		l.TC("qdisc replace dev q0 root handle 1: tbf " + x.words)
+		if got, want := l.TC("qdisc show dev q0"), "qdisc tbf 1: root refcnt 2 "+x.want+"\n"; got != want {
+			t.Errorf("%s: %q, want %q", x.words, got, want)
+		}
+	}
+}

@@ -64,10 +64,10 @@ func (c *Command) put(in *core.Instance, ifc *core.Interface) error {
 	switch {
 	case c.Verb == Add && old != nil && old.Handle != 0:
 		return fmt.Errorf("dev %s: there is %s at %v: write replace, or delete it first: %w", c.Dev, old.Qdisc.Config().Kind(), c.Parent, syscall.EEXIST)
-	case c.Verb == Change && old == nil:
+	case c.Verb == Change && (old == nil || old.Handle == 0):
 		return fmt.Errorf("dev %s: there is nothing to change at %v: write add: %w", c.Dev, c.Parent, syscall.ENOENT)
-	case c.Verb == Change && !same:
-		return fmt.Errorf("dev %s: there is %s %v at %v: change keeps kind and handle; write replace: %w", c.Dev, old.Qdisc.Config().Kind(), old.Handle, c.Parent, syscall.EINVAL)
+	case c.Verb == Change && !same && c.Handle != 0:
+		return fmt.Errorf("dev %s: there is %s %v at %v: change with a handle keeps kind and handle; write replace: %w", c.Dev, old.Qdisc.Config().Kind(), old.Handle, c.Parent, syscall.EINVAL)
 	case same && c.Verb != Add:
 		config, err := in.Wiring().Qdisc(c.Kind).Parse(c.Options, old.Qdisc.Config())
 		if err == nil {

@@ -54,6 +54,12 @@ func TestReplaceChangeAndDelete(t *testing.T) {
 	if n := l.Root(); n.Len != 4 || handle() != "5:" {
 		t.Errorf("replace by the same kind: %+v", n)
 	}
+	l.TC("qdisc change dev q0 root bfifo") // without a handle it becomes another kind
+	if n := l.Root(); n.Qdisc.Config().Kind() != "bfifo" || handle() == "5:" {
+		t.Errorf("change to another kind: %+v", n)
+	}
+	l.TC("qdisc replace dev q0 root handle 5: pfifo")
+	l.Send(1, 4, 100)
 	l.TC("qdisc replace dev q0 root handle 6: pfifo")
 	if n := l.Root(); n.Len != 0 || handle() != "6:" {
 		t.Errorf("replace with another handle: %+v", n)
@@ -105,7 +111,8 @@ func TestErrorsNameTheWordAndTheCure(t *testing.T) {
 	l.TC("qdisc add dev q0 root handle 1: pfifo")
 	for command, want := range map[string]syscall.Errno{
 		"qdisc add dev q0 root pfifo":                syscall.EEXIST,
-		"qdisc change dev q0 root bfifo":             syscall.EINVAL,
+		"qdisc change dev q0 root handle 1: bfifo":   syscall.EINVAL,
+		"qdisc change dev q0 root handle 2: bfifo":   syscall.EINVAL,
 		"qdisc add dev q0 parent 1: handle 2: pfifo": syscall.EOPNOTSUPP,
 		"qdisc add dev q0 parent 3: pfifo":           syscall.ENOENT,
 		"qdisc del dev q0 parent 1:":                 syscall.ENOENT,
