@@ -96,8 +96,8 @@ type FlowResult struct {
 // QueueResult is what an interface and its wire did, and how its queue stood at
 // the samples.
 type QueueResult struct {
-	Node       string  `json:"node"`
-	Name       string  `json:"name"` // "r1/eth0"; "lan to r1/eth0" is a segment's way to the port
+	Node       string  `json:"node"` // "" for that of a trunk
+	Name       string  `json:"name"` // "r1/eth0"; "lan to r1/eth0" is a segment's way to the port, "lan to wan" a trunk of two
 	Link       string  `json:"link,omitempty"`
 	Rate       int64   `json:"rate_bps"` // of the wire, 0 is none
 	Packets    uint64  `json:"packets"`
@@ -203,6 +203,9 @@ func (n *Network) Results() *Results {
 			x.in.Domain().Do(func() { r.add(x, of, samples) })
 		}
 	}
+	n.eachTrunk(func(p *part, s *Segment, t *trunk) {
+		p.domain.Do(func() { r.addTrunk(s, t, core.Time(n.Now()), samples) })
+	})
 	return r
 }
 
@@ -256,6 +259,14 @@ func (r *Results) add(x *Node, of map[*port]string, samples int) {
 			q, c := p.towardNow(now), d.Counters()
 			r.addQueue(QueueResult{Node: x.name, Name: p.segment.name + " to " + p.fullName(), Link: p.segment.name, Packets: c.Received, Bytes: c.Bytes}, q, p.toward, samples)
 		}
+	}
+}
+
+// addTrunk adds both ways of a trunk between switches. Inside an entry.
+func (r *Results) addTrunk(s *Segment, t *trunk, now core.Time, samples int) {
+	for i, name := range [2]string{s.name + " to " + t.to.name, t.to.name + " to " + s.name} {
+		q := t.now(i, now)
+		r.addQueue(QueueResult{Name: name, Link: s.subnet.name, Packets: t.made.Way(i == 1, now).Sent - uint64(q.frames), Bytes: uint64(q.sent)}, q, &t.ways[i], samples)
 	}
 }
 

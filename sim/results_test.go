@@ -233,6 +233,41 @@ func TestTheQueuesOfASwitchAreInTheResults(t *testing.T) {
 	t.Error("there is no queue to c")
 }
 
+// What waits before a trunk between two switches is in the results, for each way.
+func TestTheQueueBeforeATrunkIsInTheResults(t *testing.T) {
+	n := sim.New(sim.Options{Seed: 1, Wiring: libos.Wiring(), Families: sim.IPv4})
+	closed(t, n)
+	x, y := n.Segment("x", sim.SegmentConfig{}), n.Segment("y", sim.SegmentConfig{})
+	x.Trunk(y, segment.Cable{Rate: 1e6, Delay: time.Millisecond, QueueLen: 10}, "")
+	a, b := n.Node("a", sim.NodeConfig{}), n.Node("b", sim.NodeConfig{})
+	x.Attach(a, sim.PortConfig{})
+	y.Attach(b, sim.PortConfig{})
+	a.Go("datagrams", 100*time.Millisecond, func(t *sim.Task) {
+		c, err := t.Dial("udp4", b.Address()+":9")
+		t.Assert(err == nil, "%v", err)
+		for range 500 { // 2 Mbit/s of frames, for a second and a quarter
+			_, _ = c.Write(make([]byte, 625-8-20-14))
+			_ = t.Sleep(2500 * time.Microsecond)
+		}
+	})
+	n.Sample(10 * time.Millisecond)
+	run(t, n, 2*time.Second)
+	res := n.Results()
+	ways := map[string]sim.QueueResult{}
+	for _, q := range res.Queues {
+		ways[q.Name] = q
+	}
+	if q := ways["x to y"]; q.Rate != 1e6 || q.LengthMax != 10 || q.Drops < 200 || q.Drops > 250 || q.Packets+q.Drops < 490 || q.Packets+q.Drops > 510 {
+		t.Errorf("x to y: %+v", q)
+	}
+	if q := ways["y to x"]; q.Rate != 1e6 || q.Drops != 0 || q.Packets == 0 {
+		t.Errorf("y to x: %+v", q)
+	}
+	if s := res.Find("", "x to y", "utilisation"); s == nil || math.Abs(s.Values[50]-1) > 0.06 {
+		t.Errorf("utilisation: %+v", s)
+	}
+}
+
 // What a radio loses on the way to a station is a loss of its way there.
 func TestTheLossesOfARadioAreInTheResults(t *testing.T) {
 	n := sim.New(sim.Options{Seed: 1, Wiring: libos.Wiring(), Families: sim.IPv4})

@@ -79,6 +79,13 @@ func (p *part) take(at core.Time) {
 				}
 			}
 		}
+		p.net.eachTrunk(func(runs *part, _ *Segment, t *trunk) {
+			for i := range t.ways {
+				if runs == p {
+					t.ways[i].sample(t.now(i, at), p.net.every)
+				}
+			}
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/device/segment"
 )
 
@@ -57,7 +58,7 @@ type Segment struct {
 	config SegmentConfig
 	subnet *subnet
 	medium segment.Medium
-	trunks []trunk
+	trunks []*trunk
 }
 
 // trunk joins a switch to another one.
@@ -65,6 +66,26 @@ type trunk struct {
 	to    *Segment
 	cable segment.Cable
 	place string
+	made  *segment.Trunk
+	ways  [2]queued // to it, and back
+}
+
+// now is what waits before a trunk, on the way to its switch or back. Inside an entry.
+func (t *trunk) now(way int, at core.Time) queueNow {
+	w := t.made.Way(way == 1, at)
+	return queueNow{limit: w.Rate, frames: w.Frames, bytes: w.Rest, sent: float64(w.Bytes), drops: w.Drops}
+}
+
+// eachTrunk calls f for the trunks between switches that have ports, in their order,
+// with the part that runs both.
+func (n *Network) eachTrunk(f func(*part, *Segment, *trunk)) {
+	for _, s := range n.segmentList {
+		for _, t := range s.trunks {
+			if t.made != nil && len(s.subnet.ports) > 0 {
+				f(s.subnet.ports[0].node.part, s, t)
+			}
+		}
+	}
 }
 
 // Segment adds a segment. Names are unique.
@@ -147,7 +168,7 @@ func (s *Segment) Trunk(to *Segment, cable segment.Cable, place string) {
 		n.wrong(place, "segments %s and %s are joined already: %w", s.name, to.name, segment.ErrLoop)
 		return
 	}
-	s.trunks = append(s.trunks, trunk{to, cable, place})
+	s.trunks = append(s.trunks, &trunk{to: to, cable: cable, place: place})
 	// One Ethernet is one subnet.
 	old := to.subnet
 	for _, p := range old.ports {
@@ -186,7 +207,8 @@ func (n *Network) makeSegments() error {
 	for _, s := range n.segmentList {
 		for _, t := range s.trunks {
 			a, b := s.medium.(*segment.Switch), t.to.medium.(*segment.Switch)
-			if _, err := segment.Join(a, b, t.cable); err != nil {
+			var err error
+			if t.made, err = segment.Join(a, b, t.cable); err != nil {
 				return fmt.Errorf("%ssegments %s and %s: %w", prefix(t.place), s.name, t.to.name, err)
 			}
 		}

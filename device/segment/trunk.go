@@ -25,6 +25,8 @@ type trunkEnd struct {
 	sw    *Switch
 	far   *trunkEnd
 	out   egress
+	sent  uint64 // frames that were not dropped
+	drops uint64 // frames for which the queue had no room
 	timer timer.Timer
 	// Frames under way are charged to the instance of a port, and the timer is in its
 	// name: the first one that the switch can reach.
@@ -76,6 +78,30 @@ func (t *Trunk) Remove() {
 	for i := range t.ends {
 		t.ends[i].sw.rehouse()
 	}
+}
+
+// TrunkWay is how one direction of a trunk stands.
+type TrunkWay struct {
+	Rate   int64 // bit/s, 0 for no limit
+	Frames int   // that wait at the switch
+	Rest   int   // bytes of them and of the frame that is on the cable
+	// Since the beginning:
+	Sent  uint64 // frames that were sent or wait
+	Bytes uint64 // that have left
+	Drops uint64 // frames for which the queue had no room
+}
+
+// Way is how the trunk stands from the first switch to the second, or back, at now.
+// Inside an entry, or while nothing runs.
+func (t *Trunk) Way(back bool, now core.Time) TrunkWay {
+	e := &t.ends[0]
+	if back {
+		e = &t.ends[1]
+	}
+	w := TrunkWay{Rate: e.out.cable.Rate, Sent: e.sent, Drops: e.drops}
+	w.Frames, w.Rest = e.out.waiting(now)
+	w.Bytes = e.out.bytes - min(e.out.bytes, uint64(w.Rest))
+	return w
 }
 
 // walk visits s and the switches that are joined to it, until f says true.
@@ -151,9 +177,11 @@ func (e *trunkEnd) send(now core.Time, x *core.Packet) {
 	at, ok := e.out.carry(now, x.Len())
 	if !ok || e.far.n >= maxFlight {
 		e.sw.count.QueueDrops++
+		e.drops++
 		x.Free()
 		return
 	}
+	e.sent++
 	f := e.far
 	if at <= now && f.n == 0 {
 		f.sw.forward(now, &f.side, x)
