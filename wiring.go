@@ -17,6 +17,7 @@ import (
 	"github.com/libos-go/libos/core/qdisc/red"
 	"github.com/libos-go/libos/core/qdisc/tbf"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/device/dummy"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/device/tun"
@@ -83,6 +84,7 @@ func assemble(set *feature.Set) *core.Wiring {
 		Devices: []core.DeviceKind{
 			loopback.Kind(),
 			pipe.Kind(),
+			dummy.Kind(),
 			tun.Kind(),
 			tunvnet.Kind(),
 			usernet.Kind(),
@@ -116,7 +118,7 @@ func owners() feature.Owners {
 	return feature.Owners{
 		Networks:  []string{"IPV4", "IPV6"},
 		Protocols: []string{"IPV4", "IPV6", "NETLINK", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
-		Devices:   []string{"LOOPBACK", "PIPE", "TUN", "TUN_VNET_HDR", "USER_DEVICE"},
+		Devices:   []string{"LOOPBACK", "PIPE", "DUMMY_DEVICE", "TUN", "TUN_VNET_HDR", "USER_DEVICE"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
 		Sysctls:   []string{"NET_SCHED", ""},
 		Loopback:  "LOOPBACK",

@@ -51,6 +51,7 @@ CONFIG_PACKET=y
 #
 CONFIG_LOOPBACK=y
 CONFIG_PIPE=y
+CONFIG_DUMMY_DEVICE=y
 CONFIG_TUN=y
 CONFIG_TUN_VNET_HDR=y
 # CONFIG_PACKET_DEVICE is not set
@@ -116,6 +117,7 @@ func symbols() []feature.Symbol {
 		{Name: "PACKET", Value: "y", Bool: true},
 		{Name: "LOOPBACK", Value: "y", Bool: true},
 		{Name: "PIPE", Value: "y", Bool: true},
+		{Name: "DUMMY_DEVICE", Value: "y", Bool: true},
 		{Name: "TUN", Value: "y", Bool: true},
 		{Name: "TUN_VNET_HDR", Value: "y", Bool: true},
 		{Name: "PACKET_DEVICE", Value: "n", Bool: true},

@@ -27,6 +27,23 @@ type InterfaceWatcher interface {
 	Changed()
 }
 
+// CarrierWatcher is a Device whose carrier depends on whether its interface is up.
+type CarrierWatcher interface {
+	// UpChanged runs inside an entry, when the interface has gone up or down and all
+	// have heard of it. It may call [Interface.SetCarrier].
+	UpChanged()
+}
+
+// LinkDevice is a Device that programs may make and remove while the instance runs
+// (LinkKind): nothing of it is outside of the Domain.
+type LinkDevice interface {
+	Device
+	// CloseLocked is Close inside an entry.
+	CloseLocked()
+	// Partner is the interface at the other end, nil if there is none.
+	Partner() *Interface
+}
+
 // Pacer is a device that is asked how many packets it takes before it is offered
 // any, so that what waits stays in the interface's queue, in the order that the
 // queue gives it. A device asks for it by [Interface.SetPacer].
@@ -91,6 +108,9 @@ type Properties struct {
 	HWAddr   wire.HWAddr
 	Flags    InterfaceFlags
 	Offloads Offloads
-	QueueLen int  // packets kept when the device does not accept more, 0 means 1000
-	NoQueue  bool // takes all that it is given: net.core.default_qdisc is not for it (IFF_NO_QUEUE)
+	QueueLen int // packets kept when the device does not accept more, 0 means 1000
+	// NoOperState is of a device that knows nothing of a carrier: it is there, and the
+	// state told of it is unknown (Linux's IF_OPER_UNKNOWN).
+	NoOperState bool
+	NoQueue     bool // takes all that it is given: net.core.default_qdisc is not for it (IFF_NO_QUEUE)
 }

@@ -20,6 +20,8 @@ type Instance struct {
 	account allocator.Account
 
 	interfaces []*Interface // by index-1; nil where one was removed
+	lastIndex  int          // the number that the instance gave last
+	made       int          // how many of them programs made
 	loopback   *Interface
 	networks   []Network
 	transports []Transport
@@ -163,55 +165,9 @@ func (in *Instance) networkOf(a wire.Addr) int {
 
 // AddDevice gives the instance a device under a name ("" lets it choose) and
 // returns the interface, which is down. EEXIST if the name is taken.
-func (in *Instance) AddDevice(dev Device, name string) (*Interface, error) {
-	pr := dev.Properties()
-	ifc := &Interface{instance: in, device: dev, link: pr.Link, flags: pr.Flags &^ (FlagUp | FlagRunning),
-		offloads: pr.Offloads, mtu: int32(pr.MTU), maxMTU: int32(pr.MaxMTU), queueLen: int32(pr.QueueLen), hwaddr: pr.HWAddr}
-	if ifc.mtu < 68 || ifc.mtu > 65535 {
-		return nil, fmt.Errorf("core: device %s: MTU %d is not in 68..65535: %w", pr.Kind, pr.MTU, syscall.EINVAL)
-	}
-	if ifc.maxMTU == 0 {
-		ifc.maxMTU = 65535
-	}
-	if ifc.queueLen == 0 {
-		ifc.queueLen = 1000
-	}
-	if name == "" {
-		name = pr.Name
-	}
-	var err error
-	in.domain.Do(func() {
-		if in.closed {
-			err = syscall.ENODEV
-			return
-		}
-		if name == "" {
-			for i := 0; ; i++ {
-				if name = pr.Kind + strconv.Itoa(i); in.interfaceByName(name) == nil {
-					break
-				}
-			}
-		} else if in.interfaceByName(name) != nil {
-			err = fmt.Errorf("core: %s has a device %s: %w", in.name, name, syscall.EEXIST)
-			return
-		}
-		ifc.name = name
-		ifc.index = len(in.interfaces) + 1
-		in.interfaces = append(in.interfaces, ifc)
-		if s, ok := dev.(Sieve); ok {
-			ifc.own().sieve = s
-		}
-		dev.Attach(ifc)
-		if err = ifc.attachDefaultQdisc(pr.NoQueue); err != nil {
-			in.domain.host.Log().Warn("interface without queueing discipline", "instance", in.name, "interface", name, "error", err)
-			err = nil
-		}
-		in.notify(Event{Kind: EventInterface, Interface: ifc})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ifc, nil
+func (in *Instance) AddDevice(dev Device, name string) (ifc *Interface, err error) {
+	in.domain.Do(func() { ifc, err = in.AddDeviceLocked(dev, DeviceOptions{Name: name}) })
+	return ifc, err
 }
 
 // RemoveDevice closes an interface and its device; its addresses, routes and
@@ -225,34 +181,6 @@ func (in *Instance) RemoveDevice(ifc *Interface) error {
 	err := ifc.device.Close()
 	in.domain.Do(func() { in.domain.run.forget(ifc) })
 	return err
-}
-
-func (in *Instance) detach(ifc *Interface) bool {
-	if ifc.closed || ifc.instance != in {
-		return false
-	}
-	_ = ifc.setUp(false)
-	for len(ifc.addresses) > 0 {
-		_ = ifc.RemoveAddressLocked(ifc.addresses[0].Prefix.Addr)
-	}
-	in.removeRoutesOf(ifc)
-	in.notify(Event{Kind: EventInterfaceGone, Interface: ifc})
-	for _, n := range ifc.Neighbours() {
-		n.remove()
-	}
-	ifc.closed = true
-	if st := ifc.stats; st != nil {
-		in.packets += st.TxPackets + st.RxPackets
-	}
-	ifc.txq.Free()
-	ifc.removeQdiscs()
-	in.domain.run.forget(ifc)
-	in.interfaces[ifc.index-1] = nil
-	if in.loopback == ifc {
-		in.loopback = nil
-	}
-	in.invalidateRoutes()
-	return true
 }
 
 // Interfaces are the instance's interfaces by index. Inside an entry, or while
@@ -275,16 +203,18 @@ func (in *Instance) InterfaceByIndex(i int) *Interface {
 	return in.interfaces[i-1]
 }
 
-// InterfaceByName finds an interface, nil if there is none.
+// InterfaceByName finds an interface by its name or another that it has (see
+// Interface.AltNames), nil if there is none.
 func (in *Instance) InterfaceByName(name string) *Interface {
 	var ifc *Interface
 	in.domain.Do(func() { ifc = in.interfaceByName(name) })
 	return ifc
 }
 
+// interfaceByName finds an interface by its name or another that it has.
 func (in *Instance) interfaceByName(name string) *Interface {
 	for _, ifc := range in.interfaces {
-		if ifc != nil && ifc.name == name {
+		if ifc != nil && ifc.called(name) {
 			return ifc
 		}
 	}

@@ -29,6 +29,7 @@ type Interface struct {
 	link     Link
 
 	closed    bool
+	wasUp     bool // see Activated
 	noCarrier bool // the device has no link to the other side
 	stalled   bool // the device did not accept all; Resume comes
 	isDirty   bool
@@ -55,6 +56,10 @@ type seldom struct {
 	pacer   Pacer // says how many packets the device takes
 	taps    []Tap
 	sysctls []any // blocks of its own, by table
+
+	made     string   // see Interface.MadeAs
+	group    uint32   // see Interface.Group
+	altNames []string // in the order of their coming
 }
 
 func (ifc *Interface) own() *seldom {
@@ -475,7 +480,21 @@ func (ifc *Interface) setUp(up bool) error {
 	if up == ifc.Up() {
 		return nil
 	}
+	ifc.turn(up, nil)
+	if !up {
+		ifc.flushNeighbours()
+	}
+	if w, ok := ifc.device.(CarrierWatcher); ok {
+		w.UpChanged()
+	}
+	return nil
+}
+
+// turn is setUp without what becomes of neighbours and carriers. before is called when
+// programs have heard of it, and the protocols have not.
+func (ifc *Interface) turn(up bool, before func()) {
 	if up {
+		ifc.wasUp = true
 		ifc.flags |= FlagUp
 		if !ifc.noCarrier {
 			ifc.flags |= FlagRunning
@@ -484,12 +503,15 @@ func (ifc *Interface) setUp(up bool) error {
 		ifc.flags &^= FlagUp | FlagRunning
 		ifc.txq.Free()
 		ifc.purgeQdiscs()
-		ifc.flushNeighbours()
 	}
 	ifc.instance.invalidateRoutes() // routes by an interface that is down do not count
 	ifc.changed()
-	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
-	return nil
+	news := Event{Kind: EventInterface, Interface: ifc}
+	ifc.instance.announce(news)
+	if before != nil {
+		before()
+	}
+	ifc.instance.spread(news)
 }
 
 // SetListening says whether somebody wants all frames (IFF_PROMISC) or all multicasts

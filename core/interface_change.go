@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -15,16 +16,21 @@ func (ifc *Interface) Carrier() bool { return !ifc.noCarrier }
 // MaxMTU is the largest MTU that may be set.
 func (ifc *Interface) MaxMTU() int { return int(ifc.maxMTU) }
 
-// SetNameLocked renames the interface. EINVAL for a name that is empty, longer than
+// SetNameLocked renames the interface; one %d stands for the least number that makes a
+// name nobody has. EINVAL for a name that is empty, longer than
 // 15 bytes or that has a '/', a ':' or space in it (dev_valid_name, net/core/dev.c),
 // EEXIST if another has it.
 func (ifc *Interface) SetNameLocked(name string) error {
+	if strings.Contains(name, "%") {
+		name = ifc.instance.freeName(name)
+	}
 	if !ValidInterfaceName(name) {
 		return syscall.EINVAL
 	}
-	if other := ifc.instance.interfaceByName(name); other == ifc {
+	if name == ifc.name {
 		return nil
-	} else if other != nil {
+	}
+	if ifc.instance.interfaceByName(name) != nil {
 		return syscall.EEXIST
 	}
 	ifc.name = name

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/libos-go/libos/core/timer"
@@ -168,10 +169,27 @@ func (n *Neighbour) tell(gone bool) {
 	}
 }
 
+// inOrder are the entries by address: who hears of several at a time hears of them in
+// this order.
+func (ifc *Interface) inOrder() []*Neighbour {
+	all := ifc.Neighbours()
+	slices.SortFunc(all, func(a, b *Neighbour) int { return a.Addr.Compare(b.Addr) })
+	return all
+}
+
 // flushNeighbours drops all entries but permanent ones.
 func (ifc *Interface) flushNeighbours() {
-	for _, n := range ifc.Neighbours() {
+	for _, n := range ifc.inOrder() {
 		if n.State != NeighbourPermanent {
+			n.remove()
+		}
+	}
+}
+
+// removeNeighbours drops all entries of a family.
+func (ifc *Interface) removeNeighbours(v4 bool) {
+	for _, n := range ifc.inOrder() {
+		if n.Addr.Is4() == v4 {
 			n.remove()
 		}
 	}

@@ -87,14 +87,41 @@ type Event struct {
 	Address   *Address    // in process: of EventAddress, EventAddressGone and EventAddressChanged
 	Route     *RouteEntry // in process: of EventRoute
 	Gone      bool
+	New       bool // in process: of EventInterface, of one that has just been made
 	Sysctls   any
 	Socket    SocketID
 	Count     int
 }
 
+// Announcer is a Transport that tells programs of events.
+type Announcer interface {
+	// Announce has the news of EventInterface before anybody acts on them, so that
+	// programs hear of a change before its consequences. e is borrowed.
+	Announce(e *Event)
+}
+
 // notify tells every network and transport protocol. They borrow the Domain's
 // one Event; what they do may bring the next news before they have all heard.
 func (in *Instance) notify(news Event) {
+	if news.Kind == EventInterface {
+		in.announce(news)
+	}
+	in.spread(news)
+}
+
+func (in *Instance) announce(news Event) {
+	e := &in.domain.news
+	outer := *e
+	defer func() { *e = outer }()
+	*e = news
+	for _, t := range in.transports {
+		if a, ok := t.(Announcer); ok {
+			a.Announce(e)
+		}
+	}
+}
+
+func (in *Instance) spread(news Event) {
 	e := &in.domain.news
 	outer := *e
 	defer func() { *e = outer }()

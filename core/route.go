@@ -433,7 +433,10 @@ func (in *Instance) RemoveRoute(like RouteEntry) error {
 }
 
 // RemoveRouteLocked is RemoveRoute inside an entry.
-func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
+func (in *Instance) RemoveRouteLocked(like *RouteEntry) error { return in.removeRoute(like, false) }
+
+// removeRoute is RemoveRouteLocked, quietly without telling which route it was.
+func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
 	first, _ := in.routes.fib.Exact(like.Prefix)
 	for at := &first; *at != nil; at = &(*at).next {
 		x := *at
@@ -446,6 +449,10 @@ func (in *Instance) RemoveRouteLocked(like *RouteEntry) error {
 			in.routes.fib.Delete(like.Prefix)
 		} else {
 			in.routes.fib.Insert(like.Prefix, first)
+		}
+		if quietly {
+			in.routesChanged(nil, true)
+			return nil
 		}
 		gone := x.entry(like.Prefix)
 		in.routesChanged(&gone, true)
@@ -527,22 +534,6 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
 	}
 	in.invalidateRoutes()
-}
-
-// removeRoutesOf removes every route by way of ifc, of all interfaces if it is nil.
-func (in *Instance) removeRoutesOf(ifc *Interface) {
-	var gone []RouteEntry
-	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
-		for n := first; n != nil; n = n.next {
-			if ifc == nil || n.ifc == ifc {
-				gone = append(gone, n.entry(p))
-			}
-		}
-		return true
-	})
-	for i := range gone {
-		_ = in.RemoveRouteLocked(&gone[i])
-	}
 }
 
 // String is the route as ip route prints it.

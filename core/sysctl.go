@@ -205,6 +205,9 @@ func (in *Instance) SetSysctl(name, value string) error {
 	return err
 }
 
+// SetSysctlLocked is SetSysctl inside an entry.
+func (in *Instance) SetSysctlLocked(name, value string) error { return in.setSysctl(name, value) }
+
 func (in *Instance) setSysctl(name, value string) error {
 	table, e, dev, err := in.findSysctl(name)
 	if err != nil {

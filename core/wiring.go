@@ -63,6 +63,9 @@ type DeviceKind struct {
 	Kind string
 	// Parameters with their meaning, for messages and help.
 	Parameters map[string]string
+	// Link is how programs make such devices while an instance runs; zero if they
+	// cannot.
+	Link LinkKind
 	// Needs are what Open and the device use of the host, by the names that a
 	// module's manifest has: "network" (sockets), "files" (paths), capabilities of
 	// Linux ("CAP_NET_ADMIN").
@@ -72,6 +75,14 @@ type DeviceKind struct {
 	// OpenPair makes both ends of a link inside this process, for kinds that
 	// join two instances (pipe). One of Open and OpenPair may be nil.
 	OpenPair func(parameters map[string]string) (a, b Device, err error)
+}
+
+// LinkKind makes devices by requests of programs (ip link add … type).
+type LinkKind struct {
+	Name string // of the kind: "dummy", "veth"
+	// Make makes a device, or two that are joined. Their hardware addresses are zero:
+	// the instance gives them random ones.
+	Make func() []LinkDevice
 }
 
 // check completes missing tables and finds contradictions.

@@ -32,13 +32,15 @@ var differences = [...]difference{
 	{"*/1/linkinfo/info_kind", "the device is a pipe, not a veth"},
 	{"*/1/link_index", "a pipe's other end is told by nobody"},
 	{"*/1/link_netnsid", "likewise"},
-	{"*/1/num_?x_queues", "a device has one queue in each direction"},
+	{"*/[1-5]/num_?x_queues", "a device has one queue in each direction"},
 	{"*/*/addr_info/*/*_life_time", "seconds pass"},
 	{"neigh/*/confirmed", "seconds pass"},
 	{"neigh/*/updated", "seconds pass"},
 	{"neigh/*/used", "seconds pass"},
 	{"*/broadcast 127.255.255.255", "127.255.255.255 is an address of lo as all of 127.0.0.0/8"},
 	{"*/multicast ff00::%8", "groups have no route: an interface is chosen by its option or its number"},
+	{"ntable/*/reachable", "each neighbour draws its own time around base_reachable"},
+	{"ntable/*/refcnt", "what uses a table is not counted"},
 	{"qdisc/1/refcnt", "veth has a queue for each processor, which count"},
 	{"qdisc/1/bytes", "traffic is not the same each time"},
 	{"qdisc/1/packets", "likewise"},
@@ -165,6 +167,9 @@ func flatten(out map[string]string, at string, v any) {
 			if m, ok := y.(map[string]any); ok && m["dst"] != nil {
 				typ, _ := m["type"].(string)
 				name = strings.TrimSpace(typ + " " + strings.ReplaceAll(fmt.Sprint(m["dst"]), "/", "%"))
+				if strings.HasPrefix(fmt.Sprint(m["dst"]), "fe80:") { // each interface has one
+					name += fmt.Sprint(" ", m["dev"])
+				}
 			}
 			flatten(out, at+"/"+name, y)
 		}

@@ -13,10 +13,15 @@ func FuzzRequest(f *testing.F) {
 	for _, b := range [][]byte{
 		seed.request(rtmGetLink, dumps, make([]byte, 16)),
 		seed.request(rtmNewLink, changes, ifinfo(2, 0, 0), attr(4, u32(1400)), attr(3, []byte("wan0\x00"))),
+		seed.request(rtmNewLink, creates, ifinfo(0, 0, 0), name("v0"), kindOf("veth", attr(1, append(ifinfo(7, 0, 0), name("v%d")...)))),
+		seed.request(rtmNewLink, creates, ifinfo(0, 1, 1), name("d0"), kindOf("dummy"), attr(4, u32(1400))),
+		seed.request(rtmNewLinkProp, changes, ifinfo(2, 0, 0), attr(52, attr(53, []byte("other\x00")))),
+		seed.request(rtmDelLink, changes, ifinfo(2, 0, 0)),
 		seed.request(rtmNewAddr, creates, ifaddr(posix.AF_INET, 16, 2), attr(2, v4("172.16.0.1"))),
 		seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 0, 0, 1), attr(5, v4("10.0.0.2"))),
 		seed.request(rtmGetRoute, asks, rtmsg(posix.AF_INET, 32, 0, 0), attr(1, v4("10.0.0.2"))),
 		seed.request(rtmNewNeigh, creates, append([]byte{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}, attr(1, v4("10.0.0.9"))...), attr(2, make([]byte, 6))),
+		seed.request(67, changes, []byte{2, 0, 0, 0}, attr(1, []byte("arp_cache\x00")), attr(6, append(attr(1, u32(2)), attr(8, u32(3))...))),
 		seed.request(rtmGetRule, dumps, make([]byte, 12)),
 	} {
 		f.Add(b)

@@ -27,11 +27,15 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 		flags &^= uint32(core.FlagNoARP) // Linux's has no need to say so
 	}
 	state := uint8(operDown)
-	if ifc.Up() && ifc.Carrier() {
+	partner := ifc.Partner()
+	switch {
+	case ifc.Up() && ifc.Carrier():
 		flags |= flagLowerUp
-		if state = operUp; ifc.Link() != core.LinkEthernet {
+		if state = operUp; ifc.Link() != core.LinkEthernet || pr.NoOperState {
 			state = operUnknown
 		}
+	case ifc.Up() && partner != nil:
+		state = operLowerDown
 	}
 	w.u8(family, 0)
 	w.u16(typ)
@@ -49,7 +53,7 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 	}
 	w.attr32(iflaMinMTU, least)
 	w.attr32(iflaMaxMTU, most)
-	w.attr32(iflaGroup, 0)
+	w.attr32(iflaGroup, ifc.Group())
 	w.attr32(iflaPromiscuity, bit(ifc.Flags()&core.FlagPromiscuous != 0))
 	w.attr32(iflaAllmulti, bit(ifc.Flags()&core.FlagAllMulticast != 0))
 	w.attr32(iflaNumTxQueues, 1)
@@ -59,6 +63,12 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 	w.attr32(iflaTSOMaxSize, 524280) // GSO_MAX_SIZE: the stack cuts whatever there is
 	w.attr32(iflaTSOMaxSegs, 65535)
 	w.attr32(iflaNumRxQueues, 1)
+	switch {
+	case partner != nil:
+		w.attr32(iflaLink, uint32(partner.Index()))
+	case pr.Kind == "veth":
+		w.attr32(iflaLink, 0)
+	}
 	w.attr8(iflaCarrier, uint8(bit(ifc.Carrier())))
 	w.text(iflaQdisc, qdiscName(ifc))
 	w.attr32(iflaCarrierMoves, 0)
@@ -72,6 +82,13 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 		}
 		w.attr(iflaAddress, a[:])
 		w.attr(iflaBroadcast, b[:])
+	}
+	if names := ifc.AltNames(); len(names) > 0 {
+		at := w.nest(iflaPropList)
+		for _, name := range names {
+			w.text(iflaAltIfname, name)
+		}
+		w.endNest(at)
 	}
 	if !skipStats {
 		writeStats(w, ifc)
@@ -102,6 +119,9 @@ func bit(b bool) uint32 {
 func qdiscName(ifc *core.Interface) string {
 	if q := ifc.Qdiscs(); len(q) > 0 {
 		return q[0].Qdisc.Config().Kind()
+	}
+	if !ifc.Activated() {
+		return "noop"
 	}
 	return "noqueue"
 }
@@ -138,7 +158,7 @@ func writeLink6(w *writer, ifc *core.Interface) {
 	const header = 16
 	w.b = append(w.b, full.b[:header]...)
 	all, _ := parseAttributes(full.b[header:], header) // it is our own
-	for _, typ := range [...]int{iflaIfname, iflaAddress, iflaMTU, iflaOperstate} {
+	for _, typ := range [...]int{iflaIfname, iflaAddress, iflaMTU, iflaLink, iflaOperstate} {
 		if x, ok := all.find(typ); ok {
 			w.attr(typ, x.data)
 		}
@@ -205,12 +225,7 @@ func (r *request) link() (*core.Interface, string, error) {
 	case !has:
 		return nil, "", refuse(syscall.EINVAL, "the request names no interface")
 	}
-	for _, ifc := range r.in.Interfaces() {
-		if ifc.Name() == name {
-			return ifc, name, nil
-		}
-	}
-	return nil, name, nil
+	return r.in.InterfaceNamed(name), name, nil
 }
 
 // namesLink tells whether a request has anything that names an interface.
@@ -231,87 +246,4 @@ func (r *request) getLink() error {
 		writeLink(w, ifc, 0, 0, r.skipStats())
 		w.end()
 	})
-}
-
-// changeLink changes an interface (RTM_SETLINK, RTM_NEWLINK).
-func (r *request) changeLink() error {
-	if r.typ == newLink && !r.namesLink() {
-		return syscall.ENODEV // and not EINVAL, which ip takes for a stack that lacks the request
-	}
-	ifc, _, err := r.link()
-	switch {
-	case err != nil:
-		return err
-	case ifc == nil && r.typ == newLink && r.flags&flagCreate != 0:
-		return refuse(syscall.EOPNOTSUPP, "interfaces are made with the instance")
-	case ifc == nil:
-		return refuse(syscall.ENODEV, "there is no interface of that name")
-	case r.typ == newLink && r.flags&flagExcl != 0:
-		return refuse(syscall.EEXIST, "there is an interface of that name")
-	}
-	for _, typ := range [...]int{iflaNetNSPID, iflaNetNSFD, iflaLink} {
-		if x, ok := r.attrs.find(typ); ok {
-			return refuseAt(x.at, syscall.EOPNOTSUPP, "an interface stays where it is")
-		}
-	}
-	if m, err := r.attrs.u32(iflaMaster); err != nil || m != 0 {
-		if err == nil {
-			err = refuse(syscall.EOPNOTSUPP, "there is no interface that has others below")
-		}
-		return err
-	}
-	if x, ok := r.attrs.find(iflaAddress); ok {
-		var a wire.HWAddr
-		if len(x.data) < len(a) {
-			return refuseAt(x.at, syscall.EINVAL, "link-layer address is too short")
-		}
-		copy(a[:], x.data)
-		if err := ifc.SetHWAddrLocked(a); err != nil {
-			return err
-		}
-	}
-	if r.attrs.has(iflaMTU) {
-		v, err := r.attrs.u32(iflaMTU)
-		if err == nil && v != uint32(ifc.MTU()) {
-			if err = ifc.SetMTULocked(int(int32(v))); err == syscall.EINVAL {
-				err = refuse(syscall.EINVAL, "the MTU is beyond what the device takes")
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if name, has, err := r.attrs.text(iflaIfname, 15); err != nil {
-		return err
-	} else if has {
-		if err := ifc.SetNameLocked(name); err != nil {
-			return err
-		}
-	}
-	if r.attrs.has(iflaTxqlen) {
-		v, err := r.attrs.u32(iflaTxqlen)
-		if err == nil {
-			err = ifc.SetQueueLenLocked(int(int32(v)))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	flags, mask := binary.NativeEndian.Uint32(r.fixed[8:]), binary.NativeEndian.Uint32(r.fixed[12:])
-	if mask == 0 && flags != 0 { // rtnl_dev_combine_flags
-		mask = ^uint32(0)
-	}
-	return ifc.SetFlagsLocked(core.InterfaceFlags(flags), core.InterfaceFlags(mask))
-}
-
-// removeLink refuses: interfaces belong to who made them.
-func (r *request) removeLink() error {
-	ifc, _, err := r.link()
-	switch {
-	case err != nil:
-		return err
-	case ifc == nil:
-		return refuse(syscall.ENODEV, "there is no interface of that name")
-	}
-	return refuse(syscall.EOPNOTSUPP, "the interface goes with its instance")
 }

@@ -20,6 +20,8 @@ const (
 	netconfProxy      = 5
 	netconfLinkdown   = 6
 
+	leastMTU6 = 1280 // of a link with IPv6
+
 	netconfAll     = -1
 	netconfDefault = -2
 )
@@ -31,7 +33,7 @@ type netconf struct {
 	name   string
 }
 
-func (r *request) writeNetconf(w *writer, x netconf) {
+func writeNetconf(w *writer, in *core.Instance, x netconf) {
 	w.u8(x.family)
 	w.pad()
 	w.attr32(netconfIfindex, uint32(int32(x.index)))
@@ -49,7 +51,7 @@ func (r *request) writeNetconf(w *writer, x netconf) {
 			continue
 		}
 		v := 0 // of what the stack does not do
-		if text, err := r.in.SysctlLocked(tree + x.name + "." + s.name); err == nil {
+		if text, err := in.SysctlLocked(tree + x.name + "." + s.name); err == nil {
 			v, _ = strconv.Atoi(text)
 		}
 		w.attr32(s.attr, uint32(v))
@@ -80,7 +82,7 @@ func (r *request) dumpNetconf() (*dump, error) {
 	}
 	return listOf(list, func(w *writer, begin func(uint16), x netconf) {
 		begin(newNetconf)
-		r.writeNetconf(w, x)
+		writeNetconf(w, r.in, x)
 	}), nil
 }
 
@@ -99,10 +101,32 @@ func (r *request) getNetconf() error {
 		if x.index == int(int32(index)) {
 			return r.answer(func(w *writer) {
 				w.begin(newNetconf, 0, r.seq, r.pid)
-				r.writeNetconf(w, x)
+				writeNetconf(w, r.in, x)
 				w.end()
 			})
 		}
 	}
 	return refuse(syscall.ENODEV, "there is no interface with that index")
+}
+
+// tellNetconf tells of the settings of an interface that came, or that they are gone.
+func (t *transport) tellNetconf(ifc *core.Interface, gone bool) {
+	for _, x := range [...]struct {
+		family uint8
+		group  uint32
+		any    wire.Addr
+	}{{afInet, groupNetconf4, wire.IPv4Any()}, {afInet6, groupNetconf6, wire.IPv6Any()}} {
+		if t.in.Network(x.any) == nil || x.family == afInet6 && ifc.MTU() < leastMTU6 {
+			continue
+		}
+		typ, write := uint16(newNetconf), func(w *writer) { writeNetconf(w, t.in, netconf{x.family, ifc.Index(), ifc.Name()}) }
+		if gone {
+			typ, write = delNetconf, func(w *writer) {
+				w.u8(x.family)
+				w.pad()
+				w.attr32(netconfIfindex, uint32(ifc.Index()))
+			}
+		}
+		t.tell(typ, x.group, write)
+	}
 }

@@ -4,8 +4,17 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
+// Announce implements core.Announcer.
+func (t *transport) Announce(e *core.Event) { t.hear(e) }
+
 // Event tells the members of a group what changed.
 func (t *transport) Event(e *core.Event) {
+	if e.Kind != core.EventInterface {
+		t.hear(e)
+	}
+}
+
+func (t *transport) hear(e *core.Event) {
 	if len(t.sockets) == 0 {
 		return
 	}
@@ -16,6 +25,9 @@ func (t *transport) Event(e *core.Event) {
 	case core.EventInterface, core.EventInterfaceGone:
 		if typ = newLink; e.Kind == core.EventInterfaceGone {
 			typ = delLink
+		}
+		if e.New || typ == delLink {
+			t.tellNetconf(ifc, typ == delLink)
 		}
 		group, write = groupLink, func(w *writer) { writeLink(w, ifc, 0, 0, false) }
 	case core.EventAddress, core.EventAddressChanged, core.EventAddressGone:
@@ -72,7 +84,7 @@ func (t *transport) tell(typ uint16, group uint32, write func(w *writer)) {
 		if w == nil { // all readers share the bytes, which nobody changes
 			w = &writer{}
 			seq, pid := uint32(0), uint32(0)
-			if t.cause != nil && group != groupLink {
+			if t.cause != nil && group != groupLink && group != groupNetconf4 && group != groupNetconf6 {
 				seq, pid = t.cause.seq, t.cause.pid
 			}
 			w.begin(typ, 0, seq, pid)

@@ -60,6 +60,10 @@ const (
 	newQdisc   = 36
 	delQdisc   = 37
 	getQdisc   = 38
+
+	delNetconf  = 81
+	newLinkProp = 108
+	delLinkProp = 109
 )
 
 // Multicast groups (enum rtnetlink_groups).
@@ -71,6 +75,8 @@ const (
 	groupIPv4Route = 7
 	groupIPv6Addr  = 9
 	groupIPv6Route = 11
+	groupNetconf4  = 24
+	groupNetconf6  = 25
 	lastGroup      = 36
 )
 
@@ -111,9 +117,18 @@ const (
 	iflaMinMTU       = 50
 	iflaAllmulti     = 61
 	iflaMaxMTU       = 51
+	iflaPropList     = 52
 	iflaAltIfname    = 53
 
 	iflaInfoKind = 1
+	iflaInfoData = 2
+
+	vethInfoPeer  = 1
+	sizeofIfinfo  = 16
+	mostQueues    = 4096
+	leastMTU      = 68
+	mostMTU       = 65535
+	addressLength = 6
 
 	iflaProtinfo   = 12
 	iflaGROMaxSize = 58
@@ -129,9 +144,10 @@ const (
 
 	extSkipStats = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 
-	operUnknown = 0
-	operDown    = 2
-	operUp      = 6
+	operUnknown   = 0
+	operDown      = 2
+	operLowerDown = 3
+	operUp        = 6
 
 	flagLowerUp = 1 << 16
 

@@ -81,7 +81,7 @@ func (r *request) dumpQdiscs() (*dump, error) {
 			continue
 		}
 		nodes := ifc.Qdiscs()
-		if len(nodes) == 0 {
+		if len(nodes) == 0 && ifc.Activated() {
 			list = append(list, qdiscNode{ifc: ifc})
 		}
 		for _, n := range nodes {

@@ -60,6 +60,10 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{16, (*request).changeLink, nil}, true
 	case delLink:
 		return kind{16, (*request).removeLink, nil}, true
+	case newLinkProp:
+		return kind{16, (*request).addLinkNames, nil}, true
+	case delLinkProp:
+		return kind{16, (*request).removeLinkNames, nil}, true
 	case getAddr:
 		return kind{8, (*request).getAddress, (*request).dumpAddresses}, true
 	case newAddr:
@@ -78,6 +82,10 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{12, (*request).addNeighbour, nil}, true
 	case delNeigh:
 		return kind{12, (*request).removeNeighbour, nil}, true
+	case getNeighTbl:
+		return kind{4, nil, (*request).dumpNeighTables}, true
+	case setNeighTbl:
+		return kind{4, (*request).setNeighTable, nil}, true
 	case getQdisc:
 		return kind{20, (*request).getQdisc, (*request).dumpQdiscs}, true
 	case newQdisc:

@@ -10,6 +10,7 @@ import (
 	"github.com/libos-go/libos/core/ipv4"
 	"github.com/libos-go/libos/core/ipv6"
 	"github.com/libos-go/libos/core/sysctl"
+	"github.com/libos-go/libos/device/dummy"
 	"github.com/libos-go/libos/device/loopback"
 	"github.com/libos-go/libos/device/pipe"
 	"github.com/libos-go/libos/host"
@@ -28,7 +29,7 @@ const (
 	changes = 0x005 // NLM_F_REQUEST | NLM_F_ACK
 	creates = 0x605 // … NLM_F_CREATE | NLM_F_EXCL
 
-	rtmNewLink, rtmGetLink                = 16, 18
+	rtmNewLink, rtmDelLink, rtmGetLink    = 16, 17, 18
 	rtmNewAddr, rtmDelAddr, rtmGetAddr    = 20, 21, 22
 	rtmNewRoute, rtmDelRoute, rtmGetRoute = 24, 25, 26
 	rtmNewNeigh, rtmDelNeigh, rtmGetNeigh = 28, 29, 30
@@ -58,6 +59,7 @@ func wiring() *core.Wiring {
 			{Protocol: greeter()},
 			{Protocol: tcp.Protocol(nil, reno.Algorithm()), Sysctls: sysctl.Of[tcp.Sysctls]()}},
 		Sysctls:  []*sysctl.Table{sysctl.Of[core.PortSysctls]()},
+		Devices:  []core.DeviceKind{dummy.Kind(), pipe.Kind()},
 		Qdiscs:   qdiscs(),
 		Loopback: loopback.Device,
 	}

@@ -155,7 +155,7 @@ func TestARefusalQuotesTheRequestAndSaysWhy(t *testing.T) {
 		if m.flags != 0x300 {
 			t.Fatalf("extended: flags %x", m.flags)
 		}
-		if why := text(attributesOf(t, m.body[20:])[1]); !strings.Contains(why, "MTU") {
+		if why := text(attributesOf(t, m.body[20:])[1]); !strings.Contains(why, "mtu less") {
 			t.Errorf("it says %q", why)
 		}
 	})

@@ -40,6 +40,7 @@ const (
 	PACKET                = true
 	LOOPBACK              = true
 	PIPE                  = true
+	DUMMY_DEVICE          = true
 	TUN                   = true
 	TUN_MODULE            = false
 	TUN_VNET_HDR          = true

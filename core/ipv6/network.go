@@ -153,6 +153,9 @@ func (n *network) interfaceChanged(ifc *core.Interface) {
 		d.blocked = false // a new start, a new test
 	}
 	on := ifc.Up() && n.enabled(ifc)
+	if (d == nil || !d.up) && ifc.Flags()&core.FlagRunning == 0 {
+		on = false // it starts with the first carrier, and goes on without (addrconf_notify, net/ipv6/addrconf.c)
+	}
 	if d == nil && !on {
 		return
 	}

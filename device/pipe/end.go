@@ -235,23 +235,31 @@ func (e *End) Close() error {
 	if e.ifc == nil {
 		return nil
 	}
-	c := e.cable
-	c.mu.Lock()
-	far := c.ends[1-e.index]
-	c.ends[e.index], c.closed = nil, true
-	e.peer.Store(nil)
-	e.other.peer.Store(nil)
-	c.mu.Unlock()
-	in := e.ifc.Instance()
-	in.Domain().Do(func() {
-		in.CancelTimer(&e.idle)
-		e.in.close()
-	})
+	far := e.unplug()
+	e.ifc.Instance().Domain().Do(e.quiet)
 	e.box.close()
 	if far != nil {
 		far.Instance().Domain().Do(func() { far.SetCarrier(false) })
 	}
 	return nil
+}
+
+// unplug takes the end off the cable and tells who was at the other, nil if nobody was.
+func (e *End) unplug() (far *core.Interface) {
+	c := e.cable
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	far = c.ends[1-e.index]
+	c.ends[e.index], c.closed = nil, true
+	e.peer.Store(nil)
+	e.other.peer.Store(nil)
+	return far
+}
+
+// quiet drops what is on its way to the end. Inside an entry.
+func (e *End) quiet() {
+	e.ifc.Instance().CancelTimer(&e.idle)
+	e.in.close()
 }
 
 // Counters tell what a direction did to frames.

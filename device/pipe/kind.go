@@ -21,7 +21,7 @@ func Kind() core.DeviceKind {
 		}
 		a, b = New(c)
 		return a, b, nil
-	}}
+	}, Link: core.LinkKind{Name: "veth", Make: NewVeth}}
 }
 
 func parameters() map[string]string {

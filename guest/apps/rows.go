@@ -107,6 +107,10 @@ var rows = []row{
 	{"ip-change", "", `ip addr add 10.8.0.1/24 dev lo; ip route add 10.7.0.0/24 via $R; printf 'addr show dev lo\nroute show\n' | ip -batch -
 ip route del 10.7.0.0/24; ip addr del 10.8.0.1/24 dev lo`, `inet 10\.8\.0\.1/24[\s\S]*10\.7\.0\.0/24 via 10\.9\.0\.2`, true, "ip"},
 	{"ip-monitor", "", `timeout 1 ip monitor addr & sleep 0.4; ip addr add 10.8.0.2/24 dev lo; ip addr del 10.8.0.2/24 dev lo; wait`, `inet 10\.8\.0\.2/24[\s\S]*Deleted`, true, "ip"},
+	{"ip-link-kinds", "", `ip link add d0 mtu 1400 type dummy; ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up; ip -d link; ip link del v1; ip link del d0
+ip -br link | grep -c '[dv][01]'`, `d0: <BROADCAST,NOARP> mtu 1400 qdisc noop[\s\S]*\bdummy\b[\s\S]*v0@v1: <BROADCAST,MULTICAST,UP,LOWER_UP>[\s\S]*\bveth\b[\s\S]*\n0\n`, true, "ip"},
+	{"ip-link-names", "", `ip link add v0 type veth peer name v1; ip link property add dev v0 altname uplink-of-the-house; ip addr add 10.8.9.1/24 dev uplink-of-the-house
+ip addr show dev uplink-of-the-house; ip link del uplink-of-the-house`, `v0@v1:[\s\S]*altname uplink-of-the-house[\s\S]*inet 10\.8\.9\.1/24`, true, "ip"},
 	{"tc", "", `tc qdisc add dev eth0 root tbf rate 1mbit burst 5k latency 50ms; tc -s qdisc show dev eth0; tc qdisc del dev eth0 root`, `qdisc tbf .*rate 1Mbit[\s\S]*Sent \d+ bytes`, true, "tc"},
 	{"ss", "", `nc -l 8095 & sleep 0.3; ss -tlnpieo; kill $!`, `LISTEN .*:8095`, true, "ss nc"},
 	{"ss-udp", "", `nc -u -l 8096 & sleep 0.3; ss -uan; kill $!`, `UNCONN .*:8096`, true, "ss nc"},

@@ -28,15 +28,25 @@ route add unreachable fd03::/64
 neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev eth0
 neigh add 10.1.0.10 lladdr 02:00:00:00:00:0a dev eth0 nud stale
 neigh add fd00::9 lladdr 02:00:00:00:00:09 dev eth0
+link add v0 index 21 mtu 1450 address 02:00:00:00:00:20 group 3 type veth peer name v1 index 20 mtu 1300 address 02:00:00:00:00:21 txqueuelen 77
+link add v2 index 23 address 02:00:00:00:00:22 type veth peer name w%d index 22 address 02:00:00:00:00:23
+link set v0 up
+link set v1 up
+link set v2 up
+link property add dev v0 altname first altname averyveryverylongnameofaninterface
+addr add 10.11.0.1/24 dev first
 BATCH
 tc qdisc add dev eth0 root handle 1: tbf rate 1mbit burst 5k latency 50ms
 tell() { echo "## $*"; "$@"; echo; }
+ip ntable change name arp_cache dev eth0 base_reachable 20000 queue 20
+ip ntable change name ndisc_cache dev v0 gc_stale 90000 retrans 500
 tell ip -j -d -s link
 tell ip -j -d -s addr
 tell ip -j -6 -d -s addr
 tell ip -j -d -s route show table all
 tell ip -j -6 -d -s route show table all
 tell ip -j -d -s neigh
+tell ip -j ntable show
 tell ip -j -d -s rule
 tell ip -j -6 -d -s rule
 tell ip -j -d route get 10.2.3.4
