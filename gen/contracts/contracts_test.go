@@ -36,7 +36,7 @@ func TestRulesFireWhereTheyShould(t *testing.T) {
 	})
 	t.Run("layers", func(t *testing.T) {
 		analysistest.Run(t, analysistest.TestData(), Layers, all("allocator/layer", "core/layer", "device/layer", "netlink/layer", "protocols/...",
-			"gen/layer", "cmd/tool", "sim", "plugin/...", "bench/peer")...)
+			"gen/layer", "cmd/tool", "sim", "sim/tomlplace", "plugin/...", "bench/peer")...)
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/libos-go/libos/sim/tomlplace"
 )
 
 // FileName is the name of a menu file.
@@ -120,6 +122,10 @@ func (l *loader) file(name string, from Pos, parent *Menu) {
 		return
 	}
 	l.tree.addSource(l.pos(name, 0).File, data)
+	if line := tomlplace.TooDeep(string(data)); line != 0 {
+		l.errorf(l.pos(name, line), "lists, tables or keys are nested more than %d deep: is it a Kconfig.toml?", tomlplace.MaxNesting)
+		return
+	}
 	var doc map[string]any
 	if _, err := toml.Decode(string(data), &doc); err != nil {
 		if pe, ok := err.(toml.ParseError); ok {

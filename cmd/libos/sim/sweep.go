@@ -87,37 +87,49 @@ func (o *options) checkX(c *sweep.Campaign) error {
 	return fmt.Errorf("--x %s: it is a parameter of the campaign, which has %s", o.x, cmp.Or(strings.Join(names, ", "), "none"))
 }
 
-// readUnits reads the file with the first value of every parameter, and, unless
-// only one unit is to run, once with each other value: what is wrong with one is
-// told before anything runs. The files that the first names belong to the base.
+// readUnits reads the file with the first value of every parameter, and once with
+// each other value, of which one unit alone needs those that name files: what is wrong with one is
+// told before anything runs. The files that these name belong to the base.
 func (o *options) readUnits(c *sweep.Campaign) error {
 	params := map[string]string{}
 	for _, p := range c.Parameters {
 		params[p.Name] = p.Values[0]
 	}
-	files := ""
-	_, err := o.readUnit(params, c.Seeds[0], func(name string) ([]byte, error) {
+	var files []string
+	read := func(name string) ([]byte, error) {
 		text, err := os.ReadFile(name)
-		files += fmt.Sprintf("\n%s %x", filepath.Base(name), sha256.Sum256(text))
+		if f := fmt.Sprintf("\n%s %x", filepath.Base(name), sha256.Sum256(text)); !slices.Contains(files, f) {
+			files = append(files, f)
+		}
 		return text, err
-	})
-	if err != nil {
-		return err
 	}
-	c.Base += files
-	if o.given("unit") {
-		return nil
+	if _, err := o.readUnit(params, c.Seeds[0], read); err != nil {
+		return err
 	}
 	for _, p := range c.Parameters {
 		for _, v := range p.Values[1:] {
+			if o.given("unit") && !namesFile(p.Name) {
+				continue
+			}
 			params[p.Name] = v
-			if _, err := o.readUnit(params, c.Seeds[0], nil); err != nil {
+			if _, err := o.readUnit(params, c.Seeds[0], read); err != nil {
 				return fmt.Errorf("%s=%s: %w", p.Name, v, err)
 			}
 		}
 		params[p.Name] = p.Values[0]
 	}
+	c.Base += strings.Join(files, "")
 	return nil
+}
+
+// namesFile tells whether a parameter is a key of the file whose values are names of
+// files.
+func namesFile(parameter string) bool {
+	switch parameter[strings.LastIndexByte(parameter, '.')+1:] {
+	case "file", "latencies", "trace", "config":
+		return true
+	}
+	return false
 }
 
 // readUnit reads the file as one simulation of a campaign has it.
