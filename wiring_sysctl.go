@@ -78,6 +78,17 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.fib_multipath_hash_policy",
+				Kind:    sysctl.Int,
+				Max:     1,
+				Default: "0",
+				Help:    "What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too.",
+				Field:   "MultipathPolicy",
+				Pointer: func(block any) any {
+					return &block.(*ipv4.Sysctls).MultipathPolicy
+				},
+			},
+			{
 				Name:    "net.ipv4.route.min_pmtu",
 				Kind:    sysctl.Int,
 				Min:     68,

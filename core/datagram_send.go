@@ -215,7 +215,10 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int, onLink b
 			src = o.MulticastSource
 		}
 	}
-	r, err := e.socket.instance.Route(RouteQuery{Dst: dst.Addr, Src: src, Interface: oif, OnLink: onLink})
+	q := RouteQuery{Dst: dst.Addr, Src: src, Interface: oif, OnLink: onLink}
+	_, _, protocol := e.socket.Kind()
+	q.Flow = e.socket.instance.Flow(src, dst.Addr, uint8(protocol), e.local.Port, dst.Port)
+	r, err := e.socket.instance.Route(q)
 	if err != nil {
 		return nil, err
 	}

@@ -282,7 +282,7 @@ func (in *Instance) removeRoutesOf(ifc *Interface) {
 	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
 		for n := first; n != nil; n = n.next {
 			is4 := p.Addr.Is4()
-			if ifc != nil && (n.ifc != ifc || is4 && n.typ == RouteLocal && p.Bits == 32) {
+			if ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && p.Bits == 32) {
 				continue
 			}
 			i := 0

@@ -46,6 +46,9 @@ type RouteEntry struct {
 	Protocol  RouteProtocol
 	Scope     Scope
 	Expires   Time // 0 never
+	// Paths are where an IPv4 route leads that has several: Gateway and Interface are
+	// those of the first. Not to be changed.
+	Paths []Nexthop
 }
 
 // routeNode is a RouteEntry as the table holds it: without the prefix, which is
@@ -66,11 +69,15 @@ type routeMore struct {
 	gateway, source wire.Addr
 	mtu             int
 	expires         Time
+	paths           *pathSet
 }
 
 func (e *RouteEntry) node() *routeNode {
 	n := &routeNode{ifc: e.Interface, metric: e.Metric, typ: e.Type, protocol: e.Protocol, scope: e.Scope}
-	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires}
+	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires, nil}
+	if len(e.Paths) > 1 {
+		m.paths = &pathSet{e.Paths}
+	}
 	if m.source == e.Prefix.Addr && !m.source.IsUnspecified() {
 		n.self, m.source = true, wire.Addr{}
 	}
@@ -88,7 +95,7 @@ func (n *routeNode) entry(p wire.Prefix) RouteEntry {
 		e.Source = p.Addr
 	}
 	if m := n.more; m != nil {
-		e.Gateway, e.MTU, e.Expires = m.gateway, m.mtu, m.expires
+		e.Gateway, e.MTU, e.Expires, e.Paths = m.gateway, m.mtu, m.expires, n.paths()
 		if !n.self {
 			e.Source = m.source
 		}
@@ -126,6 +133,7 @@ type Route struct {
 	expires   Time      // of the entry or of the path MTU in MTU, 0 never
 	asked     wire.Addr // RouteQuery.Src
 	oif       int32     // RouteQuery.Interface
+	flow      uint32    // RouteQuery.Flow
 	gen       uint32
 	onLink    bool // RouteQuery.OnLink
 	Type      RouteType
@@ -133,7 +141,7 @@ type Route struct {
 
 // answers tells whether r is the result of the look-up q.
 func (r *Route) answers(q *RouteQuery) bool {
-	return r.Dst == q.Dst && r.asked == q.Src && int(r.oif) == q.Interface && r.onLink == q.OnLink
+	return r.Dst == q.Dst && r.asked == q.Src && int(r.oif) == q.Interface && r.onLink == q.OnLink && r.flow == q.Flow
 }
 
 // Valid tells whether the tables are as they were at the look-up.
@@ -155,6 +163,9 @@ type RouteQuery struct {
 	Src       wire.Addr // unspecified to choose
 	Interface int       // index of the interface to use, 0 for any
 	OnLink    bool      // by no gateway (SO_DONTROUTE)
+	// Flow chooses among several paths of a route (Instance.Flow); 0 has the addresses
+	// choose.
+	Flow uint32
 }
 
 // routeTable is the forwarding table of an instance with a small cache of
@@ -165,6 +176,9 @@ type routeTable struct {
 	pmtu  map[wire.Addr]pathMTU
 	miss  uint32
 	gen   uint32 // see RouteGeneration
+
+	multipath int    // how many routes have several paths
+	flowKey   uint64 // 0 until the first choice among them
 }
 
 type pathMTU struct {
@@ -189,7 +203,7 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.asked, r.oif, r.onLink, r.gen = q.Src, int32(q.Interface), q.OnLink, in.routes.gen
+	r.asked, r.oif, r.onLink, r.flow, r.gen = q.Src, int32(q.Interface), q.OnLink, q.Flow, in.routes.gen
 	if t.miss++; int(t.miss) > len(t.cache) && len(t.cache) < routeCacheMax {
 		t.cache = make([]*Route, max(2, 2*len(t.cache)))
 		t.miss = 0
@@ -199,7 +213,7 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 }
 
 func (q *RouteQuery) hash() uint32 {
-	h := q.Dst.Lo ^ q.Dst.Hi*0x9e3779b97f4a7c15 ^ q.Src.Lo*0xc2b2ae3d27d4eb4f ^ q.Src.Hi ^ uint64(q.Interface)
+	h := q.Dst.Lo ^ q.Dst.Hi*0x9e3779b97f4a7c15 ^ q.Src.Lo*0xc2b2ae3d27d4eb4f ^ q.Src.Hi ^ uint64(q.Interface) ^ uint64(q.Flow)<<32
 	h *= 0x9e3779b97f4a7c15
 	return uint32(h >> 32)
 }
@@ -213,6 +227,13 @@ func (in *Instance) find(q RouteQuery) (wire.Prefix, *routeNode) {
 		for c := first; c != nil; c = c.next {
 			if x := c.expires(); x != 0 && x <= now {
 				continue
+			}
+			if paths := c.paths(); paths != nil {
+				if in.choose(paths, &q) == nil {
+					continue
+				}
+				e = c
+				return true
 			}
 			if c.ifc != nil && !c.ifc.Up() && c.typ != RouteLocal {
 				continue
@@ -254,6 +275,10 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 		return nil, syscall.EACCES
 	}
 	e := n.entry(prefix)
+	if e.Paths != nil {
+		x := in.choose(e.Paths, &q)
+		e.Gateway, e.Interface = x.Gateway, x.Interface
+	}
 	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.MTU(), expires: e.Expires}
 	if e.Gateway.IsUnspecified() {
 		r.Gateway = q.Dst
@@ -387,6 +412,11 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 		if !e.Gateway.IsUnspecified() && e.Gateway.Is4() != is4 {
 			return syscall.EINVAL
 		}
+		if len(e.Paths) > 0 {
+			if err := in.checkPaths(e); err != nil {
+				return err
+			}
+		}
 		if e.Interface == nil {
 			if e.Gateway.IsUnspecified() {
 				return syscall.ENODEV
@@ -411,6 +441,9 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 	}
 	n.next, *at = *at, n
 	in.routes.fib.Insert(e.Prefix, first)
+	if n.paths() != nil {
+		in.routes.multipath++
+	}
 	in.routesChanged(e, false)
 	return nil
 }
@@ -449,6 +482,9 @@ func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
 			in.routes.fib.Delete(like.Prefix)
 		} else {
 			in.routes.fib.Insert(like.Prefix, first)
+		}
+		if x.paths() != nil {
+			in.routes.multipath--
 		}
 		if quietly {
 			in.routesChanged(nil, true)
@@ -556,11 +592,8 @@ func (e RouteEntry) String() string {
 	} else {
 		b.WriteString(e.Prefix.String())
 	}
-	if !e.Gateway.IsUnspecified() {
-		fmt.Fprintf(&b, " via %v", e.Gateway)
-	}
-	if e.Interface != nil {
-		fmt.Fprintf(&b, " dev %s", e.Interface.name)
+	if e.Paths == nil {
+		e.writeWay(&b, e.Gateway, e.Interface)
 	}
 	if !e.Source.IsUnspecified() {
 		fmt.Fprintf(&b, " src %v", e.Source)
@@ -568,7 +601,21 @@ func (e RouteEntry) String() string {
 	if e.Metric != 0 {
 		fmt.Fprintf(&b, " metric %d", e.Metric)
 	}
+	for _, x := range e.Paths {
+		b.WriteString(" nexthop")
+		e.writeWay(&b, x.Gateway, x.Interface)
+		fmt.Fprintf(&b, " weight %d", x.Weight)
+	}
 	return b.String()
+}
+
+func (e *RouteEntry) writeWay(b *strings.Builder, gateway wire.Addr, ifc *Interface) {
+	if !gateway.IsUnspecified() {
+		fmt.Fprintf(b, " via %v", gateway)
+	}
+	if ifc != nil {
+		fmt.Fprintf(b, " dev %s", ifc.name)
+	}
 }
 
 // MatchLocked is the route that answers q, false if there is none. Inside an entry.

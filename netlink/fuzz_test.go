@@ -19,6 +19,7 @@ func FuzzRequest(f *testing.F) {
 		seed.request(rtmDelLink, changes, ifinfo(2, 0, 0)),
 		seed.request(rtmNewAddr, creates, ifaddr(posix.AF_INET, 16, 2), attr(2, v4("172.16.0.1"))),
 		seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 0, 0, 1), attr(5, v4("10.0.0.2"))),
+		seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 16, 0, 1), attr(1, v4("10.9.0.0")), attr(9, append(hop(2, 1, "10.0.0.2"), hop(0, 0, "10.0.0.3")...))),
 		seed.request(rtmGetRoute, asks, rtmsg(posix.AF_INET, 32, 0, 0), attr(1, v4("10.0.0.2"))),
 		seed.request(rtmNewNeigh, creates, append([]byte{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}, attr(1, v4("10.0.0.9"))...), attr(2, make([]byte, 6))),
 		seed.request(67, changes, []byte{2, 0, 0, 0}, attr(1, []byte("arp_cache\x00")), attr(6, append(attr(1, u32(2)), attr(8, u32(3))...))),

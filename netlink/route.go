@@ -31,7 +31,7 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 		scope = core.ScopeUniverse
 	}
 	w.u8(familyOf(e.Prefix.Addr), e.Prefix.Bits, 0, 0, uint8(table), uint8(e.Protocol), uint8(scope), uint8(e.Type))
-	w.u32(0)
+	w.u32(routeFlags(e))
 	w.attr32(rtaTable, table)
 	if e.Prefix.Bits > 0 {
 		w.addr(rtaDst, e.Prefix.Addr)
@@ -43,10 +43,12 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 	if !e.Source.IsUnspecified() && (is4 || table == tableMain) {
 		w.addr(rtaPrefsrc, preferred(e))
 	}
-	if !e.Gateway.IsUnspecified() {
+	if !e.Gateway.IsUnspecified() && e.Paths == nil {
 		w.addr(rtaGateway, e.Gateway)
 	}
 	switch {
+	case e.Paths != nil:
+		writeHops(w, e.Paths)
 	case e.Interface != nil:
 		w.attr32(rtaOif, uint32(e.Interface.Index()))
 	case !is4 && in.Loopback() != nil:
@@ -120,8 +122,8 @@ func (r *request) dumpRoutes() (*dump, error) {
 			for _, e := range all {
 				if familyOf(e.Prefix.Addr) != f || tableOf(&e) != t ||
 					protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
-					oif != 0 && (e.Interface == nil || e.Interface.Index() != int(oif)) ||
-					f == afInet && e.Interface != nil && !e.Interface.Up() {
+					oif != 0 && !anyHop(&e, func(ifc *core.Interface) bool { return ifc != nil && ifc.Index() == int(oif) }) ||
+					f == afInet && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
 					continue
 				}
 				list = append(list, e)
@@ -338,49 +340,23 @@ func (r *request) route() (e core.RouteEntry, onLink bool, err error) {
 	return e, binary.NativeEndian.Uint32(r.fixed[8:])&nexthopOnLink != 0, r.nexthop(&e, r.attrs)
 }
 
-// nexthop reads where a route leads: RTA_OIF, RTA_GATEWAY, or a path of RTA_MULTIPATH,
-// which must be the only one.
+// nexthop reads where a route leads: RTA_OIF and RTA_GATEWAY, or the paths of
+// RTA_MULTIPATH.
 func (r *request) nexthop(e *core.RouteEntry, attrs attributes) error {
-	if x, ok := attrs.find(rtaMultipath); ok {
-		if len(x.data) < 8 {
-			return refuseAt(x.at, syscall.EINVAL, "next hop is too short")
-		}
-		n := int(binary.NativeEndian.Uint16(x.data))
-		if n < 8 || n > len(x.data) {
-			return refuseAt(x.at, syscall.EINVAL, "next hop with a length that is not its own")
-		}
-		if align(n) < len(x.data) {
-			return refuseAt(x.at, syscall.EOPNOTSUPP, "a route has one next hop")
-		}
-		nested, err := parseAttributes(x.data[8:n], x.at+12)
-		if err != nil {
-			return err
-		}
-		if err := r.outOf(e, int(int32(binary.NativeEndian.Uint32(x.data[4:])))); err != nil {
-			return err
-		}
-		e.Gateway, _, err = nested.addr(rtaGateway, r.family())
-		return err
-	}
 	oif, err := attrs.u32(rtaOif)
 	if err != nil {
 		return err
 	}
-	if err := r.outOf(e, int(int32(oif))); err != nil {
+	if e.Interface, err = r.outOf(int(int32(oif))); err != nil {
 		return err
 	}
-	e.Gateway, _, err = attrs.addr(rtaGateway, r.family())
+	if e.Gateway, _, err = attrs.addr(rtaGateway, r.family()); err != nil {
+		return err
+	}
+	if x, ok := attrs.find(rtaMultipath); ok {
+		e.Paths, err = r.nexthops(x)
+	}
 	return err
-}
-
-func (r *request) outOf(e *core.RouteEntry, index int) error {
-	if index == 0 {
-		return nil
-	}
-	if e.Interface = r.in.InterfaceByIndex(index); e.Interface == nil {
-		return refuse(syscall.ENODEV, "there is no interface with that index")
-	}
-	return nil
 }
 
 // addRoute is RTM_NEWROUTE.
@@ -398,7 +374,7 @@ func (r *request) addRoute() error {
 		e.Type = core.RouteUnicast
 	case core.RouteUnicast, core.RouteLocal, core.RouteBroadcast:
 	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit:
-		e.Interface, e.Gateway = nil, wire.Addr{}
+		e.Interface, e.Gateway, e.Paths = nil, wire.Addr{}, nil
 	default:
 		return refuse(syscall.EINVAL, "no route is of that type")
 	}
@@ -408,26 +384,12 @@ func (r *request) addRoute() error {
 		}
 	}
 	if e.Type == core.RouteUnicast {
-		if e.Interface != nil && !e.Interface.Up() {
-			return refuse(syscall.ENETDOWN, "the interface is down")
+		if len(e.Paths) == 1 {
+			e.Gateway, e.Interface, onLink, e.Paths = e.Paths[0].Gateway, e.Paths[0].Interface, onLink || e.Paths[0].OnLink, nil
 		}
-		if e.Gateway.IsUnspecified() && e.Interface == nil {
-			return refuse(syscall.ENODEV, "the route names neither interface nor gateway")
-		}
-		if !e.Gateway.IsUnspecified() && !onLink {
-			q := core.RouteQuery{Dst: e.Gateway}
-			if e.Interface != nil {
-				q.Interface = e.Interface.Index()
-			}
-			rt, err := r.in.Route(q)
-			if err != nil || rt.Type != core.RouteUnicast || rt.Gateway != e.Gateway {
-				errno := syscall.ENETUNREACH
-				if err == nil && rt.Local() {
-					errno = syscall.EINVAL
-				} else if !is4 {
-					errno = syscall.EHOSTUNREACH
-				}
-				return refuse(errno, "the gateway is on no link")
+		for _, x := range hopsOf(&e) {
+			if err := r.checkHop(x, onLink || x.OnLink); err != nil {
+				return err
 			}
 		}
 	}
@@ -451,6 +413,34 @@ func (r *request) addRoute() error {
 		return refuse(syscall.ENOENT, "there is no such route")
 	}
 	return r.in.AddRouteLocked(&e)
+}
+
+// checkHop finds fault with a path (fib_check_nh, net/ipv4/fib_semantics.c).
+func (r *request) checkHop(x core.Nexthop, onLink bool) error {
+	if x.Interface != nil && !x.Interface.Up() {
+		return refuse(syscall.ENETDOWN, "Nexthop device is not up")
+	}
+	if x.Gateway.IsUnspecified() && x.Interface == nil {
+		return refuse(syscall.ENODEV, "the route names neither interface nor gateway")
+	}
+	if x.Gateway.IsUnspecified() || onLink {
+		return nil
+	}
+	q := core.RouteQuery{Dst: x.Gateway}
+	if x.Interface != nil {
+		q.Interface = x.Interface.Index()
+	}
+	rt, err := r.in.Route(q)
+	if err != nil || rt.Type != core.RouteUnicast || rt.Gateway != x.Gateway {
+		errno := syscall.ENETUNREACH
+		if err == nil && rt.Local() {
+			errno = syscall.EINVAL
+		} else if r.family() == afInet6 {
+			errno = syscall.EHOSTUNREACH
+		}
+		return refuse(errno, "Nexthop has invalid gateway")
+	}
+	return nil
 }
 
 // routeLike is the route that e would replace: of the same prefix and metric, in the
@@ -478,7 +468,8 @@ func (r *request) removeRoute() error {
 		if x.Prefix != e.Prefix || table == tableLocal != (tableOf(&x) == tableLocal) ||
 			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type ||
 			e.Interface != nil && x.Interface != e.Interface || e.Protocol != 0 && x.Protocol != e.Protocol ||
-			!e.Gateway.IsUnspecified() && x.Gateway != e.Gateway || !e.Source.IsUnspecified() && x.Source != e.Source {
+			!e.Gateway.IsUnspecified() && x.Gateway != e.Gateway || len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) ||
+			!e.Source.IsUnspecified() && x.Source != e.Source {
 			continue
 		}
 		return r.in.RemoveRouteLocked(&x)

@@ -126,7 +126,7 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 	}
 	// The destination stands for the source too, so that one cached route
 	// serves all packets to it.
-	r, err := s.wayTo(p.Dst)
+	r, err := s.wayTo(p)
 	if !own && !s.validSource(p, d) {
 		s.martianSource(p, d)
 		return
@@ -178,7 +178,7 @@ func (s *stack) validSource(p *core.Packet, d *device) bool {
 		case core.RouteBroadcast:
 			return false
 		}
-		if d.rpFilter == 1 && r.Interface != p.Interface {
+		if d.rpFilter == 1 && r.Interface != p.Interface && !(s.in.Multipath() && s.in.LeadsBy(p.Src, p.Interface)) {
 			return false
 		}
 		onLink = r.Interface == p.Interface && r.Gateway == p.Src
@@ -199,13 +199,15 @@ func (s *stack) sourceFitsGroup(p *core.Packet, d *device) bool {
 	return s.validSource(p, d)
 }
 
-// wayTo is the route to dst. Packets come in runs to one destination, so the last
-// answer is tried first.
-func (s *stack) wayTo(dst wire.Addr) (*core.Route, error) {
-	if r := s.last; r != nil && r.Dst == dst && r.Valid() {
+// wayTo is the route for a packet. Packets come in runs to one destination, so the last
+// answer is tried first where there is but one way to it.
+func (s *stack) wayTo(p *core.Packet) (*core.Route, error) {
+	dst := p.Dst
+	flow := s.flowOf(p)
+	if r := s.last; flow == 0 && r != nil && r.Dst == dst && r.Valid() {
 		return r, nil
 	}
-	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: dst})
+	r, err := s.in.Route(core.RouteQuery{Dst: dst, Src: dst, Flow: flow})
 	if err == nil {
 		s.last = r
 	}

@@ -14,6 +14,7 @@ type Sysctls struct {
 	NoPMTUDisc             int32         `sysctl:"net.ipv4.ip_no_pmtu_disc" default:"0" range:"0..3" help:"1: no path MTU discovery, packets go without DF and Fragmentation Needed cuts to min_pmtu. 2 and 3: its messages are ignored."`
 	NonlocalBind           bool          `sysctl:"net.ipv4.ip_nonlocal_bind" default:"0" help:"Sockets may bind to addresses that are not local."`
 	ForwardUsePMTU         bool          `sysctl:"net.ipv4.ip_forward_use_pmtu" default:"0" help:"Forwarding respects path MTUs learnt by ICMP, which anybody can forge."`
+	MultipathPolicy        int32         `sysctl:"net.ipv4.fib_multipath_hash_policy" default:"0" range:"0..1" help:"What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too."`
 	MinPMTU                int32         `sysctl:"net.ipv4.route.min_pmtu" default:"552" range:"68..65535" unit:"bytes" help:"Smallest path MTU that is believed."`
 	MTUExpires             time.Duration `sysctl:"net.ipv4.route.mtu_expires" default:"600" range:"1..2147483647" unit:"s" help:"Time for which a learnt path MTU holds (RFC 1191 §6.3)."`
 	EchoIgnoreAll          bool          `sysctl:"net.ipv4.icmp_echo_ignore_all" default:"0" help:"Answer no echo request."`

@@ -111,6 +111,9 @@ ip route del 10.7.0.0/24; ip addr del 10.8.0.1/24 dev lo`, `inet 10\.8\.0\.1/24[
 ip -br link | grep -c '[dv][01]'`, `d0: <BROADCAST,NOARP> mtu 1400 qdisc noop[\s\S]*\bdummy\b[\s\S]*v0@v1: <BROADCAST,MULTICAST,UP,LOWER_UP>[\s\S]*\bveth\b[\s\S]*\n0\n`, true, "ip"},
 	{"ip-link-names", "", `ip link add v0 type veth peer name v1; ip link property add dev v0 altname uplink-of-the-house; ip addr add 10.8.9.1/24 dev uplink-of-the-house
 ip addr show dev uplink-of-the-house; ip link del uplink-of-the-house`, `v0@v1:[\s\S]*altname uplink-of-the-house[\s\S]*inet 10\.8\.9\.1/24`, true, "ip"},
+	{"ip-multipath", "", `ip link add d0 up type dummy; ip addr add 10.8.9.1/24 dev d0; ip route add 10.7.0.0/16 nexthop via $R weight 3 nexthop via 10.8.9.2
+ip route; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do ip route get 10.7.1.$i; done | sort -k 5,5 -u; ip link del d0`, `10\.7\.0\.0/16 *\n\s+nexthop via 10\.9\.0\.2 dev eth0 weight 3 *\n\s+nexthop via 10\.8\.9\.2 dev d0 weight 1[\s\S]*via 10\.8\.9\.2 dev d0 [\s\S]*via 10\.9\.0\.2 dev eth0 `, true, "ip"},
+	{"ip-ntable", "", `ip ntable change name arp_cache dev eth0 queue 20; ip ntable show dev eth0; ip ntable change name arp_cache dev eth0 queue 101`, `inet arp_cache[\s\S]*dev eth0[\s\S]*queue 20 `, true, "ip"},
 	{"tc", "", `tc qdisc add dev eth0 root tbf rate 1mbit burst 5k latency 50ms; tc -s qdisc show dev eth0; tc qdisc del dev eth0 root`, `qdisc tbf .*rate 1Mbit[\s\S]*Sent \d+ bytes`, true, "tc"},
 	{"ss", "", `nc -l 8095 & sleep 0.3; ss -tlnpieo; kill $!`, `LISTEN .*:8095`, true, "ss nc"},
 	{"ss-udp", "", `nc -u -l 8096 & sleep 0.3; ss -uan; kill $!`, `UNCONN .*:8096`, true, "ss nc"},

@@ -33,6 +33,11 @@ link add v2 index 23 address 02:00:00:00:00:22 type veth peer name w%d index 22 
 link set v0 up
 link set v1 up
 link set v2 up
+addr add 10.12.0.1/24 dev v1
+route add 10.20.0.0/16 nexthop via 10.1.0.2 weight 3 nexthop via 10.12.0.2 dev v1
+route add 10.21.0.0/16 metric 7 nexthop via 10.99.0.1 dev v1 onlink nexthop dev eth0 weight 256
+route add 10.22.0.0/16 nexthop via 10.1.0.2
+route add 10.23.0.0/16 dev v2
 link property add dev v0 altname first altname averyveryverylongnameofaninterface
 addr add 10.11.0.1/24 dev first
 BATCH

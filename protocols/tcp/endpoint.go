@@ -55,7 +55,8 @@ func (c *conn) Connect(a core.SockAddr) error {
 	if src.IsUnspecified() {
 		src = wire.Addr{}
 	}
-	r, err := t.in.Route(core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope), OnLink: c.socket.Options().OnLink(a.Addr)})
+	r, err := t.in.Route(core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope), OnLink: c.socket.Options().OnLink(a.Addr),
+		Flow: t.in.Flow(src, a.Addr, wire.ProtoTCP, c.tuple.lport, a.Port)})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ func (c *conn) refreshRoute() bool {
 	if c.route != nil && c.route.Valid() {
 		return true
 	}
-	q := core.RouteQuery{Dst: c.tuple.peer, Src: c.tuple.local, Interface: int(c.scope)}
+	q := core.RouteQuery{Dst: c.tuple.peer, Src: c.tuple.local, Interface: int(c.scope),
+		Flow: c.t.in.Flow(c.tuple.local, c.tuple.peer, wire.ProtoTCP, c.tuple.lport, c.tuple.pport)}
 	if o := c.options(); o != nil {
 		q.OnLink = o.OnLink(q.Dst)
 	}

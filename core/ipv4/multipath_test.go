@@ -1,0 +1,165 @@
+package ipv4_test
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/core/wire"
+	. "github.com/libos-go/libos/core/wire/wiretest"
+)
+
+// forked is a router with two ways to 10.9.0.0/16: three parts of four by w1, one by w2.
+type forked struct {
+	*router
+	w2 *coretest.Wire
+}
+
+func newForked(t *testing.T) *forked {
+	t.Helper()
+	r := &forked{router: newRouter(t)}
+	r.w2 = r.Wire(r.in, "w2", core.LinkRaw, "10.2.0.1/24")
+	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("10.9.0.0/16"), Paths: []core.Nexthop{
+		{Gateway: wire.MustAddr("10.1.0.2"), Weight: 3}, {Gateway: wire.MustAddr("10.2.0.2"), Interface: r.w2.Interface}}})
+	return r
+}
+
+// sent counts what went out since the last call.
+func (r *forked) sent(before *[2]uint64) (by [2]uint64) {
+	for i, w := range []*coretest.Wire{r.w1, r.w2} {
+		n := w.Interface.StatsNow().TxPackets
+		by[i], before[i] = n-before[i], n
+	}
+	return by
+}
+
+func TestPathsHaveTheirShareOfFlows(t *testing.T) {
+	const n = 400
+	fair := func(by [2]uint64) bool { return by[0]+by[1] == n && by[0] > n*65/100 && by[0] < n*85/100 }
+	r := newForked(t)
+	var before [2]uint64
+	r.sent(&before)
+	for i := range n {
+		r.w0.Inject(IPv4(peer, fmt.Sprintf("10.9.%d.%d", i/250, 1+i%250)).UDP(Ports(5, 6)))
+	}
+	if by := r.sent(&before); !fair(by) {
+		t.Errorf("of %d destinations %v went by the two paths, want 3 to 1", n, by)
+	}
+	ports := func() [2]uint64 {
+		for i := range n {
+			r.w0.Inject(IPv4(peer, "10.9.0.1").UDP(Ports(1000+i, 6)))
+		}
+		return r.sent(&before)
+	}
+	if by := ports(); by[0] != 0 && by[1] != 0 {
+		t.Errorf("packets between two addresses went by both paths: %v", by)
+	}
+	r.set(t, "net.ipv4.fib_multipath_hash_policy", "1")
+	if by := ports(); !fair(by) {
+		t.Errorf("of %d ports %v went by the two paths, want 3 to 1", n, by)
+	}
+	for range n {
+		r.w0.Inject(IPv4(peer, "10.9.0.1").UDP(Ports(1000, 6)))
+	}
+	if by := r.sent(&before); by[0] != 0 && by[1] != 0 {
+		t.Errorf("packets of one flow went by both paths: %v", by)
+	}
+	if err := r.in.SetSysctl("net.ipv4.fib_multipath_hash_policy", "2"); err == nil {
+		t.Error("there is a policy 2")
+	}
+}
+
+// lookUp is the interface by which a packet goes.
+func (r *forked) lookUp(q core.RouteQuery) (name string, err error) {
+	r.in.Domain().Do(func() {
+		var x *core.Route
+		if x, err = r.in.Route(q); err == nil {
+			name = x.Interface.Name() + " " + x.Gateway.String()
+		}
+	})
+	return name, err
+}
+
+func TestAPathIsChosenBySourceInterfaceAndState(t *testing.T) {
+	r := newForked(t)
+	all := func(what string, q core.RouteQuery, want string) {
+		t.Helper()
+		for i := range 50 {
+			q.Dst = wire.MustAddr(fmt.Sprintf("10.9.1.%d", i))
+			if got, err := r.lookUp(q); err != nil || got != want {
+				t.Fatalf("%s: %s, %v, want %s", what, got, err, want)
+			}
+		}
+	}
+	all("by the address of a path's interface", core.RouteQuery{Src: wire.MustAddr("10.2.0.1")}, "w2 10.2.0.2")
+	all("by an interface", core.RouteQuery{Interface: r.w1.Interface.Index()}, "w1 10.1.0.2")
+	if err := r.w1.Interface.SetUp(false); err != nil {
+		t.Fatal(err)
+	}
+	all("when one is down", core.RouteQuery{}, "w2 10.2.0.2")
+	if err := r.w2.Interface.SetUp(false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.lookUp(core.RouteQuery{Dst: wire.MustAddr("10.9.1.1")}); err != syscall.ENETUNREACH {
+		t.Errorf("when both are down: %v", err)
+	}
+}
+
+func TestSeveralPathsArePathsBack(t *testing.T) {
+	r := newForked(t)
+	r.set(t, "net.ipv4.conf.all.rp_filter", "1")
+	for i := range 20 {
+		from := fmt.Sprintf("10.9.2.%d", 1+i)
+		r.w1.Inject(IPv4(from, us).UDP(Ports(5, 6)))
+		r.w2.Inject(IPv4(from, us).UDP(Ports(5, 6)))
+	}
+	if n := len(r.sink.packets); n != 40 {
+		t.Errorf("%d of 40 packets by either path were taken", n)
+	}
+	r.w0.Inject(IPv4("10.9.2.1", us).UDP(Ports(5, 6)))
+	if n := len(r.sink.packets); n != 40 {
+		t.Error("a packet by no path was taken")
+	}
+}
+
+func TestARouteGoesWithAnyOfItsInterfaces(t *testing.T) {
+	r := newForked(t)
+	text := ""
+	for _, e := range r.in.Routes() {
+		if len(e.Paths) > 0 {
+			text = e.String()
+		}
+	}
+	if want := "10.9.0.0/16 nexthop via 10.1.0.2 dev w1 weight 3 nexthop via 10.2.0.2 dev w2 weight 1"; text != want {
+		t.Errorf("the route is %q, want %q", text, want)
+	}
+	if err := r.in.RemoveDevice(r.w2.Interface); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.lookUp(core.RouteQuery{Dst: wire.MustAddr("10.9.1.1")}); err != syscall.ENETUNREACH {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestPathsThatCannotBe(t *testing.T) {
+	r := newForked(t)
+	good := core.Nexthop{Gateway: wire.MustAddr("10.1.0.2")}
+	for _, x := range []struct {
+		what string
+		e    core.RouteEntry
+		want error
+	}{
+		{"a gateway on no link", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: wire.MustAddr("10.77.0.1")}}}, syscall.ENETUNREACH},
+		{"neither gateway nor interface", core.RouteEntry{Paths: []core.Nexthop{good, {}}}, syscall.ENODEV},
+		{"a weight of 257", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: good.Gateway, Weight: 257}}}, syscall.EINVAL},
+		{"a gateway of IPv6", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: wire.MustAddr("fd00::1"), Interface: r.w1.Interface}}}, syscall.EINVAL},
+		{"too many", core.RouteEntry{Paths: make([]core.Nexthop, 257)}, syscall.EINVAL},
+	} {
+		x.e.Prefix = wire.MustPrefix("10.10.0.0/16")
+		if err := r.in.AddRoute(x.e); err != x.want {
+			t.Errorf("%s: %v, want %v", x.what, err, x.want)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package netlink
+
+import (
+	"encoding/binary"
+	"slices"
+	"syscall"
+
+	"github.com/libos-go/libos/core"
+)
+
+// Routes with several next hops: struct rtnexthop in RTA_MULTIPATH (fib_get_nhs,
+// fib_nh_match, fib_add_multipath, net/ipv4/fib_semantics.c). Routes of IPv6 have one.
+
+const (
+	sizeofNexthop   = 8
+	nexthopDead     = 1
+	nexthopLinkDown = 16
+	mostNexthops    = 256
+)
+
+// nexthops reads RTA_MULTIPATH.
+func (r *request) nexthops(x attribute) (list []core.Nexthop, err error) {
+	ne, b, at := binary.NativeEndian, x.data, x.at+4
+	for len(b) > 0 {
+		if len(b) < sizeofNexthop {
+			return nil, refuseAt(at, syscall.EINVAL, "next hop is too short")
+		}
+		n := int(ne.Uint16(b))
+		if n < sizeofNexthop || n > len(b) {
+			return nil, refuseAt(at, syscall.EINVAL, "next hop with a length that is not its own")
+		}
+		if len(list) == mostNexthops {
+			return nil, refuseAt(at, syscall.EINVAL, "too many next hops")
+		}
+		nested, err := parseAttributes(b[sizeofNexthop:n], at+sizeofNexthop)
+		if err != nil {
+			return nil, err
+		}
+		hop := core.Nexthop{Weight: int(b[3]) + 1, OnLink: b[2]&nexthopOnLink != 0}
+		if hop.Interface, err = r.outOf(int(int32(ne.Uint32(b[4:])))); err != nil {
+			return nil, err
+		}
+		if hop.Gateway, _, err = nested.addr(rtaGateway, r.family()); err != nil {
+			return nil, err
+		}
+		list = append(list, hop)
+		n = min(align(n), len(b))
+		b, at = b[n:], at+n
+	}
+	switch {
+	case len(list) == 0:
+		return nil, refuseAt(x.at, syscall.EINVAL, "there is no next hop")
+	case len(list) > 1 && r.family() != afInet:
+		return nil, refuseAt(x.at, syscall.EOPNOTSUPP, "a route of IPv6 has one next hop")
+	}
+	return list, nil
+}
+
+// outOf is the interface with a number, nil for 0.
+func (r *request) outOf(index int) (*core.Interface, error) {
+	if index == 0 {
+		return nil, nil
+	}
+	ifc := r.in.InterfaceByIndex(index)
+	if ifc == nil {
+		return nil, refuse(syscall.ENODEV, "there is no interface with that index")
+	}
+	return ifc, nil
+}
+
+// hopsOf are the paths of a route, be it one.
+func hopsOf(e *core.RouteEntry) []core.Nexthop {
+	if len(e.Paths) > 0 {
+		return e.Paths
+	}
+	return []core.Nexthop{{Gateway: e.Gateway, Interface: e.Interface, Weight: 1}}
+}
+
+// anyHop tells whether something is true of an interface that a route leads out by.
+func anyHop(e *core.RouteEntry, is func(*core.Interface) bool) bool {
+	return slices.ContainsFunc(hopsOf(e), func(x core.Nexthop) bool { return is(x.Interface) })
+}
+
+// sameHops tells whether a route has the paths that a request names, in their order:
+// what it leaves open is not compared.
+func sameHops(has, named []core.Nexthop) bool {
+	if len(has) != len(named) {
+		return false
+	}
+	for i := range named {
+		a, b := &has[i], &named[i]
+		if b.Weight > 1 && a.Weight != b.Weight || b.Interface != nil && a.Interface != b.Interface ||
+			!b.Gateway.IsUnspecified() && a.Gateway != b.Gateway {
+			return false
+		}
+	}
+	return true
+}
+
+// hopFlags are the RTNH_F_… of a way out.
+func hopFlags(ifc *core.Interface) uint8 {
+	switch {
+	case ifc == nil:
+		return 0
+	case !ifc.Up():
+		return nexthopDead | nexthopLinkDown
+	case !ifc.Carrier():
+		return nexthopLinkDown
+	}
+	return 0
+}
+
+// routeFlags are the flags of a route as a whole.
+func routeFlags(e *core.RouteEntry) uint32 {
+	if e.Type != core.RouteUnicast && e.Type != core.RouteBroadcast {
+		return 0
+	}
+	flags := uint8(nexthopLinkDown)
+	for _, x := range hopsOf(e) {
+		flags &= hopFlags(x.Interface)
+	}
+	return uint32(flags)
+}
+
+func writeHops(w *writer, list []core.Nexthop) {
+	at := w.nest(rtaMultipath)
+	for _, x := range list {
+		begin := len(w.b)
+		flags := hopFlags(x.Interface)
+		if x.OnLink {
+			flags |= nexthopOnLink
+		}
+		w.u16(0)
+		w.u8(flags, uint8(x.Weight-1))
+		w.u32(uint32(x.Interface.Index()))
+		if !x.Gateway.IsUnspecified() {
+			w.addr(rtaGateway, x.Gateway)
+		}
+		w.endNest(begin)
+	}
+	w.endNest(at)
+}
