@@ -20,6 +20,40 @@ type GenericCommand struct {
 	Do func(in *Instance, request []byte) (answer []byte, err error)
 	// Dump lists: a message for each. nil if there is no list.
 	Dump func(in *Instance, request []byte) ([][]byte, error)
+	// Policy is what the attributes of its requests are, for who asks (genl ctrl policy);
+	// others are refused before Do and Dump see them. Empty if it takes anything.
+	Policy []GenericAttribute
+}
+
+// GenericAttribute is an attribute of a command's requests.
+type GenericAttribute struct {
+	Number uint16
+	Kind   GenericKind
+	// Most is the largest number, or the greatest length of a text (without its zero
+	// byte) or of bytes; 0 for no bound of its own.
+	Most uint64
+}
+
+// GenericKind is what an attribute holds, with Linux's NL_ATTR_TYPE_ numbers.
+type GenericKind uint8
+
+const (
+	GenericFlag   GenericKind = 1 // nothing: it is there, or not
+	GenericU8     GenericKind = 2
+	GenericU16    GenericKind = 3
+	GenericU32    GenericKind = 4
+	GenericU64    GenericKind = 5
+	GenericBytes  GenericKind = 10
+	GenericText   GenericKind = 12 // ends with a zero byte
+	GenericNested GenericKind = 13
+)
+
+// Size is how many bytes a number has, 0 for what is none.
+func (k GenericKind) Size() int {
+	if k >= GenericU8 && k <= GenericU64 {
+		return 1 << (k - GenericU8)
+	}
+	return 0
 }
 
 // GenericTeller is a Transport of AF_NETLINK sockets.

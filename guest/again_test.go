@@ -24,6 +24,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "busy":
 		busy(number(seedOf))
+	case "netlink":
+		netlinkClient(os.Stdout)
 	case "random":
 		randomCalls(number(seedOf), number(countOf))
 	default:

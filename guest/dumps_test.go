@@ -68,8 +68,8 @@ func TestProgramsTellOfAnInstanceWhatTheyTellOfTheKernel(t *testing.T) {
 	r := coretest.New(t, host.NewRealTime())
 	a := r.Adopt(core.New(core.Options{Name: "a", Wiring: libos.Wiring(), Domain: r.Domain}))
 	b := r.Adopt(core.New(core.Options{Name: "b", Wiring: libos.Wiring(), Domain: r.Domain}))
-	if w := a.Wiring(); w.Qdisc("tbf") == nil || w.SocketKind(core.AFNetlink, core.SockRaw, 0) < 0 || len(w.Networks) < 2 {
-		t.Skip("this build lacks netlink, tbf, IPv4 or IPv6")
+	if w := a.Wiring(); w.Qdisc("tbf") == nil || w.SocketKind(core.AFNetlink, core.SockRaw, 0) < 0 || len(w.Networks) < 2 || !makes(w, "veth") {
+		t.Skip("this build lacks netlink, pipes, tbf, IPv4 or IPv6")
 	}
 	da, db := pipe.New(pipe.Config{})
 	if _, err := a.AddDevice(da, "eth0"); err != nil {

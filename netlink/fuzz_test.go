@@ -96,3 +96,25 @@ func FuzzQdiscOptions(f *testing.F) {
 		})
 	})
 }
+
+// FuzzGenericRequest sends arbitrary bytes to the families of generic netlink.
+func FuzzGenericRequest(f *testing.F) {
+	seed := &rig{}
+	for _, b := range [][]byte{
+		seed.request(0x10, dumps, []byte{3, 1, 0, 0}),
+		seed.request(0x10, asks, []byte{3, 1, 0, 0}, attr(2, []byte("greeter\x00"))),
+		seed.request(0x10, dumps, []byte{10, 1, 0, 0}, attr(1, []byte{0x13, 0}), attr(10, u32(7))),
+		seed.request(0x13, changes, []byte{7, 3, 0, 0}, attr(1, u32(9)), attr(2, []byte("hello\x00")), attr(3, []byte{1})),
+	} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		run(t, func(r *rig) {
+			fd := r.generic()
+			if n, err := r.Sendto(fd, b, 0, posix.AppendSockAddr(nil, afNetlink, core.NetlinkAddr(0, 0))); err != nil || n != len(b) {
+				t.Fatalf("sent %d of %d, %v", n, len(b), err)
+			}
+			r.whole(t, fd)
+		})
+	})
+}

@@ -74,8 +74,11 @@ func genericKind(in *core.Instance, typ uint16, body []byte) (kind, error) {
 			return kind{}, refuse(syscall.EINVAL, "the request is shorter than its header")
 		}
 		if f.id == genericController {
-			if body[0] == ctrlGetFamily {
+			switch body[0] {
+			case ctrlGetFamily:
 				return kind{sizeofGeneric, (*request).getFamily, (*request).dumpFamilies}, nil
+			case ctrlGetPolicy:
+				return kind{sizeofGeneric, nil, (*request).dumpPolicies}, nil
 			}
 			return kind{}, refuse(syscall.EOPNOTSUPP, "there is no such command")
 		}
@@ -96,6 +99,9 @@ func commandKind(f *genericFamily, c *core.GenericCommand) kind {
 	rest := func(r *request) []byte { return r.whole[sizeofHeader+sizeofGeneric:] }
 	if c.Do != nil {
 		k.do = func(r *request) error {
+			if err := checkPolicy(r.attrs, c.Policy); err != nil {
+				return err
+			}
 			b, err := c.Do(r.in, rest(r))
 			if err != nil {
 				return explain(err)
@@ -112,6 +118,9 @@ func commandKind(f *genericFamily, c *core.GenericCommand) kind {
 	}
 	if c.Dump != nil {
 		k.dump = func(r *request) (*dump, error) {
+			if err := checkPolicy(r.attrs, c.Policy); err != nil {
+				return nil, err
+			}
 			list, err := c.Dump(r.in, rest(r))
 			if err != nil {
 				return nil, explain(err)
@@ -144,9 +153,10 @@ func writeFamily(w *writer, f genericFamily) {
 	}
 	if f.id == genericController {
 		op(0, ctrlGetFamily, capDo|capDump|capHasPolicy)
+		op(1, ctrlGetPolicy, capDump|capHasPolicy)
 	}
 	for i, c := range f.Commands {
-		op(i, c.Number, capDo*bit(c.Do != nil)|capDump*bit(c.Dump != nil))
+		op(i, c.Number, capDo*bit(c.Do != nil)|capDump*bit(c.Dump != nil)|capHasPolicy*bit(len(c.Policy) > 0))
 	}
 	w.endNest(ops)
 	if len(f.Groups) == 0 {
@@ -162,29 +172,37 @@ func writeFamily(w *writer, f genericFamily) {
 	w.endNest(groups)
 }
 
-// getFamily tells of a family by number or name.
-func (r *request) getFamily() error {
+// namedFamily is the family that a request names by number or name.
+func (r *request) namedFamily() (*genericFamily, error) {
 	id, byID := r.attrs.find(ctrlFamilyID)
 	name, byName, err := r.attrs.text(ctrlFamilyName, 15)
 	switch {
 	case byID && len(id.data) < 2:
-		return refuseAt(id.at, syscall.EINVAL, "attribute is shorter than its two bytes")
+		return nil, refuseAt(id.at, syscall.EINVAL, "attribute is shorter than its two bytes")
 	case err != nil:
-		return err
+		return nil, err
 	case !byID && !byName:
-		return refuse(syscall.EINVAL, "the request names no family")
+		return nil, refuse(syscall.EINVAL, "the request names no family")
 	}
 	for _, f := range families(r.in) {
-		if byID && binary.NativeEndian.Uint16(id.data) != f.id || byName && name != f.Name {
-			continue
+		if (!byID || binary.NativeEndian.Uint16(id.data) == f.id) && (!byName || name == f.Name) {
+			return &f, nil
 		}
-		return r.answer(func(w *writer) {
-			w.begin(genericController, 0, r.seq, r.pid)
-			writeFamily(w, f)
-			w.end()
-		})
 	}
-	return refuse(syscall.ENOENT, "there is no such family")
+	return nil, refuse(syscall.ENOENT, "there is no such family")
+}
+
+// getFamily tells of a family by number or name.
+func (r *request) getFamily() error {
+	f, err := r.namedFamily()
+	if err != nil {
+		return err
+	}
+	return r.answer(func(w *writer) {
+		w.begin(genericController, 0, r.seq, r.pid)
+		writeFamily(w, *f)
+		w.end()
+	})
 }
 
 func (r *request) dumpFamilies() (*dump, error) {

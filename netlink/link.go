@@ -83,13 +83,6 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 		w.attr(iflaAddress, a[:])
 		w.attr(iflaBroadcast, b[:])
 	}
-	if names := ifc.AltNames(); len(names) > 0 {
-		at := w.nest(iflaPropList)
-		for _, name := range names {
-			w.text(iflaAltIfname, name)
-		}
-		w.endNest(at)
-	}
 	if !skipStats {
 		writeStats(w, ifc)
 	}
@@ -104,6 +97,13 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 		w.attr32(iflaInet6Flags, 0)
 		w.attr8(iflaInet6GenMode, 0)
 		w.endNest(six)
+		w.endNest(at)
+	}
+	if names := ifc.AltNames(); len(names) > 0 {
+		at := w.nest(iflaPropList)
+		for _, name := range names {
+			w.text(iflaAltIfname, name)
+		}
 		w.endNest(at)
 	}
 }
@@ -211,7 +211,7 @@ func (r *request) link() (*core.Interface, string, error) {
 		}
 		ifc := r.in.InterfaceByIndex(int(i))
 		if ifc == nil {
-			return nil, "", refuse(syscall.ENODEV, "there is no interface with that index")
+			return nil, "", syscall.ENODEV
 		}
 		return ifc, "", nil
 	}
@@ -239,7 +239,7 @@ func (r *request) getLink() error {
 		return err
 	}
 	if ifc == nil {
-		return refuse(syscall.ENODEV, "there is no interface of that name")
+		return syscall.ENODEV
 	}
 	return r.answer(func(w *writer) {
 		w.begin(newLink, 0, r.seq, r.pid)

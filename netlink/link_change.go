@@ -33,7 +33,7 @@ func (r *request) changeLink() error {
 	case ifc == nil && creates:
 		return r.makeLink()
 	case ifc == nil:
-		return refuse(syscall.ENODEV, "there is no interface of that name")
+		return syscall.ENODEV
 	case r.typ == newLink && r.flags&flagExcl != 0:
 		return syscall.EEXIST
 	case r.typ == newLink && r.flags&flagReplace != 0:
@@ -160,7 +160,7 @@ func (r *request) eachLinkName(do func(*core.Interface, string) error) error {
 		return err
 	}
 	if ifc == nil {
-		return refuse(syscall.ENODEV, "there is no interface of that name")
+		return syscall.ENODEV
 	}
 	x, ok := r.attrs.find(iflaPropList)
 	if !ok {

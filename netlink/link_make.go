@@ -202,7 +202,7 @@ func (r *request) removeLink() error {
 	case err != nil:
 		return err
 	case ifc == nil:
-		return refuse(syscall.ENODEV, "there is no interface of that name")
+		return syscall.ENODEV
 	}
 	return r.in.RemoveLinkLocked(ifc)
 }
