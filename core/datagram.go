@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -32,6 +33,7 @@ type datagramEndpoint struct {
 	ready      Ready  // the protocol's own
 	connecting bool   // Connect goes on
 	connected  bool
+	cork       bool // UDP_CORK
 	shutRead   bool
 	shutWrite  bool
 	anySource  bool // bound to a group or broadcast address: no source to send from
@@ -454,6 +456,9 @@ func (e *datagramEndpoint) Local() SockAddr { return e.local }
 func (e *datagramEndpoint) Peer() (SockAddr, bool) { return e.peer, e.connected }
 
 func (e *datagramEndpoint) SetOption(level, name int, value []byte) error {
+	if e.corks(level, name) {
+		return e.setCork(value)
+	}
 	op, err := e.control(Op{Kind: OpSetOption, Level: level, Name: name, Data: value})
 	if err == nil && op.Local.Port != 0 { // bound by an option
 		e.local, e.route = op.Local, nil
@@ -462,6 +467,9 @@ func (e *datagramEndpoint) SetOption(level, name int, value []byte) error {
 }
 
 func (e *datagramEndpoint) Option(level, name int, buf []byte) (int, error) {
+	if e.corks(level, name) {
+		return copy(buf, binary.NativeEndian.AppendUint32(nil, uint32(bit(e.cork)))), nil
+	}
 	op, err := e.control(Op{Kind: OpGetOption, Level: level, Name: name, Data: buf})
 	if err != nil {
 		return 0, err

@@ -2,10 +2,11 @@ package core
 
 import (
 	"bytes"
+	"encoding/binary"
 	"syscall"
 )
 
-// heldDatagram is a datagram that MSG_MORE holds back. Later sends add to it, whatever
+// heldDatagram is a datagram that MSG_MORE or UDP_CORK holds back. Later sends add to it, whatever
 // destination they name; the first that does not say MSG_MORE sends it as one
 // (udp_sendmsg, net/ipv4/udp.c).
 type heldDatagram struct {
@@ -39,14 +40,41 @@ func (e *datagramEndpoint) holdOn(m *Message) (int, error) {
 	at := len(h.data)
 	h.data = append(h.data, make([]byte, n)...)
 	m.CopyIn(h.data[at:])
-	if m.Flags&MsgMore != 0 {
+	if e.cork || m.Flags&MsgMore != 0 {
 		return n, nil
 	}
-	e.held = nil
-	whole := h.first
-	whole.Data, whole.Flags = h.data, whole.Flags&^MsgMore
-	if _, err := e.Send(&whole); err != nil {
+	if err := e.sendHeld(); err != nil {
 		return 0, err
 	}
 	return n, nil
+}
+
+// sendHeld sends the datagram that is held back.
+func (e *datagramEndpoint) sendHeld() error {
+	whole := e.held.first
+	whole.Data, whole.Flags = e.held.data, whole.Flags&^MsgMore
+	e.held = nil
+	_, err := e.Send(&whole)
+	return err
+}
+
+// udpCork is UDP_CORK (include/uapi/linux/udp.h), of both levels.
+const udpCork = 1
+
+// corks tells whether an option is UDP_CORK of a socket that has it.
+func (e *datagramEndpoint) corks(level, name int) bool {
+	return name == udpCork && (level == SolUDP || level == SolUDPLite) && e.holds() && e.socket.hasPorts()
+}
+
+// setCork is UDP_CORK: the end of it sends what is held back, by MSG_MORE too, and
+// tells no error of that (udp_lib_setsockopt, net/ipv4/udp.c).
+func (e *datagramEndpoint) setCork(value []byte) error {
+	if len(value) < 4 {
+		return syscall.EINVAL
+	}
+	e.cork = binary.NativeEndian.Uint32(value) != 0
+	if !e.cork && e.held != nil {
+		_ = e.sendHeld()
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ func (e *datagramEndpoint) Send(m *Message) (int, error) {
 	if err != nil && !e.oriented() {
 		return 0, err
 	}
-	if m.Flags&MsgMore != 0 {
+	if e.cork || m.Flags&MsgMore != 0 {
 		return e.hold(m)
 	}
 	p := e.packet(m, control, n)
