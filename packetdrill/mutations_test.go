@@ -74,7 +74,8 @@ func mutations() []mutation {
 		{"core/ipv6/output.go", "TrafficClass: p.TOS,", "TrafficClass: 0,", "IPV6_TCLASS", "ip/traffic-class-of-a-socket"},
 		{"core/ipv6/reassembly.go", "wire.IPv6(whole.Linear()).SetECN(ecn)", "whole.TOS &^= 3", "congestion of IPv6 fragments", "ip/congestion-of-fragments-ipv6"},
 		{"core/ipv6/icmp_error.go", "if n.in.Credible(&e) {", "if true {", "TCP judges what is too big in IPv6", "tcp/pmtu-of-what-is-not-outstanding-ipv6"},
-		{"core/datagram_more.go", "e.held = nil\n\twhole", "whole", "a datagram of MSG_MORE ends with the send that does not say it", "udp/more"},
+		{"core/datagram_more.go", "if !e.cork && e.held", "if e.cork && e.held", "the end of UDP_CORK sends what it held", "udp/cork"},
+		{"core/datagram_more.go", "e.held = nil\n\t_, err", "_, err", "a datagram of MSG_MORE ends with the send that does not say it", "udp/more"},
 		{"posix/message.go", "if o.p.host.Now() >= o.enough {", "if false {", "the timeout of recvmmsg", "udp/many-messages"},
 		// TCP
 		{"protocols/tcp/challenge.go", "t.sendReset(u, s.ack, 0, wire.TCPRst)\n\t\treturn\n\t}\n\tt.sendReset(u, 0", "return\n\t}\n\tt.sendReset(u, 0", "a stray ACK is reset", ""},
