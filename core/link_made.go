@@ -201,8 +201,7 @@ func (in *Instance) RemoveLinkLocked(ifc *Interface) error {
 		x.shut()
 	}
 	for _, x := range all {
-		in.detach(x)
-		in.domain.run.forget(x)
+		in.expunge(x)
 	}
 	return nil
 }
@@ -237,6 +236,12 @@ func (in *Instance) detach(ifc *Interface) bool {
 		return false
 	}
 	ifc.shut()
+	in.expunge(ifc)
+	return true
+}
+
+// expunge takes an interface that is shut out of the instance.
+func (in *Instance) expunge(ifc *Interface) {
 	for _, a := range slices.Clone(ifc.addresses) {
 		ifc.dropAddress(a)
 	}
@@ -259,7 +264,6 @@ func (in *Instance) detach(ifc *Interface) bool {
 		in.loopback = nil
 	}
 	in.invalidateRoutes()
-	return true
 }
 
 // dropAddress removes an address whose routes are gone, but for the local one.

@@ -53,14 +53,10 @@ func (in *Instance) checkPaths(e *RouteEntry) error {
 			return syscall.EINVAL
 		}
 		if x.Interface == nil {
-			if x.Gateway.IsUnspecified() {
-				return syscall.ENODEV
+			var err error
+			if x.Interface, err = in.linkOf(x.Gateway); err != nil {
+				return err
 			}
-			r, err := in.lookup(RouteQuery{Dst: x.Gateway})
-			if err != nil || r.Type != RouteUnicast || r.Gateway != x.Gateway {
-				return syscall.ENETUNREACH
-			}
-			x.Interface = r.Interface
 		}
 		list[i] = x
 	}

@@ -100,8 +100,7 @@ type Announcer interface {
 	Announce(e *Event)
 }
 
-// notify tells every network and transport protocol. They borrow the Domain's
-// one Event; what they do may bring the next news before they have all heard.
+// notify tells every network and transport protocol.
 func (in *Instance) notify(news Event) {
 	if news.Kind == EventInterface {
 		in.announce(news)
@@ -110,26 +109,32 @@ func (in *Instance) notify(news Event) {
 }
 
 func (in *Instance) announce(news Event) {
-	e := &in.domain.news
-	outer := *e
-	defer func() { *e = outer }()
-	*e = news
-	for _, t := range in.transports {
-		if a, ok := t.(Announcer); ok {
-			a.Announce(e)
+	in.domain.lend(news, func(e *Event) {
+		for _, t := range in.transports {
+			if a, ok := t.(Announcer); ok {
+				a.Announce(e)
+			}
 		}
-	}
+	})
 }
 
 func (in *Instance) spread(news Event) {
-	e := &in.domain.news
+	in.domain.lend(news, func(e *Event) {
+		for _, n := range in.networks {
+			n.Event(e)
+		}
+		for _, t := range in.transports {
+			t.Event(e)
+		}
+	})
+}
+
+// lend has tell borrow the Domain's one Event; those who hear it may bring the next
+// news before they have all heard.
+func (d *Domain) lend(news Event, tell func(*Event)) {
+	e := &d.news
 	outer := *e
 	defer func() { *e = outer }()
 	*e = news
-	for _, n := range in.networks {
-		n.Event(e)
-	}
-	for _, t := range in.transports {
-		t.Event(e)
-	}
+	tell(e)
 }

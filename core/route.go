@@ -418,14 +418,10 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 			}
 		}
 		if e.Interface == nil {
-			if e.Gateway.IsUnspecified() {
-				return syscall.ENODEV
+			var err error
+			if e.Interface, err = in.linkOf(e.Gateway); err != nil {
+				return err
 			}
-			r, err := in.lookup(RouteQuery{Dst: e.Gateway})
-			if err != nil || r.Type != RouteUnicast || r.Gateway != e.Gateway {
-				return syscall.ENETUNREACH
-			}
-			e.Interface = r.Interface
 		}
 	}
 	first, _ := in.routes.fib.Exact(e.Prefix)
@@ -463,6 +459,19 @@ func (in *Instance) RemoveRoute(like RouteEntry) error {
 	var err error
 	in.domain.Do(func() { err = in.RemoveRouteLocked(&like) })
 	return err
+}
+
+// linkOf is the interface on whose link a gateway is: ENODEV if there is no gateway,
+// ENETUNREACH if it is on no link.
+func (in *Instance) linkOf(gateway wire.Addr) (*Interface, error) {
+	if gateway.IsUnspecified() {
+		return nil, syscall.ENODEV
+	}
+	r, err := in.lookup(RouteQuery{Dst: gateway})
+	if err != nil || r.Type != RouteUnicast || r.Gateway != gateway {
+		return nil, syscall.ENETUNREACH
+	}
+	return r.Interface, nil
 }
 
 // RemoveRouteLocked is RemoveRoute inside an entry.

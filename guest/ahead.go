@@ -157,7 +157,6 @@ func (s *socket) takeAhead(end int, d *datagram, peek int) error {
 	if err == nil {
 		s.ahead.trim(left)
 	}
-	s.ahead.stopped()
 	if len(s.ahead.waits) == 0 {
 		return unix.EAGAIN
 	}

@@ -226,11 +226,12 @@ func (s *socket) take(end int, d *datagram, flags int) error {
 	if err := s.pendingError(end); err != nil {
 		return err
 	}
+	err := s.takeAhead(end, d, peek)
 	s.ahead.stopped()
-	if s.takeAhead(end, d, peek) == nil {
+	if err == nil {
 		return nil
 	}
-	err := s.receive(d, peek|flags&unix.MSG_OOB)
+	err = s.receive(d, peek|flags&unix.MSG_OOB)
 	s.settle(end)
 	return err
 }

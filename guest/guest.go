@@ -230,12 +230,20 @@ func (r *request) socket() (*socket, int, error) {
 	s := r.g.socketOf(end)
 	switch {
 	case s == nil:
-		_ = unix.Close(end)
-		return nil, -1, nil
-	case s.stream() || r.caughtUp || !s.behind(end):
+	case r.later(s, end):
+		err = errLater
+	default:
 		return s, end, nil
 	}
 	_ = unix.Close(end)
+	return nil, -1, err
+}
+
+// later puts the call off where s has to catch up first, and tells whether it did.
+func (r *request) later(s *socket, end int) bool {
+	if s.stream() || r.caughtUp || !s.behind(end) {
+		return false
+	}
 	w := *r
 	w.caughtUp = true
 	r.p.waiting.Go(func() {
@@ -244,7 +252,7 @@ func (r *request) socket() (*socket, int, error) {
 			w.dispatch()
 		}
 	})
-	return nil, -1, errLater
+	return true
 }
 
 // socketOf is the socket that a descriptor of ours is the program's end of, nil if it is

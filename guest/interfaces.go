@@ -14,24 +14,27 @@ const (
 // ioctlCall is ioctl(2). What a socket that is not ours is asked about interfaces is the
 // stack's to answer, too: the C library's if_indextoname(3) asks one of AF_UNIX.
 func (r *request) ioctlCall() {
-	s, end, err := r.socket()
-	if request := uint32(r.c.Args[1]); err == nil && s == nil && request >= firstInterfaceRequest && request <= lastInterfaceRequest {
+	end, err := r.c.Descriptor(r.arg(0))
+	if err != nil {
+		_ = r.fail(err)
+		return
+	}
+	defer unix.Close(end)
+	s := r.g.socketOf(end)
+	if s != nil && r.later(s, end) {
+		return
+	}
+	if request := uint32(r.c.Args[1]); s == nil && request >= firstInterfaceRequest && request <= lastInterfaceRequest {
 		var st unix.Stat_t
-		if end, err = r.c.Descriptor(r.arg(0)); err == nil && unix.Fstat(end, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		if unix.Fstat(end, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
 			s = r.g.interfaces()
 		}
 	}
-	if end >= 0 {
-		defer unix.Close(end)
-	}
-	switch {
-	case err != nil:
-		_ = r.fail(err)
-	case s == nil:
+	if s == nil {
 		r.goOn()
-	default:
-		ioctlCall(r, s, end)
+		return
 	}
+	ioctlCall(r, s, end)
 }
 
 // interfaces is a socket of no program, nil if the stack has none that can be asked.

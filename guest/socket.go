@@ -167,27 +167,16 @@ func hungUp(fd uintptr) bool {
 
 // close ends both sides; with reset a connection is broken off.
 func (s *socket) close(reset bool) {
-	s.mu.Lock()
-	if s.state == over {
-		s.mu.Unlock()
+	returned, first := s.retire()
+	if !first {
 		return
 	}
-	s.state = over
-	returned := s.accepted
-	s.accepted = nil
-	s.tokenGone.Broadcast()
-	s.idle.Broadcast()
-	s.mu.Unlock()
-	s.g.mu.Lock()
-	delete(s.g.sockets, s.inode)
-	s.g.mu.Unlock()
 	for _, fd := range returned {
 		_ = s.g.process.Close(fd)
 	}
 	if reset {
 		_ = s.g.process.Setsockopt(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	}
-	s.g.departures.forget(s)
 	_ = s.g.process.Close(s.fd)
 	s.unmap()
 	_ = s.file.Close()
@@ -212,19 +201,30 @@ func (s *socket) abandon() {
 // forget undoes pair for a socket that no program got, whose stack's socket lives on:
 // false if it does not, because the program's end was found closed before.
 func (s *socket) forget() bool {
-	s.mu.Lock()
-	lives := s.state != over
-	s.state = over
-	s.mu.Unlock()
-	if !lives {
-		return false
+	_, first := s.retire()
+	if first {
+		_ = s.file.Close()
 	}
-	s.g.mu.Lock()
-	delete(s.g.sockets, s.inode)
-	s.g.mu.Unlock()
-	s.g.departures.forget(s)
-	_ = s.file.Close()
-	return true
+	return first
+}
+
+// retire takes s out of its Guest, which is done once, by whoever is first. What was
+// taken off the backlog for calls that did not get it is the caller's to close.
+func (s *socket) retire() (accepted []int, first bool) {
+	s.mu.Lock()
+	first = s.state != over
+	s.state = over
+	accepted, s.accepted = s.accepted, nil
+	s.tokenGone.Broadcast()
+	s.idle.Broadcast()
+	s.mu.Unlock()
+	if first {
+		s.g.mu.Lock()
+		delete(s.g.sockets, s.inode)
+		s.g.mu.Unlock()
+		s.g.departures.forget(s)
+	}
+	return accepted, first
 }
 
 // unconnected tells whether a stream has carried nothing.

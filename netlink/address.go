@@ -21,6 +21,15 @@ func familyOf(a wire.Addr) uint8 {
 	return afInet6
 }
 
+// serves tells whether an instance has the network protocol of a family.
+func serves(in *core.Instance, family uint8) bool {
+	a := wire.IPv4Any()
+	if family == afInet6 {
+		a = wire.IPv6Any()
+	}
+	return in.Network(a) != nil
+}
+
 // writeAddress writes an address as an open message.
 func writeAddress(w *writer, ifc *core.Interface, a *core.Address) {
 	now := ifc.Instance().Now()

@@ -91,7 +91,7 @@ func writeLink(w *writer, ifc *core.Interface, change uint32, family uint8, skip
 		w.text(iflaInfoKind, pr.Kind)
 		w.endNest(at)
 	}
-	if ifc.Instance().Network(wire.IPv6Any()) != nil {
+	if serves(ifc.Instance(), afInet6) {
 		at := w.nest(iflaAFSpec)
 		six := w.nest(afInet6)
 		w.attr32(iflaInet6Flags, 0)

@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/wire"
 )
 
 // Neighbour tables as ip ntable has them: struct ndtmsg and NDTA_… attributes
@@ -158,16 +157,13 @@ func writeNeighTable(w *writer, in *core.Instance, x neighTable) {
 
 // neighTables are those of a family: the newest interface's first, as Linux lists them.
 func (r *request) neighTables(family uint8) (list []neighTable) {
-	for _, f := range [...]struct {
-		family uint8
-		any    wire.Addr
-	}{{afInet, wire.IPv4Any()}, {afInet6, wire.IPv6Any()}} {
-		if family != afUnspec && family != f.family || r.in.Network(f.any) == nil {
+	for _, f := range [...]uint8{afInet, afInet6} {
+		if family != afUnspec && family != f || !serves(r.in, f) {
 			continue
 		}
-		list = append(list, neighTable{f.family, nil})
+		list = append(list, neighTable{f, nil})
 		for _, ifc := range slices.Backward(r.in.Interfaces()) {
-			list = append(list, neighTable{f.family, ifc})
+			list = append(list, neighTable{f, ifc})
 		}
 	}
 	return list

@@ -5,7 +5,6 @@ import (
 	"syscall"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/wire"
 )
 
 // Settings of interfaces as ip netconf has them: struct netconfmsg and NETCONFA_…
@@ -60,11 +59,7 @@ func writeNetconf(w *writer, in *core.Instance, x netconf) {
 
 // netconfs are those of a family.
 func (r *request) netconfs(family uint8) (list []netconf) {
-	any := wire.IPv4Any()
-	if family == afInet6 {
-		any = wire.IPv6Any()
-	}
-	if r.in.Network(any) == nil {
+	if !serves(r.in, family) {
 		return nil
 	}
 	for _, ifc := range r.in.Interfaces() {
@@ -114,9 +109,8 @@ func (t *transport) tellNetconf(ifc *core.Interface, gone bool) {
 	for _, x := range [...]struct {
 		family uint8
 		group  uint32
-		any    wire.Addr
-	}{{afInet, groupNetconf4, wire.IPv4Any()}, {afInet6, groupNetconf6, wire.IPv6Any()}} {
-		if t.in.Network(x.any) == nil || x.family == afInet6 && ifc.MTU() < leastMTU6 {
+	}{{afInet, groupNetconf4}, {afInet6, groupNetconf6}} {
+		if !serves(t.in, x.family) || x.family == afInet6 && ifc.MTU() < leastMTU6 {
 			continue
 		}
 		typ, write := uint16(newNetconf), func(w *writer) { writeNetconf(w, t.in, netconf{x.family, ifc.Index(), ifc.Name()}) }

@@ -1,9 +1,5 @@
 package netlink
 
-import (
-	"github.com/libos-go/libos/core/wire"
-)
-
 // rule is one of the rules that every instance has: all packets ask the table.
 type rule struct {
 	family   uint8
@@ -24,11 +20,7 @@ func defaultRules() [5]rule {
 func (r *request) dumpRules() (*dump, error) {
 	var list []rule
 	for _, x := range defaultRules() {
-		a := wire.IPv4Any()
-		if x.family == afInet6 {
-			a = wire.IPv6Any()
-		}
-		if (r.family() == afUnspec || r.family() == x.family) && r.in.Network(a) != nil {
+		if (r.family() == afUnspec || r.family() == x.family) && serves(r.in, x.family) {
 			list = append(list, x)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"fmt"
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -127,7 +126,7 @@ func (t *table) float(name string) float64 {
 		return 0
 	}
 	v, err := strconv.ParseFloat(t.text(name), 64)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+	if err != nil || !isFinite(v) {
 		t.wrong(name, "it is a number, not %v", t.m[name])
 	}
 	return v
