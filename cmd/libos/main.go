@@ -36,6 +36,7 @@ func main() {
 			httpd.Command,
 			nc.Command,
 			run.Exec,
+			run.Guardian,
 			run.Run,
 			sysctl.Command,
 			tc.Command,

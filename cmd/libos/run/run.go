@@ -116,6 +116,18 @@ func Exec(e *command.Env) *cobra.Command {
 	return c
 }
 
+// guardianName is the command of a guardian.
+const guardianName = "guardian"
+
+// Guardian is what this program starts beside the programs of a stack, see guard.
+func Guardian(*command.Env) *cobra.Command {
+	return &cobra.Command{
+		Use: guardianName, Hidden: true, Args: cobra.NoArgs,
+		Short: "End what programs wait for when the process that started this has been killed",
+		RunE:  func(*cobra.Command, []string) error { return guard(os.Stdin) },
+	}
+}
+
 // statFlag is for programs that look for devices or settings by stat(2).
 func statFlag(c *cobra.Command, stat *bool) {
 	c.Flags().BoolVar(stat, "stat", false, "stop stat(2), too: it tells of the devices and settings of the instance; programs start slower")
@@ -185,9 +197,6 @@ func remote(ctx context.Context, client *control.Client, instance string, args [
 				ready <- struct{}{}
 				return nil
 			})
-			if ctx.Err() == nil {
-				hangUp()
-			}
 		}()
 		select {
 		case <-ready:

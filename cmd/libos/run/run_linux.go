@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os/exec"
 	"sync"
-	"time"
 
 	"github.com/libos-go/libos/cmd/libos/control"
 	"github.com/libos-go/libos/core"
@@ -29,15 +28,6 @@ func options(stat bool) []guest.Option {
 
 func waitExit(c *exec.Cmd) error { return guest.Wait(c) }
 
-// hangUp ends what programs wait for of a stack that has ended: again a little later,
-// because the kernel closes the descriptors of a process that was killed one by one.
-func hangUp() {
-	for _, pause := range []time.Duration{0, 50 * time.Millisecond, time.Second} {
-		time.Sleep(pause)
-		_ = guest.HangUp()
-	}
-}
-
 // own runs a program on an instance of this process, until all that it started has
 // ended.
 func own(in *core.Instance, args []string, stat bool) (err error) {
@@ -45,16 +35,21 @@ func own(in *core.Instance, args []string, stat bool) (err error) {
 	if err != nil {
 		return err
 	}
+	life, err := newGuardian()
+	if err != nil {
+		return err
+	}
 	g := guest.New(in)
-	defer func() { err = errors.Join(err, g.Close()) }()
+	defer func() { err = errors.Join(err, g.Close(), life.close()) }()
 	return g.Run(c, wait, options(stat)...)
 }
 
 // guests are the Guests of a running stack's instances, each made with the first
-// program.
+// program, and their guardian while there are any.
 type guests struct {
-	mu  sync.Mutex
-	all map[*core.Instance]*guest.Guest
+	mu   sync.Mutex
+	all  map[*core.Instance]*guest.Guest
+	life *guardian
 }
 
 func (g *guests) of(in *core.Instance) (*guest.Guest, error) {
@@ -62,6 +57,13 @@ func (g *guests) of(in *core.Instance) (*guest.Guest, error) {
 	defer g.mu.Unlock()
 	if x := g.all[in]; x != nil {
 		return x, nil
+	}
+	if g.life == nil {
+		life, err := newGuardian()
+		if err != nil {
+			return nil, err
+		}
+		g.life = life
 	}
 	x := guest.New(in)
 	if _, ok := in.OnClose(func() { g.end(in, x) }); !ok {
@@ -77,8 +79,15 @@ func (g *guests) of(in *core.Instance) (*guest.Guest, error) {
 func (g *guests) end(in *core.Instance, x *guest.Guest) {
 	g.mu.Lock()
 	delete(g.all, in)
+	var life *guardian
+	if len(g.all) == 0 {
+		life, g.life = g.life, nil
+	}
 	g.mu.Unlock()
 	_ = x.Close()
+	if life != nil {
+		_ = life.close()
+	}
 }
 
 // serve answers the calls of a program of another process, and of all that it starts,

@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"io"
 	"os/exec"
 
 	"github.com/libos-go/libos/cmd/libos/control"
@@ -21,6 +22,6 @@ func own(*core.Instance, []string, bool) error { return errSystem }
 
 func start(*exec.Cmd, func(pid, fd int) error, bool) error { return errSystem }
 
-func hangUp() {}
+func guard(io.Reader) error { return errSystem }
 
 func waitExit(c *exec.Cmd) error { return c.Wait() }
