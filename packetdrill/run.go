@@ -3,6 +3,7 @@ package packetdrill
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Result struct {
 	Skipped  string        `json:"skipped,omitempty"` // why it was not run
 	Events   int           `json:"events"`
 	Time     time.Duration `json:"time_ns"` // of the script's clock
+	Late     time.Duration `json:"late_ns"` // by how much the machine was late most, on a clock that it keeps itself
 	Failures []Failure     `json:"failures,omitempty"`
 }
 
@@ -64,12 +66,45 @@ type run struct {
 	stuck   bool
 }
 
+// attempts is how often a script may fail of what a busy machine does to its times,
+// and belated how late an event may be without that: a quarter of the shortest timer
+// that scripts meet on a kernel, the one of delayed acknowledgements (40 ms).
+const (
+	attempts = 5
+	belated  = 10 * time.Millisecond
+)
+
+// alone is held for writing by a run that no other one shall disturb.
+var alone sync.RWMutex
+
 // Run runs a script. log gets what print statements and --verbose say.
+//
+// A script that fails on a clock of the machine's own, while the machine gave the
+// runner no processor for longer than timers of the system under test take, has said
+// nothing of that system, which then saw other times than the script's. It is run
+// again with no other one beside it, up to attempts times; the last result stands.
 func Run(script *Script, s Settings, b Backend, log func(string)) *Result {
-	res := &Result{File: script.Name, Family: s.IPVersion.String(), Backend: b.Name(), Events: len(script.Events)}
 	if log == nil {
 		log = func(string) {}
 	}
+	alone.RLock()
+	res := once(script, s, b, log)
+	alone.RUnlock()
+	for again := 1; again < attempts && !res.Passed && res.Late > belated; again++ {
+		log(fmt.Sprintf("%s: an event was %s late on this machine, and the script failed: once more", script.Name, stamp(res.Late)))
+		alone.Lock()
+		res = once(script, s, b, log)
+		alone.Unlock()
+	}
+	if !res.Passed && res.Late > belated {
+		res.Failures = append(res.Failures, Failure{Line: 1, Text: fmt.Sprintf("an event was %s late, %d times in a row: this machine is too busy to judge the script", stamp(res.Late), attempts)})
+	}
+	return res
+}
+
+// once runs a script one time.
+func once(script *Script, s Settings, b Backend, log func(string)) *Result {
+	res := &Result{File: script.Name, Family: s.IPVersion.String(), Backend: b.Name(), Events: len(script.Events)}
 	r := &run{script: script, settings: s, result: res, log: log, fds: map[int64]int{}, files: map[int64]bool{}, sockets: map[int]*socket{}, subject: -1}
 	r.scope = &scope{vars: map[string]value{}, look: r.info, print: log}
 	if script.Kernel != "" && b.Name() == "kernel" {
@@ -202,6 +237,7 @@ func (r *run) slip(late, at time.Duration) bool {
 	}
 	r.start += late
 	r.slipped += late
+	r.result.Late = max(r.result.Late, late)
 	return r.slipped <= 5*time.Second
 }
 
@@ -429,6 +465,9 @@ func (r *run) await(int) {
 		return
 	}
 	c.check()
+	if c.end < 0 && !r.sys.Exact() {
+		r.result.Late = max(r.result.Late, c.at-c.began)
+	}
 	if c.end >= 0 {
 		if off, t := (c.at - c.end).Abs(), max(r.settings.Tolerance, (c.end-c.began)/8); off > t {
 			c.differ("it returned at %s, expected %s (tolerance %s)", stamp(c.at), stamp(c.end), stamp(t))
