@@ -26,7 +26,7 @@ func newGuardian() (*guardian, error) {
 		return nil, err
 	}
 	defer r.Close()
-	c := exec.Command("/proc/self/exe", guardianName)
+	c := &exec.Cmd{Path: "/proc/self/exe", Args: []string{os.Args[0], guardianName}} // its own name in lists of processes
 	c.Stdin = r
 	c.Dir = "/"
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no signal of the terminal is for it
