@@ -995,6 +995,19 @@ func ipv6DeviceSysctls(_ *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv6.conf.{dev}.keep_addr_on_down",
+				Kind:    sysctl.Int,
+				Min:     math.MinInt32,
+				Max:     math.MaxInt32,
+				Default: "0",
+				Help:    "Keep permanent addresses, but for link-local ones, when the interface goes down: above 0.",
+				Field:   "KeepAddrOnDown",
+				All:     "over",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.DeviceSysctls).KeepAddrOnDown
+				},
+			},
+			{
 				Name:    "net.ipv6.conf.{dev}.force_mld_version",
 				Kind:    sysctl.Int,
 				Max:     2,

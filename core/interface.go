@@ -29,6 +29,7 @@ type Interface struct {
 	link     Link
 
 	closed    bool
+	gone      bool // it goes down for ever
 	wasUp     bool // see Activated
 	noCarrier bool // the device has no link to the other side
 	stalled   bool // the device did not accept all; Resume comes
@@ -463,7 +464,10 @@ func (p *Packet) CompleteChecksum() {
 	p.Checksum = ChecksumUnknown
 }
 
-// SetUp brings the interface up or down.
+// SetUp brings the interface up or down. As in Linux the routes by way of an interface
+// that goes down are removed, those of IPv4 without a word, and its IPv6 addresses
+// unless net.ipv6.conf.*.keep_addr_on_down keeps them; coming up brings back
+// those that its addresses make, and no other.
 func (ifc *Interface) SetUp(up bool) error {
 	var err error
 	ifc.instance.domain.Do(func() { err = ifc.setUp(up) })
@@ -480,9 +484,10 @@ func (ifc *Interface) setUp(up bool) error {
 	if up == ifc.Up() {
 		return nil
 	}
-	ifc.turn(up, nil)
-	if !up {
-		ifc.flushNeighbours()
+	if up {
+		ifc.turn(true, ifc.connect)
+	} else {
+		ifc.turn(false, func() { ifc.withdraw(ifc.keepsAddresses()) })
 	}
 	if w, ok := ifc.device.(CarrierWatcher); ok {
 		w.UpChanged()
@@ -490,7 +495,7 @@ func (ifc *Interface) setUp(up bool) error {
 	return nil
 }
 
-// turn is setUp without what becomes of neighbours and carriers. before is called when
+// turn is setUp without what becomes of routes, addresses, neighbours and carriers. before is called when
 // programs have heard of it, and the protocols have not.
 func (ifc *Interface) turn(up bool, before func()) {
 	if up {

@@ -206,22 +206,11 @@ func (in *Instance) RemoveLinkLocked(ifc *Interface) error {
 	return nil
 }
 
-// shut takes an interface down for ever, with what Linux lets go when an interface goes
-// down: routes of IPv4 without a word (fib_disable_ip, net/ipv4/fib_frontend.c), then
-// what IPv6 has (addrconf_ifdown, net/ipv6/addrconf.c).
+// shut takes an interface down for ever.
 func (ifc *Interface) shut() {
-	in := ifc.instance
 	empty := func() {
-		ifc.removeNeighbours(true)
-		in.removeRoutesOf(ifc)
-		ifc.removeNeighbours(false)
-		for _, linkLocal := range [...]bool{false, true} { // those that reach farther are first
-			for _, a := range slices.Backward(slices.Clone(ifc.addresses)) {
-				if p := a.Prefix.Addr; !p.Is4() && p.IsLinkLocalUnicast() == linkLocal {
-					ifc.dropAddress(a)
-				}
-			}
-		}
+		ifc.gone = true
+		ifc.withdraw(false)
 	}
 	if ifc.Up() {
 		ifc.turn(false, empty)
@@ -277,32 +266,4 @@ func (ifc *Interface) dropAddress(a *Address) {
 	in.notify(Event{Kind: EventAddressGone, Interface: ifc, Addr: p, Address: a})
 	_ = in.RemoveRouteLocked(&RouteEntry{Prefix: wire.Prefix{Addr: p, Bits: uint8(p.Bits())}, Interface: ifc, Type: RouteLocal})
 	in.invalidateRoutes()
-}
-
-// removeRoutesOf removes the routes by way of ifc, those of IPv4 without a word but for
-// the local ones of addresses, which go with these; all of all interfaces if it is nil.
-func (in *Instance) removeRoutesOf(ifc *Interface) {
-	var gone [3][]RouteEntry // IPv4, IPv6's table main, IPv6's table local
-	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
-		for n := first; n != nil; n = n.next {
-			is4 := p.Addr.Is4()
-			if ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && p.Bits == 32) {
-				continue
-			}
-			i := 0
-			if !is4 {
-				i = 1
-				if n.isOwn() {
-					i = 2
-				}
-			}
-			gone[i] = append(gone[i], n.entry(p))
-		}
-		return true
-	})
-	for i := range gone {
-		for k := range gone[i] {
-			_ = in.removeRoute(&gone[i][k], ifc != nil && i == 0)
-		}
-	}
 }

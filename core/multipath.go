@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -28,6 +29,11 @@ func (n *routeNode) uses(ifc *Interface) bool {
 		}
 	}
 	return n.ifc == ifc
+}
+
+// alive tells whether the route has several paths of which one is up.
+func (n *routeNode) alive() bool {
+	return slices.ContainsFunc(n.paths(), func(x Nexthop) bool { return x.Interface.Up() })
 }
 
 func (n *routeNode) paths() []Nexthop {

@@ -177,15 +177,6 @@ func (ifc *Interface) inOrder() []*Neighbour {
 	return all
 }
 
-// flushNeighbours drops all entries but permanent ones.
-func (ifc *Interface) flushNeighbours() {
-	for _, n := range ifc.inOrder() {
-		if n.State != NeighbourPermanent {
-			n.remove()
-		}
-	}
-}
-
 // removeNeighbours drops all entries of a family.
 func (ifc *Interface) removeNeighbours(v4 bool) {
 	for _, n := range ifc.inOrder() {

@@ -569,6 +569,9 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 	for i := range routes[:n] {
 		e := &routes[i]
 		if add {
+			if i == 0 && a.Flags&AddressTentative != 0 || i > 0 && !ifc.Up() {
+				continue // not an address yet; no link yet (fib_add_ifaddr)
+			}
 			_ = in.AddRouteLocked(e) // an equal route may be there already
 			continue
 		}

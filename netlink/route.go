@@ -123,7 +123,7 @@ func (r *request) dumpRoutes() (*dump, error) {
 				if familyOf(e.Prefix.Addr) != f || tableOf(&e) != t ||
 					protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
 					oif != 0 && !anyHop(&e, func(ifc *core.Interface) bool { return ifc != nil && ifc.Index() == int(oif) }) ||
-					f == afInet && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
+					f == afInet && e.Type != core.RouteLocal && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
 					continue
 				}
 				list = append(list, e)

@@ -105,6 +105,26 @@ func TestAPathIsChosenBySourceInterfaceAndState(t *testing.T) {
 	if _, err := r.lookUp(core.RouteQuery{Dst: wire.MustAddr("10.9.1.1")}); err != syscall.ENETUNREACH {
 		t.Errorf("when both are down: %v", err)
 	}
+	for _, w := range []*coretest.Wire{r.w1, r.w2} {
+		if err := w.Interface.SetUp(true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := r.lookUp(core.RouteQuery{Dst: wire.MustAddr("10.9.1.1")}); err != syscall.ENETUNREACH {
+		t.Errorf("a route whose paths were all down came back: %v", err)
+	}
+}
+
+func TestAPathComesBackWithItsInterface(t *testing.T) {
+	r := newForked(t)
+	for _, up := range []bool{false, true} {
+		if err := r.w1.Interface.SetUp(up); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := r.lookUp(core.RouteQuery{Dst: wire.MustAddr("10.9.1.1"), Interface: r.w1.Interface.Index()}); err != nil || got != "w1 10.1.0.2" {
+		t.Errorf("%s, %v", got, err)
+	}
 }
 
 func TestSeveralPathsArePathsBack(t *testing.T) {

@@ -3,6 +3,7 @@ package ipv6
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -142,8 +143,19 @@ func TestIPv6CanBeTurnedOffAndOn(t *testing.T) {
 }
 
 func TestAnInterfaceGoesDownAndUp(t *testing.T) {
+	for _, x := range []struct {
+		all, own string
+		keeps    bool
+	}{{"0", "0", false}, {"0", "1", true}, {"1", "0", true}, {"-1", "1", false}} {
+		t.Run("keep_addr_on_down "+x.all+" "+x.own, func(t *testing.T) { downAndUp(t, x.all, x.own, x.keeps) })
+	}
+}
+
+func downAndUp(t *testing.T, all, own string, keeps bool) {
 	b := newBed(t)
 	w := b.ethernet("eth0")
+	set(b.in, "net.ipv6.conf.all.keep_addr_on_down", all)
+	set(b.in, "net.ipv6.conf.eth0.keep_addr_on_down", own)
 	if err := w.Interface.AddAddress(wire.MustPrefix("fd00::1/64")); err != nil {
 		t.Fatal(err)
 	}
@@ -157,9 +169,19 @@ func TestAnInterfaceGoesDownAndUp(t *testing.T) {
 		t.Error("the address of the prefix stayed")
 	}
 	for _, e := range b.in.Routes() {
-		if e.Protocol == core.RouteByRA {
-			t.Errorf("a learnt route stayed: %v", e)
+		if e.Interface == w.Interface {
+			t.Errorf("a route stayed: %v", e)
 		}
+	}
+	if _, ok := b.flags(w.Interface, "fd00::1"); ok != keeps {
+		t.Errorf("the address stayed: %v, want %v", ok, keeps)
+	}
+	if _, ok := b.flags(w.Interface, ownLL); ok {
+		t.Error("the link-local address stayed")
+	}
+	back := []string{ownLL}
+	if keeps {
+		back = append(back, "fd00::1")
 	}
 	w.Sent()
 	b.Advance(time.Hour)
@@ -167,14 +189,14 @@ func TestAnInterfaceGoesDownAndUp(t *testing.T) {
 	if err := w.Interface.SetUp(true); err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []string{"fd00::1", ownLL} {
+	for _, a := range back {
 		if f, _ := b.flags(w.Interface, a); f&core.AddressTentative == 0 {
 			t.Errorf("%s is not tested again", a)
 		}
 	}
 	b.Advance(30 * time.Second)
 	sent := w.Sent()
-	for _, a := range []string{"fd00::1", ownLL} {
+	for _, a := range back {
 		n := 0
 		for _, f := range sent {
 			if wt.Match(f.Data, wt.IPv6("::", nil).NeighborSolicit(a)) == nil {
@@ -184,6 +206,10 @@ func TestAnInterfaceGoesDownAndUp(t *testing.T) {
 		if f, _ := b.flags(w.Interface, a); n != 1 || f&core.AddressTentative != 0 {
 			t.Errorf("%s: %d probes, flags %x", a, n, f)
 		}
+	}
+	connected := slices.ContainsFunc(b.in.Routes(), func(e core.RouteEntry) bool { return e.Prefix == wire.MustPrefix("fd00::/64") })
+	if connected != keeps {
+		t.Errorf("the route of the address's prefix is there: %v, want %v", connected, keeps)
 	}
 }
 

@@ -42,6 +42,7 @@ type DeviceSysctls struct {
 	MaxAddresses     int           `sysctl:"net.ipv6.conf.{dev}.max_addresses" default:"16" range:"0.." help:"Most autoconfigured addresses; 0 is no limit."`
 	AddrGenMode      int           `sysctl:"net.ipv6.conf.{dev}.addr_gen_mode" all:"set" default:"0" range:"0..3" help:"Interface identifiers: 0 EUI-64, 1 no link-local address, 2 and 3 stable-privacy (RFC 7217)."`
 	NDiscNotify      bool          `sysctl:"net.ipv6.conf.{dev}.ndisc_notify" default:"0" help:"Advertise an address when it becomes usable, so that neighbours learn of its new place."`
+	KeepAddrOnDown   int           `sysctl:"net.ipv6.conf.{dev}.keep_addr_on_down" all:"over" default:"0" help:"Keep permanent addresses, but for link-local ones, when the interface goes down: above 0."`
 	ForceMLDVersion  int           `sysctl:"net.ipv6.conf.{dev}.force_mld_version" all:"over" default:"0" range:"0..2" help:"Speak this version of MLD only; 0 follows the querier."`
 
 	BaseReachable   time.Duration `sysctl:"net.ipv6.neigh.{dev}.base_reachable_time_ms" unit:"ms" default:"30000" range:"1.." help:"Time for which a neighbour counts as reachable after proof, before randomisation."`
@@ -90,6 +91,15 @@ func (n *network) forceMLDVersion(ifc *core.Interface) int {
 		return v
 	}
 	return n.conf(ifc).ForceMLDVersion
+}
+
+// KeepsAddresses implements core.AddressKeeper: the setting of "all", unless it is 0
+// (net/ipv6/addrconf.c, addrconf_ifdown).
+func (n *network) KeepsAddresses(ifc *core.Interface) bool {
+	if v := n.confAll().KeepAddrOnDown; v != 0 {
+		return v > 0
+	}
+	return n.conf(ifc).KeepAddrOnDown > 0
 }
 
 // untabled is the default settings, for a wiring that has no sysctl tables.
