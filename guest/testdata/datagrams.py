@@ -35,6 +35,12 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
     print(x, f == bn, b.getpeername() == an)
     a.sendto(b"back", f)
     print(b.recv(10))
+    b.send(b"before")
+    b.send(b"one ", socket.MSG_MORE) # the parts of a datagram
+    b.sendmsg([b"and ", b"two "], [], socket.MSG_MORE)
+    b.send(b"and three")
+    b.send(b"after")
+    print([a.recv(100) for _ in range(3)])
     a.close()
     while not select.select([b], [], [], 0.05)[0]: # the end of a socket takes its time
         attempt(b.send, b"nobody")
