@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,7 +30,11 @@ type part struct {
 
 // Build gives addresses and routes and makes the instances. Run calls it. All
 // that is wrong with the description is told at once.
-func (n *Network) Build() error {
+func (n *Network) Build() error { return n.BuildContext(context.Background()) }
+
+// BuildContext is Build, which ends with an error when ctx does: a network of a
+// hundred thousand nodes takes its time.
+func (n *Network) BuildContext(ctx context.Context) error {
 	if n.built {
 		return n.Check()
 	}
@@ -43,12 +48,18 @@ func (n *Network) Build() error {
 	}
 	n.built = true
 	n.partition()
-	for _, x := range n.nodes {
+	for i, x := range n.nodes {
+		if err := interruption(ctx, "nodes", i, len(n.nodes)); err != nil {
+			return errors.Join(err, n.Close())
+		}
 		if err := n.make(x); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", x.where(), err), n.Close())
 		}
 	}
-	for _, l := range n.links {
+	for i, l := range n.links {
+		if err := interruption(ctx, "links", i, len(n.links)); err != nil {
+			return errors.Join(err, n.Close())
+		}
 		if err := n.connect(l); err != nil {
 			return errors.Join(err, n.Close())
 		}
@@ -56,7 +67,7 @@ func (n *Network) Build() error {
 	if err := n.makeSegments(); err != nil {
 		return errors.Join(err, n.Close())
 	}
-	if err := n.route(); err != nil {
+	if err := n.route(ctx); err != nil {
 		return errors.Join(err, n.Close())
 	}
 	n.schedule()
@@ -70,6 +81,15 @@ func (n *Network) Build() error {
 		x.tasks = nil
 	}
 	return nil
+}
+
+// interruption is the error of a construction whose context has ended: of the things
+// that are made at the moment so many are done.
+func interruption(ctx context.Context, things string, done, of int) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("the construction of the network was interrupted at %d of %d %s: %w", done, of, things, context.Cause(ctx))
 }
 
 // where is the node for messages.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -24,7 +25,7 @@ type way struct {
 }
 
 // route gives the nodes their routes.
-func (n *Network) route() error {
+func (n *Network) route(ctx context.Context) error {
 	var errs []error
 	for _, x := range n.nodes {
 		for _, t := range x.config.Routes {
@@ -43,7 +44,10 @@ func (n *Network) route() error {
 		}
 	}
 	g := newWays(n, routers)
-	for _, x := range n.nodes {
+	for i, x := range n.nodes {
+		if err := interruption(ctx, "nodes' routes", i, len(n.nodes)); err != nil {
+			return err
+		}
 		if len(x.config.Routes) > 0 {
 			continue
 		}

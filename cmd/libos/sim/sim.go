@@ -170,7 +170,7 @@ func (o *options) run(ctx context.Context) (err error) {
 		return err
 	}
 	n := d.Network
-	if err := n.Build(); err != nil {
+	if err := n.BuildContext(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()

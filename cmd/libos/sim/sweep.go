@@ -162,7 +162,7 @@ func (o *options) unit(ctx context.Context, params map[string]string, seed uint6
 		return nil, err
 	}
 	n := d.Network
-	if err := n.Build(); err != nil {
+	if err := n.BuildContext(ctx); err != nil {
 		return nil, err
 	}
 	if every := cmp.Or(o.sample, d.Sample); every > 0 {
