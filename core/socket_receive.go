@@ -14,6 +14,21 @@ func (s *Socket) Receive(m *Message) (int, error) {
 	return s.receive(m)
 }
 
+// ReceiveSome is Receive without waiting, and tells whether another call has something
+// to tell: bytes, a datagram, an end or an error. A caller that watches the socket need
+// not call again before the next event otherwise.
+func (s *Socket) ReceiveSome(m *Message) (n int, more bool, err error) {
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return 0, false, err
+	}
+	flags := m.Flags
+	m.Flags |= MsgDontWait
+	n, err = s.receive(m)
+	m.Flags = flags
+	return n, s.closed || s.readyLocked()&(ReadyIn|ReadyErr|ReadyHup) != 0, err
+}
+
 // read is Receive into b alone; it tells where a datagram came from.
 func (s *Socket) read(b []byte) (n int, from SockAddr, err error) {
 	defer s.leave()
@@ -127,15 +142,22 @@ func (s *Socket) receiveSome(m *Message) (int, error) {
 	if err := bulk.Take(len(m.Data), r); err != nil || r.Bytes == 0 {
 		return 0, err
 	}
-	s.reading = true
-	d.leave()
+	outside := r.Bytes > bulkCopy
+	if outside {
+		s.reading = true
+		d.leave()
+	}
 	n := 0
 	for i := range r.Pieces[:r.N] {
 		n += copy(m.Data[n:], r.Pieces[i].Bytes())
 	}
-	d.enter()
-	s.reading = false
+	if outside {
+		d.enter()
+		s.reading = false
+	}
 	bulk.Done(r)
-	s.yield()
+	if outside {
+		s.yield()
+	}
 	return n, nil
 }

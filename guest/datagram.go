@@ -50,9 +50,9 @@ func (s *socket) pumpDatagramsOut() {
 		var err error
 		receive := func(fd uintptr) bool {
 			s.out.Lock()
-			buf = s.g.takeBuffer()
+			buf = s.g.buffers.take()
 			if n, err = unix.Read(int(fd), buf[:]); err != nil {
-				s.g.giveBuffer(buf)
+				s.g.buffers.give(buf)
 				s.out.Unlock()
 			}
 			return err != unix.EAGAIN
@@ -81,7 +81,7 @@ func (s *socket) pumpDatagramsOut() {
 			return
 		}
 		s.carryOut(buf[:n])
-		s.g.giveBuffer(buf)
+		s.g.buffers.give(buf)
 		s.out.Unlock()
 	}
 }
@@ -102,8 +102,8 @@ func (s *socket) behind(end int) bool {
 func (s *socket) catchUp() {
 	s.out.Lock()
 	defer s.out.Unlock()
-	buf := s.g.takeBuffer()
-	defer s.g.giveBuffer(buf)
+	buf := s.g.buffers.take()
+	defer s.g.buffers.give(buf)
 	for {
 		var n int
 		var err error
@@ -182,7 +182,7 @@ func (s *socket) pumpDatagramsIn() {
 			s.mu.Unlock()
 			continue
 		}
-		h, buf := scratch, s.g.takeBuffer()
+		h, buf := scratch, s.g.buffers.take()
 		h.Iov[0] = buf[:]
 		n, err := s.g.process.Recvmsg(s.fd, &h, unix.MSG_DONTWAIT)
 		wait, deaf := err == unix.EAGAIN, false
@@ -198,7 +198,7 @@ func (s *socket) pumpDatagramsIn() {
 		}
 		failure = err
 		s.mu.Unlock()
-		s.g.giveBuffer(buf)
+		s.g.buffers.give(buf)
 		if deaf || err == unix.EBADF { // the program has shut its end down
 			return
 		}

@@ -10,7 +10,8 @@
 //
 //	guest.go     Guest and Program: the sockets of an instance, the programs on it
 //	socket.go    the pair, and how the program's end looks to poll(2)
-//	stream.go    the pumps of a connection; connect, listen, accept
+//	pump.go      the pumps of a connection
+//	stream.go    connect, listen, accept
 //	datagram.go  the pump of datagrams, whose addresses the pair cannot carry
 //	dispatch.go  which call is answered by what
 package guest

@@ -24,7 +24,7 @@ type Guest struct {
 	process *posix.Process // has all their sockets
 	answers map[int]func(*request)
 	filler  []byte // zeros, see socket.stop
-	buffers sync.Pool
+	buffers buffers
 	scale   scale
 	files   *files
 

@@ -4,27 +4,12 @@ package guest
 
 import (
 	"encoding/binary"
-	"errors"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/posix"
 )
-
-// pumpSize is how many bytes a pump carries at once; no datagram is longer.
-const pumpSize = 128 << 10
-
-// takeBuffer lends a pump a buffer while it has something to carry.
-func (g *Guest) takeBuffer() *[pumpSize]byte {
-	if b, ok := g.buffers.Get().(*[pumpSize]byte); ok {
-		return b
-	}
-	return new([pumpSize]byte)
-}
-
-func (g *Guest) giveBuffer(b *[pumpSize]byte) { g.buffers.Put(b) }
 
 // start begins to serve a socket whose program has it. A stream that is not connected
 // yet is only watched for its end.
@@ -54,143 +39,6 @@ func (s *socket) connected() {
 	s.mu.Unlock()
 	s.kick()
 	s.g.running.Go(s.pumpIn)
-}
-
-// pumpOut carries what the program writes to the stack, and ends the socket when the
-// last descriptor of it is closed.
-func (s *socket) pumpOut() {
-	mute := false // the program's direction has ended
-	for {
-		var buf *[pumpSize]byte
-		var n int
-		var err error
-		hung := false
-		waited := s.raw.Read(func(fd uintptr) bool {
-			s.mu.Lock()
-			carries := s.state == open && !mute
-			s.mu.Unlock()
-			if !carries {
-				hung = hungUp(fd)
-				return hung
-			}
-			buf = s.g.takeBuffer()
-			if n, err = unix.Read(int(fd), buf[:]); err == unix.EAGAIN {
-				s.g.giveBuffer(buf)
-				return false
-			}
-			return true
-		})
-		switch {
-		case errors.Is(waited, os.ErrDeadlineExceeded): // kicked
-			_ = s.file.SetReadDeadline(time.Time{})
-			continue
-		case waited != nil: // closed by us
-			return
-		case hung:
-			s.hangUp()
-			return
-		case err == unix.ECONNRESET: // closed with bytes in it that the program had not read
-			s.close(true)
-			return
-		case err != nil:
-			s.close(true)
-			return
-		case n == 0:
-			mute = true
-			_ = s.raw.Control(func(fd uintptr) { hung = hungUp(fd) })
-			if hung {
-				s.hangUp()
-				return
-			}
-			_ = s.g.process.Shutdown(s.fd, unix.SHUT_WR)
-		default:
-			err := s.send(buf[:n])
-			s.g.giveBuffer(buf)
-			if err != nil {
-				mute = true // what it writes from now on fails
-				_ = s.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) })
-			}
-		}
-	}
-}
-
-// hangUp follows the end of both directions: the program has closed its end, or shut
-// down the one where the peer's had ended.
-func (s *socket) hangUp() {
-	s.mu.Lock()
-	halves := s.halves
-	s.mu.Unlock()
-	if halves {
-		_ = s.g.process.Shutdown(s.fd, unix.SHUT_WR)
-		s.abandon()
-		return
-	}
-	s.close(false)
-}
-
-// send gives bytes to the stack.
-func (s *socket) send(b []byte) error {
-	for len(b) > 0 {
-		n, err := s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil)
-		if n > 0 {
-			b = b[n:]
-		}
-		if err == unix.EAGAIN {
-			err = s.poll(posix.POLLOUT, -1)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pumpIn carries what the stack receives to the program.
-func (s *socket) pumpIn() {
-	for {
-		buf := s.g.takeBuffer()
-		n, err := s.g.process.Read(s.fd, buf[:])
-		if err == unix.EAGAIN {
-			s.g.giveBuffer(buf)
-			if err = s.readable(); err == nil {
-				continue
-			}
-		}
-		if n <= 0 || err != nil {
-			if err != nil {
-				s.abandon()
-				return
-			}
-			_ = s.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
-			return
-		}
-		err = s.deliver(buf[:n])
-		s.g.giveBuffer(buf)
-		if err != nil {
-			return
-		}
-	}
-}
-
-// deliver writes bytes, or one datagram, to the program's end.
-func (s *socket) deliver(b []byte) error {
-	for {
-		var n int
-		var err error
-		waited := s.raw.Write(func(fd uintptr) bool {
-			n, err = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-			return err != unix.EAGAIN
-		})
-		if waited != nil {
-			return waited
-		}
-		if err != nil {
-			return err
-		}
-		if b = b[n:]; len(b) == 0 {
-			return nil
-		}
-	}
 }
 
 // connect is connect(2) of a stream. end is the program's end, which it closes.

@@ -56,6 +56,16 @@ func (p *Process) socket(fd int) (*description, *socket, error) {
 	return d, s, err
 }
 
+// Stack is the stack's socket behind a descriptor, for one who carries its bytes and
+// needs no descriptor for it: EBADF, ENOTSOCK. It is closed with the last descriptor.
+func (p *Process) Stack(fd int) (*core.Socket, error) {
+	_, s, err := p.socket(fd)
+	if err != nil {
+		return nil, err
+	}
+	return s.s, nil
+}
+
 // install gives d the lowest free descriptor from least on: EMFILE if there is
 // none.
 func (p *Process) install(d *description, least int, cloexec bool) (int, error) {
