@@ -18,9 +18,15 @@ func (s *Socket) Receive(m *Message) (int, error) {
 // to tell: bytes, a datagram, an end or an error. A caller that watches the socket need
 // not call again before the next event otherwise.
 func (s *Socket) ReceiveSome(m *Message) (n int, more bool, err error) {
+	s.instance.domain.enter()
 	defer s.leave()
-	if err := s.enter(); err != nil {
-		return 0, false, err
+	return s.ReceiveSomeLocked(m)
+}
+
+// ReceiveSomeLocked is ReceiveSome inside an entry: of several sockets in one.
+func (s *Socket) ReceiveSomeLocked(m *Message) (n int, more bool, err error) {
+	if s.closed {
+		return 0, true, syscall.EBADF
 	}
 	flags := m.Flags
 	m.Flags |= MsgDontWait

@@ -14,6 +14,23 @@ func (s *Socket) Send(m *Message) (int, error) {
 	if err := s.enter(); err != nil {
 		return 0, err
 	}
+	return s.sendKept(m)
+}
+
+// SendLocked is Send inside an entry, without waiting: for several sockets in one.
+func (s *Socket) SendLocked(m *Message) (int, error) {
+	if s.closed {
+		return 0, syscall.EBADF
+	}
+	flags := m.Flags
+	m.Flags |= MsgDontWait
+	n, err := s.sendKept(m)
+	m.Flags = flags
+	return n, err
+}
+
+// sendKept sends; an error after some bytes is told by the next call.
+func (s *Socket) sendKept(m *Message) (int, error) {
 	n, err := s.send(m)
 	if n > 0 && err != nil {
 		s.keepError(err)

@@ -10,7 +10,9 @@
 //
 //	guest.go     Guest and Program: the sockets of an instance, the programs on it
 //	socket.go    the pair, and how the program's end looks to poll(2)
-//	pump.go      the pumps of a connection
+//	ends.go      our ends of connections
+//	outlet.go    from a program's connections to the stack
+//	inlet.go     and back
 //	stream.go    connect, listen, accept
 //	datagram.go  the pump of datagrams, whose addresses the pair cannot carry
 //	dispatch.go  which call is answered by what

@@ -25,6 +25,9 @@ type Guest struct {
 	answers map[int]func(*request)
 	filler  []byte // zeros, see socket.stop
 	buffers buffers
+	ends    ends // of connections, with what carries between them and the stack
+	outlet  *outlet
+	inlet   *inlet
 	scale   scale
 	files   *files
 
@@ -164,7 +167,7 @@ func (g *Guest) Close() error {
 		err = errors.Join(err, HangUp())
 	}
 	g.departures.close()
-	err = errors.Join(err, g.files.close())
+	err = errors.Join(err, g.files.close(), g.ends.close())
 	g.running.Wait()
 	if g.stranger >= 0 {
 		_ = unix.Close(g.stranger)

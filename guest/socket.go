@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/posix"
 )
 
@@ -51,6 +52,16 @@ type socket struct {
 	pending   pending  // datagrams
 	mapping   *mapping // of a packet socket with a ring
 
+	// Of connections. What is not said to be elsewhere is under mu.
+	stack    *core.Socket  // behind fd; never changes
+	begun    bool          // the program has it
+	mute     bool          // the program's direction has ended
+	draining bool          // a pump of its own takes what the program writes
+	full     bool          // the program's end had no room for what was received
+	awaited  uint32        // of our end, see update
+	space    chan struct{} // of capacity 1: told when there is some
+	arrivals arrivals
+
 	// Of datagrams.
 	ahead         ahead
 	memory        int               // that the program's end has for what waits in it
@@ -71,14 +82,20 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 	if typ == unix.SOCK_STREAM {
 		kind = unix.SOCK_STREAM
 	}
-	p, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	flags := unix.SOCK_CLOEXEC
+	if kind == unix.SOCK_DGRAM {
+		flags |= unix.SOCK_NONBLOCK // our end waits in the runtime's poller
+	} else if err := g.openEnds(); err != nil {
+		return nil, -1, err
+	}
+	p, err := unix.Socketpair(unix.AF_UNIX, kind|flags, 0)
 	if err != nil {
 		return nil, -1, err
 	}
 	ours, end := p[0], p[1]
 	var st unix.Stat_t
-	if err = unix.Fstat(end, &st); err == nil && !nonblock {
-		err = unix.SetNonblock(end, false)
+	if err = unix.Fstat(end, &st); err == nil && nonblock != (kind == unix.SOCK_DGRAM) {
+		err = unix.SetNonblock(end, nonblock)
 	}
 	if err != nil {
 		_ = unix.Close(ours)
@@ -94,9 +111,11 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 		_ = unix.Close(end)
 		return nil, -1, err
 	}
-	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1, gone: make(chan struct{})}
+	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1, gone: make(chan struct{}), space: make(chan struct{}, 1)}
 	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
-	s.raw, err = s.file.SyscallConn()
+	if s.raw, err = s.file.SyscallConn(); err == nil && kind == unix.SOCK_STREAM {
+		s.stack, err = g.process.Stack(fd)
+	}
 	if err == nil && kind == unix.SOCK_DGRAM {
 		if err = s.nameEnds(ours, end); err == nil {
 			s.memory, err = unix.GetsockoptInt(ours, unix.SOL_SOCKET, unix.SO_SNDBUF)
@@ -145,7 +164,7 @@ func (s *socket) resume() {
 	var b [16 << 10]byte
 	_ = s.raw.Control(func(fd uintptr) {
 		for s.filler > 0 {
-			n, err := unix.Read(int(fd), b[:min(len(b), s.filler)])
+			n, err := receiveSome(int(fd), b[:min(len(b), s.filler)])
 			if n <= 0 || err != nil {
 				break
 			}
@@ -157,13 +176,6 @@ func (s *socket) resume() {
 
 // kick has a pump that waits for our end look again.
 func (s *socket) kick() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// hungUp tells whether the program's end is closed.
-func hungUp(fd uintptr) bool {
-	p := [1]unix.PollFd{{Fd: int32(fd)}}
-	_, err := unix.Poll(p[:], 0)
-	return err == nil && p[0].Revents&unix.POLLHUP != 0
-}
 
 // close ends both sides; with reset a connection is broken off.
 func (s *socket) close(reset bool) {
@@ -179,7 +191,7 @@ func (s *socket) close(reset bool) {
 	}
 	_ = s.g.process.Close(s.fd)
 	s.unmap()
-	_ = s.file.Close()
+	s.closeEnd()
 }
 
 // abandon closes our end, as a connection that has failed or is over looks to the
@@ -193,7 +205,7 @@ func (s *socket) abandon() {
 	}
 	s.mu.Unlock()
 	if ghost {
-		_ = s.file.Close()
+		s.closeEnd()
 		s.g.haunt(s)
 	}
 }
@@ -203,7 +215,7 @@ func (s *socket) abandon() {
 func (s *socket) forget() bool {
 	_, first := s.retire()
 	if first {
-		_ = s.file.Close()
+		s.closeEnd()
 	}
 	return first
 }

@@ -18,12 +18,16 @@ func (s *socket) start() {
 		s.startDatagrams()
 		return
 	}
-	s.g.running.Go(s.pumpOut)
 	s.mu.Lock()
+	s.begun = true
 	connected := s.state == open
+	err := s.update()
 	s.mu.Unlock()
-	if connected {
-		s.g.running.Go(s.pumpIn)
+	switch {
+	case err != nil:
+		s.close(true)
+	case connected:
+		s.g.inlet.follow(s)
 	}
 }
 
@@ -36,9 +40,24 @@ func (s *socket) connected() {
 	}
 	s.resume()
 	s.state = open
+	err := s.update()
 	s.mu.Unlock()
-	s.kick()
-	s.g.running.Go(s.pumpIn)
+	if err != nil {
+		s.close(true)
+		return
+	}
+	s.g.inlet.follow(s)
+}
+
+// openEnds has what carries connections serve.
+func (g *Guest) openEnds() error {
+	first, err := g.ends.open()
+	if first {
+		g.outlet, g.inlet = &outlet{g: g}, &inlet{g: g, come: make(chan struct{}, 1)}
+		g.running.Go(g.outlet.run)
+		g.running.Go(g.inlet.run)
+	}
+	return err
 }
 
 // connect is connect(2) of a stream. end is the program's end, which it closes.

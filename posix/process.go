@@ -56,6 +56,9 @@ func (p *Process) socket(fd int) (*description, *socket, error) {
 	return d, s, err
 }
 
+// Domain is that of the instance.
+func (p *Process) Domain() *core.Domain { return p.domain }
+
 // Stack is the stack's socket behind a descriptor, for one who carries its bytes and
 // needs no descriptor for it: EBADF, ENOTSOCK. It is closed with the last descriptor.
 func (p *Process) Stack(fd int) (*core.Socket, error) {
