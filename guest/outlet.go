@@ -13,7 +13,7 @@ import (
 // How many connections a carrier looks after in one entry of the stack, and how much of
 // each. A connection with more gets a pump of its own while that lasts.
 const (
-	carried   = 64
+	carried   = 32
 	carrySize = 16 << 10
 )
 
