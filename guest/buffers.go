@@ -2,38 +2,82 @@
 
 package guest
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // pumpSize is how many bytes a pump carries at once; no datagram is longer.
 const pumpSize = 128 << 10
 
-// idleBuffers is how many buffers a Guest keeps that no pump has.
-const idleBuffers = 16
+// idle is how many buffers of a kind a Guest keeps that no pump has.
+const idle = 8
 
-// buffers are those of a Guest's pumps, which have one only while they have something
-// to carry. The one that was given back last is lent first: its memory is in the
+// pool are buffers of a Guest's pumps, which have one only while they have something to
+// carry. The one that was given back last is lent first: its memory is in the
 // processor's cache.
-type buffers struct {
+type pool[T any] struct {
 	mu   sync.Mutex
-	idle []*[pumpSize]byte
+	idle []*T
 }
 
-func (b *buffers) take() *[pumpSize]byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := len(b.idle)
+func (p *pool[T]) take() *T {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
 	if n == 0 {
-		return new([pumpSize]byte)
+		return new(T)
 	}
-	buf := b.idle[n-1]
-	b.idle = b.idle[:n-1]
-	return buf
+	b := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return b
 }
 
-func (b *buffers) give(buf *[pumpSize]byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.idle) < idleBuffers {
-		b.idle = append(b.idle, buf)
+func (p *pool[T]) give(b *T) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) < idle {
+		p.idle = append(p.idle, b)
 	}
 }
+
+// volleySize is how many datagrams a volley holds: as many as wait in an end at most,
+// where nobody has changed that (net.unix.max_dgram_qlen), and the one being sent.
+const volleySize = 12
+
+// volley is datagrams that are taken from our end by one call.
+type volley struct {
+	n       int
+	headers [volleySize]mmsghdr
+	pieces  [volleySize]unix.Iovec
+	memory  [volleySize][maxDatagram]byte
+}
+
+// mmsghdr is struct mmsghdr of recvmmsg(2).
+type mmsghdr struct {
+	unix.Msghdr
+	length uint32
+}
+
+// receive takes what is there.
+func (v *volley) receive(fd int) error {
+	for i := range v.headers {
+		p := &v.pieces[i]
+		p.Base = &v.memory[i][0]
+		p.SetLen(maxDatagram)
+		v.headers[i] = mmsghdr{}
+		v.headers[i].Iov = p
+		v.headers[i].SetIovlen(1)
+	}
+	n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&v.headers)), volleySize, unix.MSG_DONTWAIT, 0, 0)
+	v.n = int(n)
+	if e != 0 {
+		v.n = 0
+		return e
+	}
+	return nil
+}
+
+func (v *volley) datagram(i int) []byte { return v.memory[i][:v.headers[i].length] }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/posix"
 )
 
@@ -44,19 +45,17 @@ func (s *socket) pumpDatagramsOut() {
 	}
 	defer stop()
 	s.alarm() // an error may have been before
-	for {
-		var buf *[pumpSize]byte
-		var n int
-		var err error
-		receive := func(fd uintptr) bool {
-			s.out.Lock()
-			buf = s.g.buffers.take()
-			if n, err = unix.Read(int(fd), buf[:]); err != nil {
-				s.g.buffers.give(buf)
-				s.out.Unlock()
-			}
-			return err != unix.EAGAIN
+	var sent *volley
+	receive := func(fd uintptr) bool {
+		s.out.Lock()
+		sent = s.g.volleys.take()
+		if err = sent.receive(int(fd)); err != nil {
+			s.g.volleys.give(sent)
+			s.out.Unlock()
 		}
+		return err != unix.EAGAIN
+	}
+	for {
 		waited := s.raw.Read(receive)
 		if errors.Is(waited, os.ErrDeadlineExceeded) { // kicked
 			_ = s.file.SetReadDeadline(time.Time{})
@@ -80,8 +79,8 @@ func (s *socket) pumpDatagramsOut() {
 			s.close(false)
 			return
 		}
-		s.carryOut(buf[:n])
-		s.g.buffers.give(buf)
+		s.carryAll(sent)
+		s.g.volleys.give(sent)
 		s.out.Unlock()
 	}
 }
@@ -111,6 +110,32 @@ func (s *socket) catchUp() {
 			return // the pump will find out why
 		}
 		s.carryOut(buf[:n])
+	}
+}
+
+// carryAll sends the datagrams of a volley, in as few entries of the stack as it can.
+func (s *socket) carryAll(v *volley) {
+	s.hasTold()
+	var m core.Message
+	for i := 0; i < v.n; {
+		var err error
+		s.g.process.Domain().Do(func() {
+			for ; i < v.n && err == nil; i++ {
+				m.Data, m.Flags = v.datagram(i), unix.MSG_NOSIGNAL
+				_, err = s.stack.SendLocked(&m)
+			}
+		})
+		if err == unix.EBADF {
+			return
+		}
+		if err != nil && err != unix.EAGAIN {
+			s.mu.Lock()
+			s.keep(err)
+			s.mu.Unlock()
+		}
+		if err != nil {
+			s.carryOut(v.datagram(i - 1))
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ type Guest struct {
 	process *posix.Process // has all their sockets
 	answers map[int]func(*request)
 	filler  []byte // zeros, see socket.stop
-	buffers buffers
+	buffers pool[[pumpSize]byte]
+	volleys pool[volley]
 	ends    ends // of connections, with what carries between them and the stack
 	outlet  *outlet
 	inlet   *inlet

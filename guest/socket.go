@@ -113,7 +113,7 @@ func (g *Guest) pair(thread uint32, fd, family, typ, protocol int, nonblock bool
 	}
 	s = &socket{g: g, fd: fd, family: family, typ: typ, protocol: protocol, inode: st.Ino, file: os.NewFile(uintptr(ours), "guest"), watched: -1, gone: make(chan struct{}), space: make(chan struct{}, 1)}
 	s.tokenGone.L, s.idle.L = &s.mu, &s.mu
-	if s.raw, err = s.file.SyscallConn(); err == nil && kind == unix.SOCK_STREAM {
+	if s.raw, err = s.file.SyscallConn(); err == nil {
 		s.stack, err = g.process.Stack(fd)
 	}
 	if err == nil && kind == unix.SOCK_DGRAM {
