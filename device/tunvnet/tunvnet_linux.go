@@ -34,7 +34,9 @@ type Device struct {
 	ifc      *core.Interface
 
 	header [vnethdr.HeaderSize]byte // under the Domain's lock
-	iov    [2 + core.MaxFrags][]byte
+	run    vnethdr.Run
+	pieces [][]byte
+	merge  bool // the kernel takes super-segments
 
 	starved           chan struct{} // the interface waits for the kernel
 	closed            atomic.Bool
@@ -122,6 +124,7 @@ func newDevice(fd int, p core.Properties, offload bool) (*Device, error) {
 	}
 	if offload {
 		d.props.Offloads |= core.OffloadTxChecksum
+		d.merge = true
 	}
 	return d, nil
 }
@@ -146,13 +149,20 @@ func (d *Device) Attach(ifc *core.Interface) {
 	go d.await()
 }
 
-// Send implements core.Device.
+// Send implements core.Device. Segments of one connection that stand in a row are
+// written as one super-segment: each frame is a system call.
 func (d *Device) Send(batch []*core.Packet) int {
 	n := 0
 	err := d.raw.Control(func(fd uintptr) {
-		for n < len(batch) && d.writeOne(int(fd), batch[n]) {
-			batch[n].Free()
-			n++
+		for n < len(batch) {
+			took := d.writeSome(int(fd), batch[n:])
+			if took == 0 {
+				return
+			}
+			for _, p := range batch[n : n+took] {
+				p.Free()
+			}
+			n += took
 		}
 	})
 	if err != nil { // closed: the link takes everything and nothing arrives
@@ -170,24 +180,50 @@ func (d *Device) Send(batch []*core.Packet) int {
 	return n
 }
 
-// writeOne writes p with its header; false when the kernel cannot take it now.
-func (d *Device) writeOne(fd int, p *core.Packet) bool {
-	vnethdr.Encode(d.header[:], p, d.linkSize)
-	iov := append(d.iov[:0], d.header[:], p.Linear())
-	for i := range p.Frags() {
-		iov = append(iov, p.Frags()[i].Bytes())
+// maxPieces bounds the pieces of one write (UIO_MAXIOV).
+const maxPieces = 1024
+
+// writeSome writes the first packets of batch as one frame, and tells how many: 0 when
+// the kernel cannot take it now.
+func (d *Device) writeSome(fd int, batch []*core.Packet) int {
+	n := 1
+	if d.merge && len(batch) > 1 && d.run.Begin(batch[0], d.linkSize) {
+		for pieces := 2 + len(batch[0].Frags()); n < len(batch); n++ {
+			pieces += 1 + len(batch[n].Frags())
+			if pieces > maxPieces || !d.run.Add(batch[n]) {
+				break
+			}
+		}
 	}
+	iov := append(d.pieces[:0], d.header[:])
+	skip := 0
+	if n > 1 {
+		iov = append(iov, d.run.End(d.header[:]))
+		skip = d.run.HeaderLen()
+	} else {
+		vnethdr.Encode(d.header[:], batch[0], d.linkSize)
+	}
+	for _, p := range batch[:n] {
+		if b := p.Linear()[skip:]; len(b) > 0 {
+			iov = append(iov, b)
+		}
+		for i := range p.Frags() {
+			iov = append(iov, p.Frags()[i].Bytes())
+		}
+	}
+	d.pieces = iov
+	defer clear(iov)
 	for {
 		_, err := unix.Writev(fd, iov)
 		switch err {
 		case nil:
-			return true
+			return n
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return false
+			return 0
 		default:
-			d.txErrors.Add(1)
-			return true
+			d.txErrors.Add(uint64(n))
+			return n
 		}
 	}
 }
