@@ -148,8 +148,9 @@ test: $(REPORT) ## everything; needs only Go, skips are listed with their reason
 .PHONY: packets
 packets: $(REPORT) ## (root) every packet script on the host's kernel, which must pass them, too
 	@$(REPORT) -name="make packets" -timeout 10m $(TESTFLAGS) -count=1 -tags=kernelscripts -run OnTheKernel ./packetdrill
-# What runs on several goroutines at once; everything else is one state machine.
-CONCURRENT = $(wildcard allocator core guest host device protocols netlink plugin posix sim)
+# What runs on several goroutines at once, and all of the stack that it drives; by
+# itself a protocol is one state machine, under its Domain's lock.
+CONCURRENT = $(wildcard allocator core guest host device plugin posix sim)
 race: $(REPORT) ## the concurrent parts under the race detector (needs gcc)
 	@CGO_ENABLED=1 $(REPORT) -name="make race" -timeout 30m $(TESTFLAGS) -race -short $(if $(CONCURRENT),$(CONCURRENT:%=./%/...),./...)
 vet: ## go vet, bench/ included
