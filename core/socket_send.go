@@ -159,7 +159,7 @@ func (s *Socket) yield() {
 
 func (s *Socket) sendSome(m *Message) (int, error) {
 	bulk, ok := s.endpoint.(BulkEndpoint)
-	if !ok || len(m.Data) <= bulkCopy || m.Flags&MsgOOB != 0 || m.zeros != nil {
+	if !ok || len(m.Data) <= bulkCopy || m.Flags&(MsgOOB|MsgMore) != 0 || m.zeros != nil {
 		return s.endpoint.Send(m)
 	}
 	d := s.instance.domain

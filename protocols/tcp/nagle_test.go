@@ -97,6 +97,19 @@ func TestACorkHoldsTheRestBack(t *testing.T) {
 	p.in(plain)
 }
 
+// A writer whose buffer is full waits for what a cork would hold back.
+func TestACorkHoldsNothingOfAFullBuffer(t *testing.T) {
+	p := newReno(t)
+	c := p.after(0)
+	c.sets(core.SolSocket, core.SoSndBuf, 2304) // which is doubled
+	c.sets(core.SolTCP, tcpCork, 1)
+	c.writes(text(4 * full))
+	p.outs(1, 4)
+	c.writes(text(608))
+	p.out(push, seq(4001), length(608))
+	p.in(plain)
+}
+
 func TestACorkHoldsForTwoHundredMilliseconds(t *testing.T) {
 	p := newReno(t)
 	c := p.after(0)

@@ -396,9 +396,11 @@ func (c *conn) sendNew() {
 }
 
 // hold tells whether a segment that is not full has to wait: by Nagle's rule in
-// Minshall's form (only one small segment outstanding), TCP_CORK or MSG_MORE.
+// Minshall's form (only one small segment outstanding), TCP_CORK or MSG_MORE. These two
+// do not hold what a writer waits to have gone, where segments are longer than the send
+// buffer (net/ipv4/tcp.c, tcp_sendmsg_locked, wait_for_space).
 func (c *conn) hold() bool {
-	if c.is(flagCork | flagMore) {
+	if c.is(flagCork|flagMore) && c.writable() {
 		return true
 	}
 	if c.extra != nil && c.extra.urgent.sending {
