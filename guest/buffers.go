@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libos-go/libos/core"
 )
 
 // pumpSize is how many bytes a pump carries at once; no datagram is longer.
@@ -50,6 +52,7 @@ const volleySize = 12
 // volley is datagrams that are taken from our end by one call.
 type volley struct {
 	n       int
+	message core.Message // that they are sent by
 	headers [volleySize]mmsghdr
 	pieces  [volleySize]unix.Iovec
 	memory  [volleySize][maxDatagram]byte
@@ -79,5 +82,8 @@ func (v *volley) receive(fd int) error {
 	}
 	return nil
 }
+
+// cut tells whether datagram i is longer than any may be.
+func (v *volley) cut(i int) bool { return v.headers[i].Flags&unix.MSG_TRUNC != 0 }
 
 func (v *volley) datagram(i int) []byte { return v.memory[i][:v.headers[i].length] }

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"time"
@@ -80,7 +81,6 @@ func (s *socket) pumpDatagramsOut() {
 			return
 		}
 		s.carryAll(sent)
-		s.g.volleys.give(sent)
 		s.out.Unlock()
 	}
 }
@@ -113,69 +113,77 @@ func (s *socket) catchUp() {
 	}
 }
 
-// carryAll sends the datagrams of a volley, in as few entries of the stack as it can.
+// carryAll sends the datagrams of a volley, which it gives back, in one entry of the
+// stack if there is room.
 func (s *socket) carryAll(v *volley) {
 	s.hasTold()
-	var m core.Message
-	for i := 0; i < v.n; {
-		var err error
-		s.g.process.Domain().Do(func() {
-			for ; i < v.n && err == nil; i++ {
-				m.Data, m.Flags = v.datagram(i), unix.MSG_NOSIGNAL
-				_, err = s.stack.SendLocked(&m)
+	i := 0
+	var before, err error
+	s.g.process.Domain().Do(func() {
+		for ; i < v.n; i++ {
+			v.message.Data, v.message.Flags = v.datagram(i), unix.MSG_NOSIGNAL
+			if v.cut(i) { // no protocol has so long ones
+				err = unix.EMSGSIZE
+				continue
 			}
-		})
-		if err == unix.EBADF {
-			return
+			if e := s.stack.TakeError(); e != nil {
+				before = e
+			}
+			_, e := s.stack.SendLocked(&v.message)
+			if e == unix.EAGAIN {
+				return
+			}
+			if e != nil {
+				err = e
+			}
 		}
-		if err != nil && err != unix.EAGAIN {
-			s.mu.Lock()
-			s.keep(err)
-			s.mu.Unlock()
-		}
-		if err != nil {
-			s.carryOut(v.datagram(i - 1))
-		}
+	})
+	s.note(before)
+	s.note(err)
+	var rest [][]byte
+	for ; i < v.n; i++ {
+		rest = append(rest, bytes.Clone(v.datagram(i)))
+	}
+	s.g.volleys.give(v)
+	for _, b := range rest {
+		s.carryOut(b)
 	}
 }
 
-// carryOut sends a datagram. What keeps it from being sent is told by the program's
-// next call, unless it is an error of an earlier one.
-func (s *socket) carryOut(b []byte) {
-	s.hasTold()
-	for again := false; ; again = true {
-		err := s.sendOut(b)
-		if err == nil || err == unix.EBADF {
-			return
-		}
+// note keeps an error for the program's next call.
+func (s *socket) note(err error) {
+	if err != nil && err != unix.EBADF {
 		s.mu.Lock()
 		s.keep(err)
 		s.mu.Unlock()
-		if again {
-			return
-		}
 	}
 }
 
-// sendOut sends a datagram as soon as there is room for it.
-func (s *socket) sendOut(b []byte) error {
-	_, err := s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil)
-	if err != unix.EAGAIN {
-		return err
-	}
-	room, stop, err := s.watch(posix.POLLOUT)
-	if err != nil {
-		return err
-	}
-	defer stop()
+// carryOut sends a datagram as soon as there is room for it. What keeps it from being
+// sent is told by the program's next call, as is an error that was before.
+func (s *socket) carryOut(b []byte) {
+	s.hasTold()
+	var news *news
 	for {
-		if _, err = s.g.process.Sendto(s.fd, b, unix.MSG_NOSIGNAL, nil); err != unix.EAGAIN {
-			return err
+		var before, err error
+		s.g.process.Domain().Do(func() {
+			before = s.stack.TakeError()
+			_, err = s.stack.SendLocked(&core.Message{Data: b, Flags: unix.MSG_NOSIGNAL})
+		})
+		s.note(before)
+		if err != unix.EAGAIN {
+			s.note(err)
+			return
+		}
+		if news == nil {
+			news = watch(s.stack, core.ReadyOut)
+			defer news.stop()
+			continue
 		}
 		select {
-		case <-room:
+		case <-news.come:
 		case <-s.gone: // nobody will know
-			return unix.EBADF
+			return
 		}
 	}
 }

@@ -24,23 +24,27 @@ type ends struct {
 	of    map[int32]*socket // by our end's number
 }
 
-// open makes the ends if they are not made, and tells whether that was now.
-func (e *ends) open() (bool, error) {
+// open makes the ends if they are not made, and calls made then.
+func (e *ends) open(made func()) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.file != nil {
-		return false, nil
+		return nil
 	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err == nil {
-		err = unix.SetNonblock(fd, true) // what has it wait in the runtime's own
-	}
 	if err != nil {
-		return false, os.NewSyscallError("epoll_create1", err)
+		return os.NewSyscallError("epoll_create1", err)
 	}
-	e.epoll, e.file, e.of = fd, os.NewFile(uintptr(fd), "ends"), make(map[int32]*socket)
-	e.raw, err = e.file.SyscallConn()
-	return err == nil, err
+	_ = unix.SetNonblock(fd, true) // what has it wait in the runtime's own
+	f := os.NewFile(uintptr(fd), "ends")
+	raw, err := f.SyscallConn()
+	if err != nil {
+		_ = f.Close()
+		return err
+	}
+	e.epoll, e.file, e.raw, e.of = fd, f, raw, make(map[int32]*socket)
+	made()
+	return nil
 }
 
 func (e *ends) close() error {
@@ -58,20 +62,22 @@ func (e *ends) socket(fd int32) *socket {
 	return e.of[fd]
 }
 
-// update has what the socket awaits now told. The socket's mutex is held.
+// update has what the socket awaits now told, anew where that is another thing than
+// before. It fails only when the end is not among the ends yet, or is closed. The
+// socket's mutex is held.
 func (s *socket) update() (err error) {
-	var want uint32
+	if !s.begun || s.state == failed || s.state == over {
+		return nil
+	}
+	want := uint32(unix.EPOLLET) // nothing but that the program's end is closed, once
 	switch {
-	case !s.begun || s.draining:
+	case s.draining:
 	case s.state == open && !s.mute:
 		want = unix.EPOLLIN | unix.EPOLLRDHUP
 	default: // only that the program's end is closed
 		want = unix.EPOLLRDHUP | unix.EPOLLET
 	}
 	if s.full {
-		if want == 0 {
-			want = unix.EPOLLET
-		}
 		want |= unix.EPOLLOUT
 	}
 	if want == s.awaited {
@@ -80,33 +86,37 @@ func (s *socket) update() (err error) {
 	e := &s.g.ends
 	gone := s.raw.Control(func(fd uintptr) {
 		ev := unix.EpollEvent{Events: want, Fd: int32(fd)}
-		switch {
-		case want == 0:
-			err = unix.EpollCtl(e.epoll, unix.EPOLL_CTL_DEL, int(fd), nil)
-		case s.awaited == 0:
+		operation := unix.EPOLL_CTL_MOD
+		if s.awaited == 0 {
+			operation = unix.EPOLL_CTL_ADD
 			e.mu.Lock()
 			e.of[int32(fd)] = s
 			e.mu.Unlock()
-			err = unix.EpollCtl(e.epoll, unix.EPOLL_CTL_ADD, int(fd), &ev)
-		default:
-			err = unix.EpollCtl(e.epoll, unix.EPOLL_CTL_MOD, int(fd), &ev)
 		}
+		err = unix.EpollCtl(e.epoll, operation, int(fd), &ev)
 	})
-	s.awaited = want
-	return errors.Join(gone, err)
+	if err = errors.Join(gone, err); err == nil {
+		s.awaited = want
+	}
+	return err
 }
 
 // closeEnd closes our end.
 func (s *socket) closeEnd() {
 	if s.stream() {
 		e := &s.g.ends
+		s.mu.Lock()
 		_ = s.raw.Control(func(fd uintptr) {
+			if s.awaited != 0 { // a process that is just being started may have the file open, too
+				_ = unix.EpollCtl(e.epoll, unix.EPOLL_CTL_DEL, int(fd), nil)
+			}
 			e.mu.Lock()
 			if e.of[int32(fd)] == s {
 				delete(e.of, int32(fd))
 			}
 			e.mu.Unlock()
 		})
+		s.mu.Unlock()
 	}
 	_ = s.file.Close()
 	signal(s.space)

@@ -164,6 +164,13 @@ func (g *Guest) Close() error {
 	for _, p := range programs {
 		err = errors.Join(err, p.Close())
 	}
+	g.mu.Lock()
+	late := slices.Collect(maps.Values(g.sockets)) // made by calls that were under way
+	g.mu.Unlock()
+	for _, s := range late {
+		s.close(false)
+	}
+	sockets = append(sockets, late...)
 	if slices.ContainsFunc(sockets, func(s *socket) bool { return !s.stream() && !s.departed.Load() }) {
 		err = errors.Join(err, HangUp())
 	}

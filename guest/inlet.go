@@ -118,8 +118,18 @@ func (in *inlet) deliver(l *load, b []byte) {
 	b = b[:max(l.n, 0)]
 	if len(b) > 0 {
 		in.now, in.writing = l, b
-		if gone := s.raw.Control(in.write); gone != nil || l.err != nil && l.err != unix.EAGAIN {
-			s.unfollow() // the program has gone
+		gone := s.raw.Control(in.write)
+		if gone == nil && (l.err == unix.EPIPE || l.err == nil || l.err == unix.EAGAIN) {
+			gone = l.err
+		}
+		switch {
+		case gone == unix.EAGAIN:
+		case gone != nil: // the program has
+			s.unfollow()
+			return
+		case l.err != nil: // without memory
+			s.unfollow()
+			s.g.running.Go(func() { s.close(true) })
 			return
 		}
 		b = b[l.n:]
@@ -191,6 +201,9 @@ func (s *socket) deliver(b []byte) error {
 		}
 		b = b[n:]
 		if err != nil && err != unix.EAGAIN {
+			if err != unix.EPIPE { // without memory
+				s.close(true)
+			}
 			return err
 		}
 		if len(b) > 0 {

@@ -3,7 +3,7 @@
 package guest
 
 import (
-	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,8 +42,10 @@ func (o *outlet) run() {
 	var n int
 	var err error
 	wait := func(fd uintptr) bool {
-		n, err = unix.EpollWait(int(fd), o.events[:], 0)
-		return n > 0 || err != nil && err != unix.EINTR
+		for err = unix.EINTR; err == unix.EINTR; {
+			n, err = unix.EpollWait(int(fd), o.events[:], 0)
+		}
+		return n > 0 || err != nil
 	}
 	for {
 		if o.g.ends.raw.Read(wait) != nil || err != nil {
@@ -137,7 +139,7 @@ func (o *outlet) handOver(s *socket, rest []byte, err error) {
 	_ = s.update()
 	s.mu.Unlock()
 	rest = append([]byte(nil), rest...)
-	if err == unix.EAGAIN {
+	if err == unix.EAGAIN || err == unix.ENOBUFS {
 		err = nil
 	}
 	s.g.running.Go(func() {
@@ -223,6 +225,9 @@ func (s *socket) hangUp() {
 	s.close(false)
 }
 
+// scarce is how long a pump waits for what nobody tells of.
+const scarce = time.Millisecond
+
 // send gives bytes to the stack, waiting for room.
 func (s *socket) send(b []byte) error {
 	var news *news
@@ -235,8 +240,8 @@ func (s *socket) send(b []byte) error {
 		case err == unix.EAGAIN && news == nil:
 			news = watch(s.stack, core.ReadyOut)
 			defer news.stop()
-		case err == unix.EAGAIN && s.stack.Ready()&core.ReadyOut != 0:
-			runtime.Gosched() // another call was at it
+		case err == unix.ENOBUFS || err == unix.EAGAIN && s.stack.Ready()&core.ReadyOut != 0:
+			time.Sleep(scarce) // for memory; or another call was at it
 		case err == unix.EAGAIN:
 			<-news.come
 		case err != nil:

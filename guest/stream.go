@@ -51,13 +51,11 @@ func (s *socket) connected() {
 
 // openEnds has what carries connections serve.
 func (g *Guest) openEnds() error {
-	first, err := g.ends.open()
-	if first {
+	return g.ends.open(func() {
 		g.outlet, g.inlet = &outlet{g: g}, &inlet{g: g, come: make(chan struct{}, 1)}
 		g.running.Go(g.outlet.run)
 		g.running.Go(g.inlet.run)
-	}
-	return err
+	})
 }
 
 // connect is connect(2) of a stream. end is the program's end, which it closes.

@@ -188,7 +188,7 @@ const maxPieces = 1024
 func (d *Device) writeSome(fd int, batch []*core.Packet) int {
 	n := 1
 	if d.merge && len(batch) > 1 && d.run.Begin(batch[0], d.linkSize) {
-		for pieces := 2 + len(batch[0].Frags()); n < len(batch); n++ {
+		for pieces := 3 + len(batch[0].Frags()); n < len(batch); n++ {
 			pieces += 1 + len(batch[n].Frags())
 			if pieces > maxPieces || !d.run.Add(batch[n]) {
 				break

@@ -59,11 +59,12 @@ func headers(p *core.Packet, linkSize int) (tcp, size int, ok bool) {
 		return 0, 0, false
 	}
 	tcp = int(p.ChecksumOffset())
+	length := p.Len() - linkSize
 	switch ip := b[linkSize:]; {
 	case ip[0] == 0x45: // without options; DF: its ID says nothing (RFC 6864 §4.1)
-		ok = tcp == linkSize+20 && ip[6] == 0x40 && ip[7] == 0
+		ok = tcp == linkSize+20 && ip[6] == 0x40 && ip[7] == 0 && ip[9] == 6 && int(binary.BigEndian.Uint16(ip[2:])) == length
 	case ip[0]>>4 == 6:
-		ok = tcp == linkSize+40
+		ok = tcp == linkSize+40 && ip[6] == 6 && int(binary.BigEndian.Uint16(ip[4:])) == length-40
 	}
 	if !ok || len(b) < tcp+20 {
 		return 0, 0, false
