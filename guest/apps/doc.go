@@ -4,6 +4,6 @@
 //
 //	go run ./guest/apps -libos build/default/libos [-broken] [-out DIR] [NAME...]
 //
-// With -broken the link damages every frame: a row that moves data must fail, and the
+// With -broken the link damages every packet: a row that moves data must fail, and the
 // command fails if one passes. rows.go has the table, main.go runs it.
 package main
