@@ -142,9 +142,10 @@ func TestAFileIsFetched(t *testing.T) {
 		t.Fatal(err)
 	}
 	need(t, "curl")
+	need(t, "python3")
 	out, err := program(t, lab(t), "sh", "-c", `cd "$1"
 python3 -u -m http.server --bind 127.0.0.1 8000 >log 2>&1 & server=$!
-until grep -q Serving log; do sleep 0.02; done
+until grep -q Serving log; do kill -0 $server || exit; sleep 0.02; done
 curl -s -o got http://127.0.0.1:8000/file; status=$?
 kill $server; exit $status`, "sh", dir)
 	if err != nil {
