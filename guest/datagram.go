@@ -163,7 +163,7 @@ func (s *socket) note(err error) {
 // sent is told by the program's next call, as is an error that was before.
 func (s *socket) carryOut(b []byte) {
 	s.hasTold()
-	var news *news
+	var room <-chan struct{}
 	for {
 		var before, err error
 		s.g.process.Domain().Do(func() {
@@ -175,13 +175,17 @@ func (s *socket) carryOut(b []byte) {
 			s.note(err)
 			return
 		}
-		if news == nil {
-			news = watch(s.stack, core.ReadyOut)
-			defer news.stop()
+		if room == nil {
+			news, stop, err := s.watch(posix.POLLOUT)
+			if err != nil { // closed
+				return
+			}
+			defer stop()
+			room = news
 			continue
 		}
 		select {
-		case <-news.come:
+		case <-room:
 		case <-s.gone: // nobody will know
 			return
 		}

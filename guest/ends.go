@@ -148,8 +148,4 @@ func sendSome(fd int, b []byte) (int, error) {
 }
 
 // hungUp tells whether the program's end is closed.
-func hungUp(fd uintptr) bool {
-	p := [1]unix.PollFd{{Fd: int32(fd)}}
-	_, err := unix.Poll(p[:], 0)
-	return err == nil && p[0].Revents&unix.POLLHUP != 0
-}
+func hungUp(fd uintptr) bool { return polls(int(fd), unix.POLLHUP) }

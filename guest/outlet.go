@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/posix"
 )
 
 // How many connections a carrier looks after in one entry of the stack, and how much of
@@ -230,39 +231,27 @@ const scarce = time.Millisecond
 
 // send gives bytes to the stack, waiting for room.
 func (s *socket) send(b []byte) error {
-	var news *news
+	var room <-chan struct{}
 	var m core.Message
 	for len(b) > 0 {
 		m.Data, m.Flags = b, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT
 		n, err := s.stack.Send(&m)
 		b = b[max(n, 0):]
 		switch {
-		case err == unix.EAGAIN && news == nil:
-			news = watch(s.stack, core.ReadyOut)
-			defer news.stop()
+		case err == unix.EAGAIN && room == nil:
+			news, stop, err := s.watch(posix.POLLOUT)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			room = news
 		case err == unix.ENOBUFS || err == unix.EAGAIN && s.stack.Ready()&core.ReadyOut != 0:
 			time.Sleep(scarce) // for memory; or another call was at it
 		case err == unix.EAGAIN:
-			<-news.come
+			<-room
 		case err != nil:
 			return err
 		}
 	}
 	return nil
 }
-
-// news tells that a socket of the stack may be as somebody wants it.
-type news struct {
-	socket *core.Socket
-	watch  core.Watch
-	come   chan struct{} // of capacity 1
-}
-
-// watch has events of a socket told until stop.
-func watch(s *core.Socket, events core.Ready) *news {
-	n := &news{socket: s, come: make(chan struct{}, 1)}
-	s.Instance().Domain().Do(func() { n.watch.Set(s, events, func(core.Ready) { signal(n.come) }) })
-	return n
-}
-
-func (n *news) stop() { n.socket.Instance().Domain().Do(n.watch.Stop) }

@@ -202,12 +202,7 @@ func (s *socket) nativeReceive(end int, b []byte, flags int) (int, error) {
 // socket, or an error or its end: what is there already does not count.
 func (s *socket) watch(events int16) (came <-chan struct{}, stop func(), err error) {
 	c := make(chan struct{}, 1)
-	stop, err = s.g.process.OnReady(s.fd, events, func() {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	})
+	stop, err = s.g.process.OnReady(s.fd, events, func() { signal(c) })
 	return c, stop, err
 }
 
