@@ -1,6 +1,8 @@
 package main
 
 import (
+	"sync/atomic"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/link/pipe"
 	"gvisor.dev/gvisor/pkg/tcpip/link/qdisc/fifo"
@@ -34,6 +36,10 @@ func gvisorOffload() (stack.LinkEndpoint, stack.LinkEndpoint, func(stack.LinkEnd
 	pa, pb := pipe.New(linkAddressA, linkAddressB, mtu)
 	a, b := &offloadLink{Endpoint: pa}, &offloadLink{Endpoint: pb}
 	a.other, b.other = b, a
+	for _, l := range []*offloadLink{a, b} {
+		l.gro.Init(true)
+		l.gro.Dispatcher = verified{link: l}
+	}
 	return a, b, func(l stack.LinkEndpoint) stack.QueueingDiscipline { return fifo.New(l, 1, offloadQueue) }
 }
 
@@ -41,10 +47,11 @@ func gvisorOffload() (stack.LinkEndpoint, stack.LinkEndpoint, func(stack.LinkEnd
 type offloadLink struct {
 	*pipe.Endpoint
 	other   *offloadLink
-	gro     gro.GRO // used by the other end's one queueing goroutine alone
-	packets int     // written to this end, by its queueing goroutine
-	largest int     // bytes of the largest of them
-	dropped int     // for a checksum that GRO did not confirm, counted by the other end's goroutine
+	stack   atomic.Pointer[stack.NetworkDispatcher] // nil before a stack is attached and once it is closed
+	gro     gro.GRO                                 // used by the other end's one queueing goroutine alone
+	packets int                                     // written to this end, by its queueing goroutine
+	largest int                                     // bytes of the largest of them
+	dropped int                                     // for a checksum that GRO did not confirm, counted by the other end's goroutine
 }
 
 func (l *offloadLink) GSOMaxSize() uint32               { return offloadGSO }
@@ -55,9 +62,14 @@ func (l *offloadLink) Capabilities() stack.LinkEndpointCapabilities {
 	return stack.CapabilityRXChecksumOffload
 }
 
+// Attach connects this end to a stack, or with nil parts it from the one that closes, which the other end may be
+// writing to meanwhile.
 func (l *offloadLink) Attach(d stack.NetworkDispatcher) {
-	l.gro.Init(true)
-	l.gro.Dispatcher = verified{NetworkDispatcher: d, link: l}
+	if d == nil {
+		l.stack.Store(nil)
+	} else {
+		l.stack.Store(&d)
+	}
 	l.Endpoint.Attach(d)
 }
 
@@ -75,10 +87,11 @@ func (l *offloadLink) WritePackets(batch stack.PacketBufferList) (int, tcpip.Err
 	return batch.Len(), nil
 }
 
-// verified passes on what GRO has verified, which is TCP without IP options or fragments, and drops everything else.
+// verified passes on to a link's stack what GRO has verified, which is TCP without IP options or fragments, and drops
+// everything else.
 type verified struct {
-	stack.NetworkDispatcher
-	link *offloadLink
+	stack.NetworkDispatcher // none: GRO delivers network packets alone
+	link                    *offloadLink
 }
 
 func (v verified) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, p *stack.PacketBuffer) {
@@ -86,5 +99,7 @@ func (v verified) DeliverNetworkPacket(protocol tcpip.NetworkProtocolNumber, p *
 		v.link.dropped++
 		return
 	}
-	v.NetworkDispatcher.DeliverNetworkPacket(protocol, p)
+	if d := v.link.stack.Load(); d != nil {
+		(*d).DeliverNetworkPacket(protocol, p)
+	}
 }

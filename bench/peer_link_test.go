@@ -103,3 +103,18 @@ type counter struct {
 }
 
 func (c *counter) DeliverNetworkPacket(tcpip.NetworkProtocolNumber, *stack.PacketBuffer) { c.packets++ }
+
+func TestOffloadLinkToAClosedStackCarriesNothing(t *testing.T) {
+	la, lb, _ := gvisorOffload()
+	a, b := la.(*offloadLink), lb.(*offloadLink)
+	var delivered counter
+	b.Attach(&delivered)
+	b.Attach(nil)
+	p := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(tcpSegment())})
+	p.NetworkProtocolNumber = header.IPv4ProtocolNumber
+	var batch stack.PacketBufferList
+	batch.PushBack(p)
+	if n, err := a.WritePackets(batch); n != 1 || err != nil || delivered.packets != 0 {
+		t.Errorf("wrote %d packets to a closed stack: %v, %d delivered", n, err, delivered.packets)
+	}
+}
