@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 
@@ -85,6 +86,40 @@ func (p *Packet) FlowHash(link Link, key uint64) uint64 {
 	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
 		if at != 0 && len(ip) >= at+4 {
 			h = mix(h, uint64(binary.LittleEndian.Uint32(ip[at:])))
+		}
+	}
+	return h
+}
+
+// FlowHashBothWays is FlowHash of both directions of a flow: they have the same hash for
+// the same key. Of what is no IP packet only the ethertype counts.
+func (p *Packet) FlowHashBothWays(link Link, key uint64) uint64 {
+	ip := p.ipHeader(link)
+	if ip == nil {
+		b := p.Linear()
+		if link != LinkEthernet || len(b) < wire.EthernetSize {
+			return mix(key, 0)
+		}
+		return mix(key, uint64(wire.Ethernet(b).Type()))
+	}
+	protocol, at := transportOf(ip)
+	h := mix(key, uint64(protocol))
+	if ip[0]>>4 == 4 {
+		a, b := binary.LittleEndian.Uint32(ip[12:]), binary.LittleEndian.Uint32(ip[16:])
+		h = mix(h, uint64(min(a, b))<<32|uint64(max(a, b)))
+	} else {
+		a, b := ip[8:24], ip[24:40]
+		if bytes.Compare(a, b) > 0 {
+			a, b = b, a
+		}
+		h = mix(mix(h, binary.LittleEndian.Uint64(a)), binary.LittleEndian.Uint64(a[8:]))
+		h = mix(mix(h, binary.LittleEndian.Uint64(b)), binary.LittleEndian.Uint64(b[8:]))
+	}
+	switch protocol {
+	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
+		if at != 0 && len(ip) >= at+4 {
+			a, b := binary.LittleEndian.Uint16(ip[at:]), binary.LittleEndian.Uint16(ip[at+2:])
+			h = mix(h, uint64(min(a, b))<<16|uint64(max(a, b)))
 		}
 	}
 	return h

@@ -74,6 +74,9 @@ func (s *Socket) getFilter(buf []byte) (int, error) {
 // Filter is the program of SO_ATTACH_FILTER, nil if there is none.
 func (o *SocketOptions) Filter() *bpf.Program { return o.filter }
 
+// FilterLocked tells whether SO_LOCK_FILTER keeps that program as it is.
+func (o *SocketOptions) FilterLocked() bool { return o.filterLocked }
+
 // FilterView is a packet as a filter sees it.
 type FilterView struct {
 	Packet    *Packet

@@ -159,7 +159,7 @@ func setOptionCall(r *request, s *socket, end int) {
 		_ = r.fail(err)
 		return
 	}
-	if level == unix.SOL_SOCKET && name == unix.SO_ATTACH_FILTER {
+	if level == unix.SOL_SOCKET && name == unix.SO_ATTACH_FILTER || s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetFanoutData && n == sizeofFprog {
 		var err error
 		if v, err = filterProgram(r, v); err != nil {
 			_ = r.fail(err)

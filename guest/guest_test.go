@@ -18,6 +18,7 @@ import (
 	"github.com/libos-go/libos"
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/coretest"
+	"github.com/libos-go/libos/device/devicetest/kernel"
 	"github.com/libos-go/libos/guest"
 	"github.com/libos-go/libos/host"
 )
@@ -200,6 +201,29 @@ func TestAProgramMapsARing(t *testing.T) {
 	if !strings.Contains(ours, "2 16384 True\n") {
 		t.Errorf("it printed\n%s", ours)
 	}
+}
+
+// Sockets that share frames out, and packets of which one gets the fragments together.
+func TestProgramsShareFramesOut(t *testing.T) { asOnTheKernel(t, "testdata/fanout.py") }
+
+// asOnTheKernel runs a script on a stack and in a namespace of its own, both with lo
+// alone: it must print the same.
+func asOnTheKernel(t *testing.T, script string) {
+	t.Helper()
+	ours, err := program(t, lab(t), "python3", script)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, ours)
+	}
+	kernel.InNamespace(t, func(t *testing.T) {
+		kernel.MustCommand(t, "ip", "link", "set", "lo", "up")
+		theirs, err := exec.Command("python3", script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, theirs)
+		}
+		if d := cmp.Diff(strings.Split(string(theirs), "\n"), strings.Split(ours, "\n")); d != "" {
+			t.Errorf("kernel (-), stack (+):\n%s", d)
+		}
+	})
 }
 
 // The end of the stack ends what a program waits for, natively too.

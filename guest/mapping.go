@@ -25,10 +25,11 @@ type mapping struct {
 // descriptor is one of a process of a program.
 type descriptor struct{ process, number int }
 
-// Options of SOL_PACKET that have to do with rings.
+// Options of SOL_PACKET that a Guest has to know.
 const (
-	packetRxRing    = 5
-	packetHeaderLen = 11
+	packetRxRing     = 5
+	packetHeaderLen  = 11
+	packetFanoutData = 22
 )
 
 // sharedMappings are the calls of mmap(2) that may be of a ring.

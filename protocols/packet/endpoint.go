@@ -20,21 +20,20 @@ type endpoint struct {
 	protocol wire.EtherType
 	raw      bool // SOCK_RAW: with the link header
 	bound    bool
-	down     bool // the bound interface is
-	auxdata  bool
-	ignore   bool // PACKET_IGNORE_OUTGOING
-	kept     [numKept]int32
+	down     bool   // the bound interface is
 	packets  uint32 // PACKET_STATISTICS since it was read last
 	drops    uint32
 	ring     *ring // PACKET_RX_RING
-	version  int32 // PACKET_VERSION
-	reserve  int   // PACKET_RESERVE
+	settings
+	group    *group    // PACKET_FANOUT
+	rollover *rollover // of a member that passes frames on
+	pressed  bool      // it had not much room when that was looked at last
 }
 
 // hears tells whether a frame is one that the socket is for. Only those that want all
 // types see outgoing ones (dev_queue_xmit_nit, net/core/dev.c), and none its own.
 func (e *endpoint) hears(f *frame) bool {
-	if e.protocol == 0 || e.ifindex != 0 && e.ifindex != f.ifc.Index() {
+	if e.group != nil || e.protocol == 0 || e.ifindex != 0 && e.ifindex != f.ifc.Index() {
 		return false
 	}
 	if f.from.Type == core.PacketOutgoing {
@@ -87,13 +86,18 @@ func (e *endpoint) receive(f *frame) {
 		c.Free()
 		return
 	}
-	a := f.from.SockAddr()
-	c.Src, c.SrcPort, c.FlowLabel = a.Addr, a.Port, uint32(whole)
-	c.Interface, c.Route, c.Arrival = f.ifc, nil, e.t.in.Now()
 	e.packets++
+	e.push(f, c, whole)
+	e.socket.Wake(core.ReadyIn)
+}
+
+// push queues a frame as c, which was so long before a filter cut it.
+func (e *endpoint) push(f *frame, c *core.Packet, length int) {
+	a := f.from.SockAddr()
+	c.Src, c.SrcPort, c.FlowLabel = a.Addr, a.Port, uint32(length)
+	c.Interface, c.Route, c.Arrival = f.ifc, nil, e.t.in.Now()
 	e.queued += c.TrueSize()
 	e.queue.Push(c)
-	e.socket.Wake(core.ReadyIn)
 }
 
 // filter runs the socket's filter: how many bytes it wants, false for none.
@@ -161,6 +165,7 @@ func (e *endpoint) Receive(m *core.Message) (int, error) {
 		e.queued -= p.TrueSize()
 		p.Free()
 	}
+	e.relax()
 	return n, nil
 }
 
@@ -168,11 +173,12 @@ const cmsgCloexec = 0x40000000
 
 // auxiliary is struct tpacket_auxdata of a received frame.
 func (e *endpoint) auxiliary(p *core.Packet) []byte {
+	typ := core.LinkAddressOf(core.SockAddr{Addr: p.Src}).Type
 	network := 0
 	if e.raw && p.Interface != nil {
 		network = linkHeader(p.Interface)
 	}
-	b := binary.NativeEndian.AppendUint32(nil, frameStatus(p))
+	b := binary.NativeEndian.AppendUint32(nil, frameStatus(p, typ))
 	b = binary.NativeEndian.AppendUint32(b, p.FlowLabel)
 	b = binary.NativeEndian.AppendUint32(b, uint32(p.Len()))
 	b = binary.NativeEndian.AppendUint16(b, 0)
@@ -181,15 +187,22 @@ func (e *endpoint) auxiliary(p *core.Packet) []byte {
 }
 
 // frameStatus is the status of a received frame, which is the user's.
-func frameStatus(p *core.Packet) uint32 {
-	switch p.Checksum {
-	case core.ChecksumPartial:
-		return statusUser | statusChecksumNotReady
-	case core.ChecksumVerified:
-		return statusUser | statusChecksumValid
+func frameStatus(p *core.Packet, typ core.PacketType) uint32 {
+	status := uint32(statusUser)
+	switch {
+	case p.Checksum == core.ChecksumPartial:
+		status |= statusChecksumNotReady
+	case p.Checksum == core.ChecksumVerified && typ != core.PacketOutgoing:
+		status |= statusChecksumValid
 	}
-	return statusUser
+	if p.SegmentSize != 0 && p.ChecksumField == checksumTCP {
+		status |= statusSegmentsTCP
+	}
+	return status
 }
+
+// checksumTCP is where the checksum lies in a TCP header.
+const checksumTCP = 16
 
 // linkHeader is how long the link header of an interface's frames is, as sockets see them.
 func linkHeader(ifc *core.Interface) int {
@@ -204,12 +217,16 @@ const (
 	statusUser             = 1 << 0
 	statusChecksumNotReady = 1 << 3
 	statusChecksumValid    = 1 << 7
+	statusSegmentsTCP      = 1 << 8
 )
 
 // Bind implements core.Endpoint: an interface, or all, and an ethertype, 0 for that of
 // socket(2). ENODEV for an interface that is not there; one that is down is an error
 // for later calls (packet_do_bind).
 func (e *endpoint) Bind(s core.SockAddr) error {
+	if e.group != nil { // whose interface and ethertype it has for good
+		return syscall.EINVAL
+	}
 	a := core.LinkAddressOf(s)
 	up := true
 	if a.Ifindex != 0 {
@@ -233,6 +250,9 @@ func (e *endpoint) linkChanged(up bool) {
 		e.socket.SetError(syscall.ENETDOWN)
 	}
 	e.down = !up
+	if e.group != nil {
+		e.group.link(e, up)
+	}
 }
 
 // Local implements core.Endpoint.
@@ -261,6 +281,7 @@ func (e *endpoint) Close() {
 	for len(e.members) > 0 {
 		e.leave(0)
 	}
+	e.leaveFanout()
 	e.endRing()
 	e.queue.Free()
 	e.queued = 0
@@ -269,6 +290,7 @@ func (e *endpoint) Close() {
 
 // Ready implements core.Endpoint.
 func (e *endpoint) Ready() core.Ready {
+	e.relax()
 	if e.queue.Len() > 0 || e.ring != nil && e.ring.readable() {
 		return core.ReadyIn | core.ReadyOut
 	}

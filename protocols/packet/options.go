@@ -7,7 +7,8 @@ import (
 	"github.com/libos-go/libos/core"
 )
 
-// Options of SOL_PACKET with Linux's numbers (linux/if_packet.h).
+// Options of SOL_PACKET with Linux's numbers (linux/if_packet.h). PACKET_RECV_OUTPUT and
+// PACKET_TX_TIMESTAMP are names without an option behind them there, too: ENOPROTOOPT.
 const (
 	solPacket = 263
 
@@ -15,10 +16,17 @@ const (
 	packetDropMembership = 2
 	packetRxRing         = 5
 	packetStatistics     = 6
+	packetCopyThreshold  = 7
 	packetAuxdata        = 8
+	packetOriginalDevice = 9
 	packetVersion        = 10
 	packetHeaderLength   = 11
 	packetReserve        = 12
+	packetTimestamp      = 17
+	packetFanout         = 18
+	packetQdiscBypass    = 20
+	packetRolloverStats  = 21
+	packetFanoutData     = 22
 	packetIgnoreOutgoing = 23
 
 	memberMulticast   = 0
@@ -27,25 +35,24 @@ const (
 	memberUnicast     = 3
 )
 
-// numKept are the options that a program may set and that change nothing here.
-const numKept = 3
-
-// kept is the place of such an option, -1 for another: PACKET_COPY_THRESH,
-// PACKET_ORIGDEV, PACKET_QDISC_BYPASS.
-func kept(name int) int {
-	switch name {
-	case 7:
-		return 0
-	case 9:
-		return 1
-	case 20:
-		return 2
-	}
-	return -1
+// settings are what options of one number hold.
+type settings struct {
+	copyThreshold  int32 // PACKET_COPY_THRESH: frames that a ring cuts are queued whole, too
+	auxdata        bool
+	originalDevice bool  // no interface here is the slave of another: it changes nothing
+	version        int32 // PACKET_VERSION
+	reserve        int   // PACKET_RESERVE
+	timestamp      int32 // PACKET_TIMESTAMP: which clock of a card; there is none
+	bypass         bool  // PACKET_QDISC_BYPASS
+	ignore         bool  // PACKET_IGNORE_OUTGOING
 }
 
-// maxMembers bounds the memberships of a socket.
-const maxMembers = 512
+// maxMembers bounds the memberships of a socket, maxMemberAddress is the longest address
+// of one (MAX_ADDR_LEN).
+const (
+	maxMembers       = 512
+	maxMemberAddress = 32
+)
 
 // membership is one of PACKET_ADD_MEMBERSHIP.
 type membership struct {
@@ -56,8 +63,7 @@ type membership struct {
 	uses int
 }
 
-// SetOption implements core.Endpoint. Rings to send from (PACKET_TX_RING) and fanout do not
-// exist: ENOPROTOOPT.
+// SetOption implements core.Endpoint (packet_setsockopt).
 func (e *endpoint) SetOption(level, name int, b []byte) error {
 	if level != solPacket {
 		return syscall.ENOPROTOOPT
@@ -67,24 +73,35 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 		return e.member(b, name == packetAddMembership)
 	case packetRxRing:
 		return e.setRing(b)
-	case packetAuxdata, packetIgnoreOutgoing, packetVersion, packetReserve:
-	default:
-		if kept(name) < 0 {
-			return syscall.ENOPROTOOPT
-		}
-	}
-	if len(b) < 4 {
-		return syscall.EINVAL
-	}
-	v := int32(binary.NativeEndian.Uint32(b))
-	switch name {
-	case packetAuxdata:
-		e.auxdata = v != 0
-	case packetIgnoreOutgoing:
-		if v < 0 || v > 1 {
+	case packetFanout:
+		return e.joinFanout(b)
+	case packetFanoutData:
+		return e.setFanoutData(b)
+	case packetAuxdata, packetOriginalDevice: // may be longer than a number
+		if len(b) < 4 {
 			return syscall.EINVAL
 		}
-		e.ignore = v != 0
+	case packetCopyThreshold, packetVersion, packetReserve, packetTimestamp, packetQdiscBypass, packetIgnoreOutgoing:
+		if len(b) != 4 {
+			return syscall.EINVAL
+		}
+	default:
+		return syscall.ENOPROTOOPT
+	}
+	return e.setNumber(name, int32(binary.NativeEndian.Uint32(b)))
+}
+
+// setNumber sets an option of one number. EBUSY for one of a ring's layout once there is
+// a ring.
+func (e *endpoint) setNumber(name int, v int32) error {
+	o := &e.settings
+	switch name {
+	case packetCopyThreshold:
+		o.copyThreshold = v
+	case packetAuxdata:
+		o.auxdata = v != 0
+	case packetOriginalDevice:
+		o.originalDevice = v != 0
 	case packetVersion:
 		if _, err := headerLength(v); err != nil {
 			return err
@@ -92,7 +109,7 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 		if e.ring != nil {
 			return syscall.EBUSY
 		}
-		e.version = v
+		o.version = v
 	case packetReserve:
 		if v < 0 {
 			return syscall.EINVAL
@@ -100,56 +117,87 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 		if e.ring != nil {
 			return syscall.EBUSY
 		}
-		e.reserve = int(v)
-	default:
-		e.kept[kept(name)] = v
+		o.reserve = int(v)
+	case packetTimestamp:
+		o.timestamp = v
+	case packetQdiscBypass:
+		o.bypass = v != 0
+	case packetIgnoreOutgoing:
+		if v < 0 || v > 1 {
+			return syscall.EINVAL
+		}
+		o.ignore = v != 0
 	}
 	return nil
 }
 
-// Option implements core.Endpoint. Reading the statistics begins them anew.
+// Option implements core.Endpoint (packet_getsockopt).
 func (e *endpoint) Option(level, name int, buf []byte) (int, error) {
 	if level != solPacket {
 		return 0, syscall.ENOPROTOOPT
 	}
-	var v int32
 	switch name {
-	case packetStatistics: // struct tpacket_stats, or tpacket_stats_v3
-		b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, e.packets+e.drops), e.drops)
-		if e.version == version3 {
-			var frozen uint32
-			if e.ring != nil {
-				frozen, e.ring.block.frozen = e.ring.block.frozen, 0
-			}
-			b = binary.NativeEndian.AppendUint32(b, frozen)
+	case packetStatistics:
+		return copy(buf, e.statistics()), nil
+	case packetRolloverStats: // struct tpacket_rollover_stats
+		r := e.rollover
+		if r == nil {
+			return 0, syscall.EINVAL
 		}
-		e.packets, e.drops = 0, 0
-		return copy(buf, b), nil
+		ne := binary.NativeEndian
+		return copy(buf, ne.AppendUint64(ne.AppendUint64(ne.AppendUint64(nil, r.all), r.huge), r.failed)), nil
+	}
+	v, err := e.number(name, buf)
+	if err != nil {
+		return 0, err
+	}
+	return copy(buf, binary.NativeEndian.AppendUint32(nil, uint32(v))), nil
+}
+
+// statistics is struct tpacket_stats, or tpacket_stats_v3; reading it begins anew.
+func (e *endpoint) statistics() []byte {
+	b := binary.NativeEndian.AppendUint32(binary.NativeEndian.AppendUint32(nil, e.packets+e.drops), e.drops)
+	if e.version == version3 {
+		var frozen uint32
+		if e.ring != nil {
+			frozen, e.ring.block.frozen = e.ring.block.frozen, 0
+		}
+		b = binary.NativeEndian.AppendUint32(b, frozen)
+	}
+	e.packets, e.drops = 0, 0
+	return b
+}
+
+// number is the value of an option of one number.
+func (e *endpoint) number(name int, buf []byte) (int32, error) {
+	o := &e.settings
+	switch name {
+	case packetCopyThreshold:
+		return o.copyThreshold, nil
+	case packetAuxdata:
+		return number(o.auxdata), nil
+	case packetOriginalDevice:
+		return number(o.originalDevice), nil
 	case packetVersion:
-		v = e.version
-	case packetReserve:
-		v = int32(e.reserve)
+		return o.version, nil
 	case packetHeaderLength: // of the version that is in buf
 		if len(buf) < 4 {
 			return 0, syscall.EINVAL
 		}
 		n, err := headerLength(int32(binary.NativeEndian.Uint32(buf)))
-		if err != nil {
-			return 0, err
-		}
-		v = int32(n)
-	case packetAuxdata:
-		v = number(e.auxdata)
+		return int32(n), err
+	case packetReserve:
+		return int32(o.reserve), nil
+	case packetTimestamp:
+		return o.timestamp, nil
+	case packetFanout:
+		return e.fanoutValue(), nil
+	case packetQdiscBypass:
+		return number(o.bypass), nil
 	case packetIgnoreOutgoing:
-		v = number(e.ignore)
-	default:
-		k := kept(name)
-		if k < 0 {
-			return 0, syscall.ENOPROTOOPT
-		}
-		v = e.kept[k]
+		return number(o.ignore), nil
 	}
-	return copy(buf, binary.NativeEndian.AppendUint32(nil, uint32(v))), nil
+	return 0, syscall.ENOPROTOOPT
 }
 
 func number(b bool) int32 {
@@ -159,26 +207,37 @@ func number(b bool) int32 {
 	return 0
 }
 
-// member is a struct packet_mreq: what the interface is to let through beside what is
-// for this host. Links here let everything through, so that only the interface's flags
+// member is a struct packet_mreq, or a longer one with a longer address: what the
+// interface is to let through beside what is for this host (packet_mc_add,
+// packet_mc_drop). Links here let everything through, so that only the interface's flags
 // tell of it.
 func (e *endpoint) member(b []byte, add bool) error {
 	if len(b) < 16 {
 		return syscall.EINVAL
 	}
 	x := membership{kind: binary.NativeEndian.Uint16(b[4:])}
-	alen := binary.NativeEndian.Uint16(b[6:])
-	if alen > 8 || x.kind > memberUnicast {
+	length := int(binary.NativeEndian.Uint16(b[6:]))
+	if length > maxMemberAddress || 8+length > len(b) {
 		return syscall.EINVAL
 	}
-	x.n = uint8(alen)
-	copy(x.addr[:alen], b[8:])
 	if x.ifc = e.t.in.InterfaceByIndex(int(int32(binary.NativeEndian.Uint32(b)))); x.ifc == nil {
-		return syscall.ENODEV
+		if add {
+			return syscall.ENODEV
+		}
+		return nil
 	}
-	if add && (x.kind == memberMulticast || x.kind == memberUnicast) && (alen != 6 || x.ifc.Link() == core.LinkRaw) {
-		return syscall.EINVAL
+	own := 6 // bytes of the link's addresses
+	if x.ifc.Link() == core.LinkRaw {
+		own = 0
 	}
+	if length > own {
+		if add {
+			return syscall.EINVAL
+		}
+		return nil
+	}
+	x.n = uint8(length)
+	copy(x.addr[:length], b[8:])
 	for i := range e.members {
 		y := &e.members[i]
 		if y.ifc != x.ifc || y.kind != x.kind || y.n != x.n || y.addr != x.addr {
@@ -192,8 +251,10 @@ func (e *endpoint) member(b []byte, add bool) error {
 		return nil
 	}
 	switch {
-	case !add: // packet_mc_drop: Linux has nothing against it
+	case !add: // Linux has nothing against it
 		return nil
+	case (x.kind == memberMulticast || x.kind == memberUnicast) && length != own:
+		return syscall.EINVAL
 	case len(e.members) == maxMembers:
 		return syscall.ENOBUFS
 	}

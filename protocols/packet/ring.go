@@ -44,10 +44,12 @@ func headerLength(version int32) (int, error) {
 	return 0, syscall.EINVAL
 }
 
-// statusLosing tells that frames were dropped since the statistics were read, and
+// statusCopy tells that a frame that was cut is in the queue, too (PACKET_COPY_THRESH),
+// statusLosing that frames were dropped since the statistics were read, and
 // statusTimeout that a block is not full.
 const (
 	statusKernel  = 0
+	statusCopy    = 1 << 1
 	statusLosing  = 1 << 2
 	statusTimeout = 1 << 5
 )
@@ -173,6 +175,31 @@ func (r *ring) readable() bool {
 	return r.memory != nil && r.last >= 0 && r.status(r.last).Load() != statusKernel
 }
 
+// room tells how much of the ring the program has given back (__packet_rcv_has_room):
+// whether its next place is free, and the one a quarter further on.
+func (r *ring) room() roomState {
+	if r.memory == nil {
+		return full
+	}
+	free := func(i int) bool {
+		if r.version == version3 {
+			return r.status(i%r.blocks*r.blockSize+blockStatus).Load() == statusKernel
+		}
+		return r.status(r.frameAt(i%(r.blocks*r.perBlock))).Load() == statusKernel
+	}
+	n := r.blocks
+	if r.version != version3 {
+		n *= r.perBlock
+	}
+	switch {
+	case free(r.next + n/4):
+		return roomy
+	case free(r.next):
+		return tight
+	}
+	return full
+}
+
 // frameAt is the place of a frame of version 1 or 2.
 func (r *ring) frameAt(i int) int { return i/r.perBlock*r.blockSize + i%r.perBlock*r.frameSize }
 
@@ -203,8 +230,8 @@ func (e *endpoint) place(n, header, room int) layout {
 }
 
 // ringReceive writes a frame into the ring: of c, which has its bytes with the link header
-// that the socket sees, whole long before a filter cut it. False if there is no room.
-func (e *endpoint) ringReceive(f *frame, c *core.Packet, whole int) bool {
+// that the socket sees, length bytes long before a filter cut it. False if there is no room.
+func (e *endpoint) ringReceive(f *frame, c *core.Packet, length int) bool {
 	r := e.ring
 	if r.memory == nil {
 		return false
@@ -213,7 +240,7 @@ func (e *endpoint) ringReceive(f *frame, c *core.Packet, whole int) bool {
 	if e.raw {
 		header = max(f.header, linkHeader(f.ifc))
 	}
-	status := frameStatus(c)
+	status := frameStatus(c, f.from.Type)
 	wall := e.t.in.Domain().Host().WallNow()
 	seconds, nanoseconds := uint32(wall.Unix()), uint32(wall.Nanosecond())
 	if r.version == version3 {
@@ -226,7 +253,7 @@ func (e *endpoint) ringReceive(f *frame, c *core.Packet, whole int) bool {
 			return false
 		}
 		w := words{b}
-		w.put(4, seconds, nanoseconds, uint32(l.snap), uint32(whole), status)
+		w.put(4, seconds, nanoseconds, uint32(l.snap), uint32(length), status)
 		w.put16(24, uint16(l.mac), uint16(l.network))
 		e.fill(f, c, b, sizeofHeader3, l)
 		return true
@@ -242,14 +269,20 @@ func (e *endpoint) ringReceive(f *frame, c *core.Packet, whole int) bool {
 	if l.network > math.MaxUint16 {
 		return false
 	}
+	if l.snap < c.Len() && e.copyThreshold != 0 && e.queued < int(e.socket.Options().ReceiveBuffer) {
+		if whole := c.Share(); whole != nil {
+			e.push(f, whole, length)
+			status |= statusCopy
+		}
+	}
 	b := r.memory[at : at+r.frameSize]
 	w := words{b}
 	if r.version == version2 {
-		w.put(4, uint32(whole), uint32(l.snap))
+		w.put(4, uint32(length), uint32(l.snap))
 		w.put16(12, uint16(l.mac), uint16(l.network))
 		w.put(16, seconds, nanoseconds, 0)
 	} else { // its status is a long
-		w.put(4, 0, uint32(whole), uint32(l.snap))
+		w.put(4, 0, uint32(length), uint32(l.snap))
 		w.put16(16, uint16(l.mac), uint16(l.network))
 		w.put(20, seconds, nanoseconds/1000)
 	}

@@ -30,6 +30,9 @@ type transport struct {
 	in      *core.Instance
 	sockets []*endpoint
 	taps    map[*core.Interface]func()
+	groups  []*group // PACKET_FANOUT, in the order of their coming
+	nextID  uint16   // for groups that ask for a number
+	hashKey uint64   // of flows in groups, chosen with the first
 }
 
 func newTransport(in *core.Instance, _ core.SysctlView) core.Transport { return &transport{in: in} }
@@ -153,6 +156,11 @@ func (t *transport) Tap(ifc *core.Interface, p *core.Packet, out bool) {
 	for _, e := range t.sockets {
 		if e.hears(&f) {
 			e.receive(&f)
+		}
+	}
+	for _, g := range t.groups {
+		if g.hears(&f) {
+			g.receive(&f)
 		}
 	}
 }
