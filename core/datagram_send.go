@@ -169,7 +169,8 @@ func (e *datagramEndpoint) routeTo(dst SockAddr, m *Message) (*Route, error) {
 			}
 		}
 		oif = m.PacketInfo.Interface
-	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.oif) == e.wantedInterface(dst) && r.onLink == onLink {
+	} else if r := e.route; r != nil && r.Dst == dst.Addr && r.Type != RouteBroadcast && r.Valid() && int(r.oif) == e.wantedInterface(dst) && r.onLink == onLink &&
+		(e.connected && dst == e.peer || !e.socket.instance.HasRules(!dst.Addr.Is4())) {
 		return r, nil
 	}
 	r, err := e.lookup(dst, src, oif, onLink)
@@ -218,6 +219,11 @@ func (e *datagramEndpoint) lookup(dst SockAddr, src wire.Addr, oif int, onLink b
 	q := RouteQuery{Dst: dst.Addr, Src: src, Interface: oif, OnLink: onLink}
 	_, _, protocol := e.socket.Kind()
 	q.Flow = e.socket.instance.Flow(src, dst.Addr, uint8(protocol), e.local.Port, dst.Port)
+	var s Selector
+	if e.socket.instance.HasRules(!dst.Addr.Is4()) {
+		s = e.socket.Selector(e.local.Port, dst.Port)
+		q.Selector = &s
+	}
 	r, err := e.socket.instance.Route(q)
 	if err != nil {
 		return nil, err

@@ -56,22 +56,19 @@ func (ifc *Interface) connect() {
 // of addresses until these go; a route of several paths stays while one of them is up.
 func (in *Instance) removeRoutesOf(ifc *Interface) {
 	var gone [3][]RouteEntry // IPv4, IPv6's table main, IPv6's table local
-	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
-		for n := first; n != nil; n = n.next {
-			is4 := p.Addr.Is4()
-			if ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && (!ifc.gone || p.Bits == 32) || !ifc.gone && n.alive()) {
-				continue
-			}
-			i := 0
-			if !is4 {
-				i = 1
-				if n.isOwn() {
-					i = 2
-				}
-			}
-			gone[i] = append(gone[i], n.entry(p))
+	in.walkRoutes(func(p wire.Prefix, table uint32, n *routeNode) {
+		is4 := p.Addr.Is4()
+		if ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && (!ifc.gone || p.Bits == 32) || !ifc.gone && n.alive()) {
+			return
 		}
-		return true
+		i := 0
+		if !is4 {
+			i = 1
+			if n.isOwn() {
+				i = 2
+			}
+		}
+		gone[i] = append(gone[i], n.entry(p, table))
 	})
 	for i := range gone {
 		for k := range gone[i] {

@@ -82,6 +82,11 @@ func (in *Instance) Output(p *Packet) error {
 		if p.Interface != nil {
 			q.Interface = p.Interface.index
 		}
+		var s Selector
+		if in.HasRules(!p.Dst.Is4()) {
+			s = Selector{Protocol: p.Protocol, TOS: p.TOS}
+			q.Selector = &s
+		}
 		r, err := in.Route(q)
 		if err != nil {
 			p.Free()

@@ -160,8 +160,8 @@ func (in *Instance) hashFlow(src, dst wire.Addr, more uint64) uint32 {
 // LeadsBy tells whether a route to a leads out by ifc, be it one of several paths. Inside
 // an entry.
 func (in *Instance) LeadsBy(a wire.Addr, ifc *Interface) bool {
-	_, n := in.find(RouteQuery{Dst: a})
-	return n != nil && n.uses(ifc)
+	f := in.find(&RouteQuery{Dst: a})
+	return f.node != nil && f.node.uses(ifc)
 }
 
 // Multipath tells whether any route has several paths. Inside an entry.

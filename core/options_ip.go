@@ -37,6 +37,7 @@ func (s *Socket) setIPOption(name int, b []byte) (bool, error) {
 	switch name {
 	case IPTOS:
 		o.TOS = uint8(v)
+		s.selectorChanged()
 		if s.typ == SockStream { // the ECN bits are TCP's own (__ip_sock_set_tos)
 			o.TOS &^= 3
 		}
@@ -149,8 +150,14 @@ func (s *Socket) pathRoute() (*Route, error) {
 	if !ok {
 		return nil, syscall.ENOTCONN
 	}
-	return s.instance.Route(RouteQuery{Dst: peer.Addr, Src: s.endpoint.Local().Addr, Interface: s.outInterface(peer),
-		OnLink: s.options.OnLink(peer.Addr)})
+	local := s.endpoint.Local()
+	q := RouteQuery{Dst: peer.Addr, Src: local.Addr, Interface: s.outInterface(peer), OnLink: s.options.OnLink(peer.Addr)}
+	var x Selector
+	if s.instance.HasRules(!peer.Addr.Is4()) {
+		x = s.Selector(local.Port, peer.Port)
+		q.Selector = &x
+	}
+	return s.instance.Route(q)
 }
 
 func (s *Socket) pathMTU() (int, error) {

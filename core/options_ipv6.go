@@ -78,6 +78,7 @@ func (s *Socket) setIPv6Option(name int, b []byte) (bool, error) {
 			return true, syscall.EINVAL
 		}
 		o.TOS = uint8(max(v, 0))
+		s.selectorChanged()
 		if s.typ == SockStream { // the ECN bits are TCP's own
 			o.TOS &^= 3
 		}

@@ -108,6 +108,7 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 		o.RecvTime, o.RecvTimeNS = v != 0 && name == SoTimestamp, v != 0 && name == SoTimestampNS
 	case SoMark:
 		o.Mark = uint32(v)
+		s.selectorChanged()
 	case SoPriority:
 		o.Priority = int32(v)
 	default: // SO_TYPE, SO_ERROR, SO_DOMAIN … can be read only

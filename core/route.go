@@ -1,8 +1,6 @@
 package core
 
 import (
-	"fmt"
-	"strings"
 	"syscall"
 
 	"github.com/libos-go/libos/core/fib"
@@ -21,6 +19,14 @@ const (
 	RouteBlackhole   RouteType = 6
 	RouteUnreachable RouteType = 7
 	RouteProhibit    RouteType = 8
+	RouteThrow       RouteType = 9 // the look-up goes on as if the table had no route
+)
+
+// Routing tables that have a name, with Linux's RT_TABLE_ numbers.
+const (
+	TableDefault uint32 = 253
+	TableMain    uint32 = 254
+	TableLocal   uint32 = 255
 )
 
 // RouteProtocol is who made a route, with Linux's RTPROT_ numbers.
@@ -41,11 +47,14 @@ type RouteEntry struct {
 	Interface *Interface
 	Source    wire.Addr // preferred source, unspecified to choose
 	Metric    uint32
-	MTU       int // 0: the interface's
-	Type      RouteType
-	Protocol  RouteProtocol
-	Scope     Scope
-	Expires   Time // 0 never
+	// Table is the number of the routing table; 0 is local for routes of the types
+	// local, broadcast, anycast and multicast, main for others.
+	Table    uint32
+	MTU      int // 0: the interface's
+	Type     RouteType
+	Protocol RouteProtocol
+	Scope    Scope
+	Expires  Time // 0 never
 	// Paths are where an IPv4 route leads that has several: Gateway and Interface are
 	// those of the first. Not to be changed.
 	Paths []Nexthop
@@ -61,8 +70,15 @@ type routeNode struct {
 	typ      RouteType
 	protocol RouteProtocol
 	scope    Scope
-	self     bool // the preferred source is the prefix's own address
+	flags    nodeFlags
 }
+
+type nodeFlags uint8
+
+const (
+	nodeSelf  nodeFlags = 1 << iota // the preferred source is the prefix's own address
+	nodeLocal                       // of the table local, which shares its tree with main
+)
 
 // routeMore is what routes of addresses hardly have.
 type routeMore struct {
@@ -79,7 +95,10 @@ func (e *RouteEntry) node() *routeNode {
 		m.paths = &pathSet{e.Paths}
 	}
 	if m.source == e.Prefix.Addr && !m.source.IsUnspecified() {
-		n.self, m.source = true, wire.Addr{}
+		n.flags, m.source = nodeSelf, wire.Addr{}
+	}
+	if e.table() == TableLocal {
+		n.flags |= nodeLocal
 	}
 	if m != (routeMore{}) {
 		kept := m
@@ -88,15 +107,31 @@ func (e *RouteEntry) node() *routeNode {
 	return n
 }
 
-// entry is the route as it was added, p being its prefix.
-func (n *routeNode) entry(p wire.Prefix) RouteEntry {
-	e := RouteEntry{Prefix: p, Interface: n.ifc, Metric: n.metric, Type: n.typ, Protocol: n.protocol, Scope: n.scope}
-	if n.self {
+// table is the number of the table that e belongs to.
+func (e *RouteEntry) table() uint32 {
+	if e.Table != 0 {
+		return e.Table
+	}
+	switch e.Type {
+	case RouteLocal, RouteBroadcast, RouteAnycast, RouteMulticast:
+		return TableLocal
+	}
+	return TableMain
+}
+
+// entry is the route as it was added, p being its prefix and table that of the tree
+// that holds it.
+func (n *routeNode) entry(p wire.Prefix, table uint32) RouteEntry {
+	e := RouteEntry{Prefix: p, Interface: n.ifc, Metric: n.metric, Table: table, Type: n.typ, Protocol: n.protocol, Scope: n.scope}
+	if n.isOwn() {
+		e.Table = TableLocal
+	}
+	if n.flags&nodeSelf != 0 {
 		e.Source = p.Addr
 	}
 	if m := n.more; m != nil {
 		e.Gateway, e.MTU, e.Expires, e.Paths = m.gateway, m.mtu, m.expires, n.paths()
-		if !n.self {
+		if n.flags&nodeSelf == 0 {
 			e.Source = m.source
 		}
 	}
@@ -118,7 +153,7 @@ func (n *routeNode) expires() Time {
 }
 
 // isOwn tells whether the route is of Linux's local table, which is asked first.
-func (n *routeNode) isOwn() bool { return n.typ == RouteLocal || n.typ == RouteBroadcast }
+func (n *routeNode) isOwn() bool { return n.flags&nodeLocal != 0 }
 
 // Route is the result of a look-up, shared and immutable but for its neighbour.
 // It holds until Valid says otherwise.
@@ -135,7 +170,8 @@ type Route struct {
 	oif       int32     // RouteQuery.Interface
 	flow      uint32    // RouteQuery.Flow
 	gen       uint32
-	onLink    bool // RouteQuery.OnLink
+	table     uint32 // that answered, where rules were asked
+	onLink    bool   // RouteQuery.OnLink
 	Type      RouteType
 }
 
@@ -166,16 +202,21 @@ type RouteQuery struct {
 	// Flow chooses among several paths of a route (Instance.Flow); 0 has the addresses
 	// choose.
 	Flow uint32
+	// Selector is what rules see beside the rest; nil for a packet made here of which
+	// nothing more is known. Not kept.
+	Selector *Selector
 }
 
 // routeTable is the forwarding table of an instance with a small cache of
 // results in front.
 type routeTable struct {
-	fib   fib.Table[*routeNode] // the most preferred of each prefix
+	fib   fib.Table[*routeNode] // main and local: the most preferred of each prefix
 	cache []*Route              // direct mapped, a power of two
 	pmtu  map[wire.Addr]pathMTU
 	miss  uint32
 	gen   uint32 // see RouteGeneration
+
+	policy *policy // nil while there are the rules and tables that every host has
 
 	multipath int    // how many routes have several paths
 	flowKey   uint64 // 0 until the first choice among them
@@ -188,28 +229,43 @@ type pathMTU struct {
 
 const routeCacheMax = 1024
 
-// Route finds the way to q.Dst, by the cache or by the table. Errors as
+// Route finds the way to q.Dst, by the cache or by the tables. Errors as
 // connect(2) reports them: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL
 // (blackhole), EADDRNOTAVAIL (no source address). Inside an entry.
 func (in *Instance) Route(q RouteQuery) (*Route, error) {
+	if in.routes.policy != nil {
+		return in.routeByPolicy(&q)
+	}
+	if r := in.remembered(&q, 0); r != nil {
+		return r, nil
+	}
+	r, err := in.lookup(&q)
+	if err == nil {
+		in.remember(r, &q, 0)
+	}
+	return r, err
+}
+
+// remembered is the answer of a table that the cache has, or nil.
+func (in *Instance) remembered(q *RouteQuery, table uint32) *Route {
 	t := &in.routes
-	h := q.hash()
 	if n := len(t.cache); n > 0 {
-		if r := t.cache[h&uint32(n-1)]; r != nil && r.answers(&q) && r.gen == in.routes.gen && (r.expires == 0 || in.domain.now < r.expires) {
-			return r, nil
+		r := t.cache[q.hash()&uint32(n-1)]
+		if r != nil && r.answers(q) && r.gen == t.gen && r.table == table && (r.expires == 0 || in.domain.now < r.expires) {
+			return r
 		}
 	}
-	r, err := in.lookup(q)
-	if err != nil {
-		return nil, err
-	}
-	r.asked, r.oif, r.onLink, r.flow, r.gen = q.Src, int32(q.Interface), q.OnLink, q.Flow, in.routes.gen
+	return nil
+}
+
+func (in *Instance) remember(r *Route, q *RouteQuery, table uint32) {
+	t := &in.routes
+	r.asked, r.oif, r.onLink, r.flow, r.gen, r.table = q.Src, int32(q.Interface), q.OnLink, q.Flow, t.gen, table
 	if t.miss++; int(t.miss) > len(t.cache) && len(t.cache) < routeCacheMax {
 		t.cache = make([]*Route, max(2, 2*len(t.cache)))
 		t.miss = 0
 	}
-	t.cache[h&uint32(len(t.cache)-1)] = r
-	return r, nil
+	t.cache[q.hash()&uint32(len(t.cache)-1)] = r
 }
 
 func (q *RouteQuery) hash() uint32 {
@@ -218,18 +274,48 @@ func (q *RouteQuery) hash() uint32 {
 	return uint32(h >> 32)
 }
 
-// find is the most preferred route to q.Dst of those that can be used, nil if
-// there is none.
-func (in *Instance) find(q RouteQuery) (wire.Prefix, *routeNode) {
+// found is what a look-up found: a route and the table it is of, or the error of a
+// rule; neither if nothing answers.
+type found struct {
+	prefix wire.Prefix
+	node   *routeNode
+	table  uint32 // of the tree: main stands for local, too
+	err    syscall.Errno
+}
+
+// find is the most preferred route to q.Dst of those that can be used.
+func (in *Instance) find(q *RouteQuery) found {
+	if in.routes.policy != nil {
+		return in.findByPolicy(q)
+	}
+	p, n := in.search(&in.routes.fib, q, bothTables)
+	if n != nil && n.typ == RouteThrow {
+		n = nil
+	}
+	return found{prefix: p, node: n, table: TableMain}
+}
+
+// Which routes of a tree count.
+const (
+	bothTables = iota
+	onlyMain
+	onlyLocal
+)
+
+// search looks in one tree.
+func (in *Instance) search(t *fib.Table[*routeNode], q *RouteQuery, which int) (wire.Prefix, *routeNode) {
 	var e *routeNode
 	now := in.domain.now
-	_, p, _ := in.routes.fib.LookupFunc(q.Dst, func(_ wire.Prefix, first *routeNode) bool {
+	_, p, _ := t.LookupFunc(q.Dst, func(_ wire.Prefix, first *routeNode) bool {
 		for c := first; c != nil; c = c.next {
+			if which != bothTables && c.isOwn() != (which == onlyLocal) {
+				continue
+			}
 			if x := c.expires(); x != 0 && x <= now {
 				continue
 			}
 			if paths := c.paths(); paths != nil {
-				if in.choose(paths, &q) == nil {
+				if in.choose(paths, q) == nil {
 					continue
 				}
 				e = c
@@ -253,16 +339,23 @@ func (in *Instance) find(q RouteQuery) (wire.Prefix, *routeNode) {
 }
 
 // addressType tells what an address is to this instance by its routes: local,
-// broadcast, or anything else; 0 if it has none.
+// broadcast, or anything else; 0 if it has none. Rules have no say
+// (inet_addr_type, net/ipv4/fib_frontend.c).
 func (in *Instance) addressType(a wire.Addr) RouteType {
-	if _, n := in.find(RouteQuery{Dst: a}); n != nil {
+	if _, n := in.search(&in.routes.fib, &RouteQuery{Dst: a}, bothTables); n != nil {
 		return n.typ
 	}
 	return 0
 }
 
-func (in *Instance) lookup(q RouteQuery) (*Route, error) {
-	prefix, n := in.find(q)
+func (in *Instance) lookup(q *RouteQuery) (*Route, error) { return in.resolve(q, in.find(q)) }
+
+// resolve makes a route of what was found.
+func (in *Instance) resolve(q *RouteQuery, f found) (*Route, error) {
+	n := f.node
+	if f.err != 0 {
+		return nil, f.err
+	}
 	if n == nil {
 		return in.lookupLink(q)
 	}
@@ -274,9 +367,9 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 	case RouteProhibit:
 		return nil, syscall.EACCES
 	}
-	e := n.entry(prefix)
+	e := n.entry(f.prefix, f.table)
 	if e.Paths != nil {
-		x := in.choose(e.Paths, &q)
+		x := in.choose(e.Paths, q)
 		e.Gateway, e.Interface = x.Gateway, x.Interface
 	}
 	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.MTU(), expires: e.Expires}
@@ -297,7 +390,7 @@ func (in *Instance) lookup(q RouteQuery) (*Route, error) {
 
 // lookupLink finds a way for destinations that need no table: multicast, the
 // limited broadcast, link-local and point-to-point by a named interface.
-func (in *Instance) lookupLink(q RouteQuery) (*Route, error) {
+func (in *Instance) lookupLink(q *RouteQuery) (*Route, error) {
 	typ := RouteUnicast
 	switch {
 	case q.Dst.IsMulticast():
@@ -387,254 +480,11 @@ func (in *Instance) invalidateRoutes() {
 	clear(in.routes.cache)
 }
 
-// AddRoute adds a route. EEXIST if one with the same prefix and metric (for
-// IPv6 also interface and gateway) is there, ENETUNREACH if the gateway is on no link, EINVAL if it makes no sense.
-func (in *Instance) AddRoute(e RouteEntry) error {
-	var err error
-	in.domain.Do(func() { err = in.AddRouteLocked(&e) })
-	return err
-}
-
-// AddRouteLocked is AddRoute inside an entry. It completes e: with the type
-// and, where the gateway tells it, the interface.
-func (in *Instance) AddRouteLocked(e *RouteEntry) error {
-	if e.Type == 0 {
-		e.Type = RouteUnicast
-	}
-	is4 := e.Prefix.Addr.Is4()
-	if is4 && e.Prefix.Bits > 32 || e.Prefix.Bits > 128 || e.Prefix.Masked() != e.Prefix {
-		return syscall.EINVAL
-	}
-	if in.networkOf(e.Prefix.Addr) < 0 {
-		return syscall.EAFNOSUPPORT
-	}
-	if e.Type == RouteUnicast {
-		if !e.Gateway.IsUnspecified() && e.Gateway.Is4() != is4 {
-			return syscall.EINVAL
-		}
-		if len(e.Paths) > 0 {
-			if err := in.checkPaths(e); err != nil {
-				return err
-			}
-		}
-		if e.Interface == nil {
-			var err error
-			if e.Interface, err = in.linkOf(e.Gateway); err != nil {
-				return err
-			}
-		}
-	}
-	first, _ := in.routes.fib.Exact(e.Prefix)
-	for x := first; x != nil; x = x.next {
-		if x.metric == e.Metric && (x.typ == e.Type || is4) && (x.ifc == e.Interface && x.gateway() == e.Gateway || is4 && !x.isOwn()) {
-			return syscall.EEXIST
-		}
-	}
-	n := e.node()
-	at := &first
-	for *at != nil && !n.before(*at) {
-		at = &(*at).next
-	}
-	n.next, *at = *at, n
-	in.routes.fib.Insert(e.Prefix, first)
-	if n.paths() != nil {
-		in.routes.multipath++
-	}
-	in.routesChanged(e, false)
-	return nil
-}
-
-// before orders routes of one prefix: those of the local table before the rest,
-// then by metric.
-func (n *routeNode) before(o *routeNode) bool {
-	if n.isOwn() != o.isOwn() {
-		return n.isOwn()
-	}
-	return n.metric < o.metric
-}
-
-// RemoveRoute removes the first route that has the prefix and, where they are
-// given, the gateway, interface, metric and type. ESRCH if there is none.
-func (in *Instance) RemoveRoute(like RouteEntry) error {
-	var err error
-	in.domain.Do(func() { err = in.RemoveRouteLocked(&like) })
-	return err
-}
-
-// linkOf is the interface on whose link a gateway is: ENODEV if there is no gateway,
-// ENETUNREACH if it is on no link.
-func (in *Instance) linkOf(gateway wire.Addr) (*Interface, error) {
-	if gateway.IsUnspecified() {
-		return nil, syscall.ENODEV
-	}
-	r, err := in.lookup(RouteQuery{Dst: gateway})
-	if err != nil || r.Type != RouteUnicast || r.Gateway != gateway {
-		return nil, syscall.ENETUNREACH
-	}
-	return r.Interface, nil
-}
-
-// RemoveRouteLocked is RemoveRoute inside an entry.
-func (in *Instance) RemoveRouteLocked(like *RouteEntry) error { return in.removeRoute(like, false) }
-
-// removeRoute is RemoveRouteLocked, quietly without telling which route it was.
-func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
-	first, _ := in.routes.fib.Exact(like.Prefix)
-	for at := &first; *at != nil; at = &(*at).next {
-		x := *at
-		if like.Type != 0 && like.Type != x.typ || like.Type == 0 && x.isOwn() ||
-			like.Interface != nil && like.Interface != x.ifc ||
-			!like.Gateway.IsUnspecified() && like.Gateway != x.gateway() || like.Metric != 0 && like.Metric != x.metric {
-			continue
-		}
-		if *at = x.next; first == nil {
-			in.routes.fib.Delete(like.Prefix)
-		} else {
-			in.routes.fib.Insert(like.Prefix, first)
-		}
-		if x.paths() != nil {
-			in.routes.multipath--
-		}
-		if quietly {
-			in.routesChanged(nil, true)
-			return nil
-		}
-		gone := x.entry(like.Prefix)
-		in.routesChanged(&gone, true)
-		return nil
-	}
-	return syscall.ESRCH
-}
-
-// Routes are all routes in address order.
-func (in *Instance) Routes() []RouteEntry {
-	var out []RouteEntry
-	in.domain.Do(func() { out = in.RoutesLocked() })
-	return out
-}
-
-// RoutesLocked is Routes inside an entry.
-func (in *Instance) RoutesLocked() []RouteEntry {
-	var out []RouteEntry
-	in.routes.fib.Walk(func(p wire.Prefix, first *routeNode) bool {
-		for n := first; n != nil; n = n.next {
-			out = append(out, n.entry(p))
-		}
-		return true
-	})
-	return out
-}
-
-func (in *Instance) routesChanged(e *RouteEntry, gone bool) {
-	in.invalidateRoutes()
-	in.notify(Event{Kind: EventRoute, Route: e, Gone: gone})
-}
-
-// addressRoutes adds or removes the routes that come with an address.
-func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
-	p := a.Prefix
-	full := uint8(128)
-	if p.Addr.Is4() {
-		full = 32
-	}
-	var routes [4]RouteEntry
-	n := 0
-	put := func(e RouteEntry) { routes[n], n = e, n+1 }
-	put(RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
-		Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
-	if p.Addr.IsLoopback() && p.Addr.Is4() && p.Bits < full {
-		put(RouteEntry{Prefix: p.Masked(), Interface: ifc, Source: p.Addr,
-			Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
-	} else if p.Bits < full && a.Flags&(AddressSecondary|AddressNoPrefix) == 0 {
-		e := RouteEntry{Prefix: p.Masked(), Interface: ifc, Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink}
-		if full == 32 {
-			e.Source = p.Addr
-		} else {
-			e.Metric = 256
-		}
-		put(e)
-	}
-	if !a.Peer.IsUnspecified() && a.Peer != p.Addr {
-		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
-			Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink})
-	}
-	broadcast := a.Broadcast
-	if broadcast.IsUnspecified() && full == 32 && p.Bits < 31 && a.Flags&AddressSecondary == 0 && !p.Addr.IsLoopback() {
-		broadcast = wire.FromV4(p.Addr.V4() | (1<<(32-p.Bits) - 1)) // whatever the device can (fib_add_ifaddr, net/ipv4/fib_frontend.c)
-	}
-	if full == 32 && !broadcast.IsUnspecified() {
-		put(RouteEntry{Prefix: wire.Prefix{Addr: broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
-			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
-	}
-	for i := range routes[:n] {
-		e := &routes[i]
-		if add {
-			if i == 0 && a.Flags&AddressTentative != 0 || i > 0 && !ifc.Up() {
-				continue // not an address yet; no link yet (fib_add_ifaddr)
-			}
-			_ = in.AddRouteLocked(e) // an equal route may be there already
-			continue
-		}
-		if e.Metric == 0 {
-			_ = in.RemoveRouteLocked(e)
-			continue
-		}
-		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
-	}
-	in.invalidateRoutes()
-}
-
-// String is the route as ip route prints it.
-func (e RouteEntry) String() string {
-	var b strings.Builder
-	switch e.Type {
-	case RouteLocal:
-		b.WriteString("local ")
-	case RouteBroadcast:
-		b.WriteString("broadcast ")
-	case RouteBlackhole:
-		b.WriteString("blackhole ")
-	case RouteUnreachable:
-		b.WriteString("unreachable ")
-	case RouteProhibit:
-		b.WriteString("prohibit ")
-	}
-	if e.Prefix.Bits == 0 {
-		b.WriteString("default")
-	} else {
-		b.WriteString(e.Prefix.String())
-	}
-	if e.Paths == nil {
-		e.writeWay(&b, e.Gateway, e.Interface)
-	}
-	if !e.Source.IsUnspecified() {
-		fmt.Fprintf(&b, " src %v", e.Source)
-	}
-	if e.Metric != 0 {
-		fmt.Fprintf(&b, " metric %d", e.Metric)
-	}
-	for _, x := range e.Paths {
-		b.WriteString(" nexthop")
-		e.writeWay(&b, x.Gateway, x.Interface)
-		fmt.Fprintf(&b, " weight %d", x.Weight)
-	}
-	return b.String()
-}
-
-func (e *RouteEntry) writeWay(b *strings.Builder, gateway wire.Addr, ifc *Interface) {
-	if !gateway.IsUnspecified() {
-		fmt.Fprintf(b, " via %v", gateway)
-	}
-	if ifc != nil {
-		fmt.Fprintf(b, " dev %s", ifc.name)
-	}
-}
-
 // MatchLocked is the route that answers q, false if there is none. Inside an entry.
 func (in *Instance) MatchLocked(q RouteQuery) (RouteEntry, bool) {
-	p, n := in.find(q)
-	if n == nil {
+	f := in.find(&q)
+	if f.node == nil {
 		return RouteEntry{}, false
 	}
-	return n.entry(p), true
+	return f.node.entry(f.prefix, f.table), true
 }

@@ -11,7 +11,7 @@ import (
 
 // ParseRoute reads a route in the words of ip route: `default via 10.0.0.1`,
 // `10.1.0.0/16 dev eth0 metric 7`, `blackhole 10.9.0.0/16`, with via, dev, src,
-// metric and mtu. dev is the name of the device, "" if there is none; the entry's
+// metric, table and mtu. dev is the name of the device, "" if there is none; the entry's
 // Interface is left to the caller, who knows the instance.
 func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 	e = RouteEntry{Protocol: RouteByStatic}
@@ -26,6 +26,10 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 		e.Type, f = RouteUnreachable, f[1:]
 	case "prohibit":
 		e.Type, f = RouteProhibit, f[1:]
+	case "throw":
+		e.Type, f = RouteThrow, f[1:]
+	case "local":
+		e.Type, f = RouteLocal, f[1:]
 	}
 	if len(f) == 0 {
 		return e, "", errors.New("the destination is missing")
@@ -42,6 +46,8 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 			e.Source, err = wire.ParseAddr(value)
 		case "dev":
 			dev = value
+		case "table":
+			e.Table, err = parseTable(value)
 		case "metric", "mtu":
 			var n uint64
 			if n, err = strconv.ParseUint(value, 10, 32); word == "mtu" {
@@ -50,7 +56,7 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 				e.Metric = uint32(n)
 			}
 		default:
-			return e, "", fmt.Errorf("unknown word %q: use via, dev, src, metric, mtu", word)
+			return e, "", fmt.Errorf("unknown word %q: use via, dev, src, metric, table, mtu", word)
 		}
 		if err != nil {
 			return e, "", fmt.Errorf("%s %s: not an address or number", f[0], f[1])
@@ -58,6 +64,23 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 	}
 	e.Prefix, err = parseDestination(to, e.Gateway)
 	return e, dev, err
+}
+
+// parseTable reads the number of a routing table, or its name.
+func parseTable(word string) (uint32, error) {
+	switch word {
+	case "local":
+		return TableLocal, nil
+	case "main":
+		return TableMain, nil
+	case "default":
+		return TableDefault, nil
+	}
+	n, err := strconv.ParseUint(word, 10, 32)
+	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+	return uint32(n), err
 }
 
 // parseDestination reads the first word of a route; "default" is of the gateway's
@@ -84,4 +107,55 @@ func parseDestination(to string, gateway wire.Addr) (wire.Prefix, error) {
 		return p, fmt.Errorf("%s has bits behind its length: write %v", to, p.Masked())
 	}
 	return p, nil
+}
+
+// String is the route as ip route prints it.
+func (e RouteEntry) String() string {
+	var b strings.Builder
+	switch e.Type {
+	case RouteLocal:
+		b.WriteString("local ")
+	case RouteBroadcast:
+		b.WriteString("broadcast ")
+	case RouteBlackhole:
+		b.WriteString("blackhole ")
+	case RouteUnreachable:
+		b.WriteString("unreachable ")
+	case RouteProhibit:
+		b.WriteString("prohibit ")
+	case RouteThrow:
+		b.WriteString("throw ")
+	}
+	if e.Prefix.Bits == 0 {
+		b.WriteString("default")
+	} else {
+		b.WriteString(e.Prefix.String())
+	}
+	if e.Paths == nil {
+		e.writeWay(&b, e.Gateway, e.Interface)
+	}
+	if !e.Source.IsUnspecified() {
+		fmt.Fprintf(&b, " src %v", e.Source)
+	}
+	if e.Table != 0 && e.Table != (&RouteEntry{Type: e.Type}).table() {
+		fmt.Fprintf(&b, " table %d", e.Table)
+	}
+	if e.Metric != 0 {
+		fmt.Fprintf(&b, " metric %d", e.Metric)
+	}
+	for _, x := range e.Paths {
+		b.WriteString(" nexthop")
+		e.writeWay(&b, x.Gateway, x.Interface)
+		fmt.Fprintf(&b, " weight %d", x.Weight)
+	}
+	return b.String()
+}
+
+func (e *RouteEntry) writeWay(b *strings.Builder, gateway wire.Addr, ifc *Interface) {
+	if !gateway.IsUnspecified() {
+		fmt.Fprintf(b, " via %v", gateway)
+	}
+	if ifc != nil {
+		fmt.Fprintf(b, " dev %s", ifc.name)
+	}
 }

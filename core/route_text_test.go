@@ -29,7 +29,7 @@ func TestABadRouteIsToldWithTheCure(t *testing.T) {
 		{"blackhole", "destination is missing"},
 		{"default via", "via has no value"},
 		{"default via here", "via here: not an address"},
-		{"default through 10.0.0.1", `unknown word "through": use via, dev, src, metric, mtu`},
+		{"default through 10.0.0.1", `unknown word "through": use via, dev, src, metric, table, mtu`},
 		{"10.1.0.0/16 metric many", "metric many: not an address or number"},
 		{"10.1.0.1/16 dev eth0", "write 10.1.0.0/16"},
 		{"somewhere dev eth0", "somewhere is no prefix"},

@@ -66,7 +66,7 @@ func TestRoutesAreToldAsTheyWereAdded(t *testing.T) {
 			e.Type = core.RouteUnicast
 			e.Interface = ifc
 		}
-		e.Protocol = core.RouteByStatic
+		e.Protocol, e.Table = core.RouteByStatic, core.TableMain
 		if err := in.AddRoute(*e); err != nil {
 			t.Fatalf("%v: %v", e, err)
 		}

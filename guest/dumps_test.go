@@ -45,7 +45,7 @@ var differences = [...]difference{
 	{"qdisc/1/bytes", "traffic is not the same each time"},
 	{"qdisc/1/packets", "likewise"},
 	{"qdisc/1/overlimits", "likewise"},
-	{"route get6/*/prefsrc", "of two sources that RFC 6724 holds for equal the older is chosen"},
+	{"route get6*/*/prefsrc", "of two sources that RFC 6724 holds for equal the older is chosen"},
 }
 
 // An instance and a network namespace of the kernel get the same configuration by the
@@ -135,7 +135,7 @@ func merged(a, b map[string]string) map[string]string {
 // lead to, other things by their number.
 func told(t *testing.T, text string) map[string]string {
 	t.Helper()
-	out := map[string]string{}
+	out, times := map[string]string{}, map[string]int{}
 	for _, part := range strings.Split("\n"+text, "\n## ")[1:] {
 		command, body, _ := strings.Cut(part, "\n")
 		var list any
@@ -149,6 +149,10 @@ func told(t *testing.T, text string) map[string]string {
 		}
 		if slices.Contains(words, "get") {
 			name = strings.Replace(name, "route", "route get", 1)
+		}
+		times[name]++
+		if n := times[name]; n > 1 {
+			name += fmt.Sprint(" ", n)
 		}
 		flatten(out, name, list)
 	}
@@ -167,6 +171,9 @@ func flatten(out map[string]string, at string, v any) {
 			if m, ok := y.(map[string]any); ok && m["dst"] != nil {
 				typ, _ := m["type"].(string)
 				name = strings.TrimSpace(typ + " " + strings.ReplaceAll(fmt.Sprint(m["dst"]), "/", "%"))
+				if table, ok := m["table"].(string); ok && table != "main" && table != "local" {
+					name += " table " + table
+				}
 				if strings.HasPrefix(fmt.Sprint(m["dst"]), "fe80:") { // each interface has one
 					name += fmt.Sprint(" ", m["dev"])
 				}

@@ -54,6 +54,7 @@ const (
 	delNeigh   = 29
 	getNeigh   = 30
 	newRule    = 32
+	delRule    = 33
 	getRule    = 34
 	newNetconf = 80
 	getNetconf = 82
@@ -73,8 +74,10 @@ const (
 	groupTC        = 4
 	groupIPv4Addr  = 5
 	groupIPv4Route = 7
+	groupIPv4Rule  = 8
 	groupIPv6Addr  = 9
 	groupIPv6Route = 11
+	groupIPv6Rule  = 19
 	groupNetconf4  = 24
 	groupNetconf6  = 25
 	lastGroup      = 36
@@ -178,11 +181,15 @@ const (
 	rtaMultipath = 9
 	rtaCacheinfo = 12
 	rtaTable     = 15
+	rtaMark      = 16
 	rtaVia       = 18
 	rtaPref      = 20
 	rtaEncap     = 22
 	rtaExpires   = 23
 	rtaUID       = 25
+	rtaIPProto   = 27
+	rtaSport     = 28
+	rtaDport     = 29
 	rtaNHID      = 30
 
 	rtaxMTU = 2
@@ -195,6 +202,7 @@ const (
 	routeCloned      = 0x200      // RTM_F_CLONED
 	routeFIBMatch    = 0x2000     // RTM_F_FIB_MATCH
 	routeLookupTable = 0x1000     // RTM_F_LOOKUP_TABLE
+	routeRedirects   = 0x01000000 // RTCF_DOREDIRECT
 	routeIsLocal     = 0x80000000 // RTCF_LOCAL
 	routeIsBroadcast = 0x10000000 // RTCF_BROADCAST
 	routeIsMulticast = 0x20000000 // RTCF_MULTICAST
@@ -236,9 +244,7 @@ const (
 	fraSuppress  = 14
 	fraTable     = 15
 	fraProtocol  = 21
-	ruleToTable  = 1
 	forever      = 1<<32 - 1
 	noSuppress   = 1<<32 - 1
-	byKernel     = 2
 	sizeofHeader = 16
 )

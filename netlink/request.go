@@ -94,6 +94,10 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{20, (*request).removeQdisc, nil}, true
 	case getNetconf:
 		return kind{1, (*request).getNetconf, (*request).dumpNetconf}, true
+	case newRule:
+		return kind{12, (*request).addRule, nil}, true
+	case delRule:
+		return kind{12, (*request).removeRule, nil}, true
 	case getRule:
 		return kind{12, nil, (*request).dumpRules}, true
 	}

@@ -12,25 +12,16 @@ import (
 )
 
 // Routes: struct rtmsg and RTA_… attributes (fib_dump_info, net/ipv4/fib_semantics.c;
-// rt6_fill_node, net/ipv6/route.c). There are the tables main and local.
-
-// tableOf is the table that Linux would have a route in.
-func tableOf(e *core.RouteEntry) uint32 {
-	switch e.Type {
-	case core.RouteLocal, core.RouteBroadcast, core.RouteAnycast:
-		return tableLocal
-	}
-	return tableMain
-}
+// rt6_fill_node, net/ipv6/route.c).
 
 func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 	is4 := e.Prefix.Addr.Is4()
-	table := tableOf(e)
+	table := e.Table
 	scope := e.Scope
 	if !is4 {
 		scope = core.ScopeUniverse
 	}
-	w.u8(familyOf(e.Prefix.Addr), e.Prefix.Bits, 0, 0, uint8(table), uint8(e.Protocol), uint8(scope), uint8(e.Type))
+	w.u8(familyOf(e.Prefix.Addr), e.Prefix.Bits, 0, 0, shortTable(table), uint8(e.Protocol), uint8(scope), uint8(e.Type))
 	w.u32(routeFlags(e))
 	w.attr32(rtaTable, table)
 	if e.Prefix.Bits > 0 {
@@ -40,7 +31,7 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 		w.attr32(rtaPriority, e.Metric)
 	}
 	writeMetrics(w, e.MTU)
-	if !e.Source.IsUnspecified() && (is4 || table == tableMain) {
+	if !e.Source.IsUnspecified() && (is4 || table != tableLocal) {
 		w.addr(rtaPrefsrc, preferred(e))
 	}
 	if !e.Gateway.IsUnspecified() && e.Paths == nil {
@@ -102,26 +93,31 @@ func (r *request) dumpRoutes() (*dump, error) {
 		if oif != 0 && r.in.InterfaceByIndex(int(int32(oif))) == nil {
 			return nil, refuse(syscall.ENODEV, "there is no interface with that index")
 		}
-		if table != tableUnspec && table != tableMain && table != tableLocal && table != tableDefault && family != afUnspec {
+		if table != tableUnspec && family != afUnspec && !slices.Contains(r.in.Tables(family == afInet6), table) {
 			return nil, refuse(syscall.ENOENT, "there is no such routing table")
 		}
 	}
 	var list []core.RouteEntry
+	all := r.in.RoutesLocked()
 	for _, f := range [...]uint8{afInet, afInet6} {
 		if family != afUnspec && family != f {
 			continue
 		}
-		for _, t := range [...]uint32{tableMain, tableLocal} { // in Linux the tables follow each other, too
+		if f == afInet6 {
+			slices.SortStableFunc(all, childrenFirst)
+		}
+		of := map[uint32][]core.RouteEntry{}
+		for _, e := range all {
+			if familyOf(e.Prefix.Addr) == f {
+				of[e.Table] = append(of[e.Table], e)
+			}
+		}
+		for _, t := range r.in.Tables(f == afInet6) {
 			if table != tableUnspec && table != t {
 				continue
 			}
-			all := r.in.RoutesLocked()
-			if f == afInet6 {
-				slices.SortStableFunc(all, childrenFirst)
-			}
-			for _, e := range all {
-				if familyOf(e.Prefix.Addr) != f || tableOf(&e) != t ||
-					protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
+			for _, e := range of[t] {
+				if protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
 					oif != 0 && !anyHop(&e, func(ifc *core.Interface) bool { return ifc != nil && ifc.Index() == int(oif) }) ||
 					f == afInet && e.Type != core.RouteLocal && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
 					continue
@@ -183,9 +179,11 @@ func (r *request) getRoute() error {
 	if q.Src, _, err = r.attrs.addr(rtaSrc, family); err != nil {
 		return err
 	}
-	if r.attrs.has(rtaIif) {
-		return refuse(syscall.EOPNOTSUPP, "routes are asked for as from here, not as from an interface")
+	var x core.Selector
+	if err = r.selector(&x); err != nil {
+		return err
 	}
+	q.Selector = &x
 	oif, err := r.attrs.u32(rtaOif)
 	if err != nil {
 		return err
@@ -196,12 +194,24 @@ func (r *request) getRoute() error {
 	if q.Dst == (wire.Addr{}) && family == afInet {
 		q.Dst = wire.IPv4Any()
 	}
-	if !q.Src.IsUnspecified() && !r.in.IsLocal(q.Src) {
+	if x.In != nil {
+		if x.Src = q.Src; q.Src.IsUnspecified() {
+			q.Src = q.Dst
+		} else if r.in.IsLocal(q.Src) {
+			return refuse(syscall.EINVAL, "no packet comes in from an address of this host")
+		}
+	} else if !q.Src.IsUnspecified() && !r.in.IsLocal(q.Src) {
 		return refuse(syscall.EINVAL, "the source is no address of this host")
 	}
 	rt, err := r.in.Route(q)
 	if err != nil {
 		return err
+	}
+	if x.In != nil {
+		if rt.Type == core.RouteUnicast && !forwards(r.in, family, x.In) {
+			return refuse(syscall.EHOSTUNREACH, "packets that come in by that interface are not forwarded")
+		}
+		q.Src = x.Src
 	}
 	flags := binary.NativeEndian.Uint32(r.fixed[8:])
 	e, found := r.in.MatchLocked(q)
@@ -216,6 +226,40 @@ func (r *request) getRoute() error {
 	})
 }
 
+// selector reads what rules see of the packet that a route is asked for.
+func (r *request) selector(x *core.Selector) (err error) {
+	if x.Mark, err = r.attrs.u32(rtaMark); err != nil {
+		return err
+	}
+	x.TOS = r.fixed[3] &^ 3
+	if a, ok := r.attrs.find(rtaIPProto); ok && len(a.data) > 0 {
+		x.Protocol = a.data[0]
+	}
+	for _, p := range [...]struct {
+		typ int
+		to  *uint16
+	}{{rtaSport, &x.SrcPort}, {rtaDport, &x.DstPort}} {
+		if a, ok := r.attrs.find(p.typ); ok && len(a.data) >= 2 {
+			*p.to = binary.BigEndian.Uint16(a.data)
+		}
+	}
+	iif, err := r.attrs.u32(rtaIif)
+	if err == nil {
+		x.In, err = r.outOf(int(int32(iif)))
+	}
+	return err
+}
+
+// forwards tells whether packets of a family that come in by ifc are forwarded.
+func forwards(in *core.Instance, family uint8, ifc *core.Interface) bool {
+	name := "net.ipv4.conf." + ifc.Name() + ".forwarding"
+	if family == afInet6 {
+		name = "net.ipv6.conf.all.forwarding"
+	}
+	v, err := in.Sysctl(name)
+	return err == nil && v == "1"
+}
+
 // writeResult writes what a look-up found, by the route e (rt_fill_info,
 // net/ipv4/route.c; rt6_fill_node, net/ipv6/route.c). The table is told as it is
 // for IPv6, and for IPv4 if the program asked for it.
@@ -226,8 +270,8 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 		out = in.Loopback()
 	}
 	table := uint32(tableMain)
-	if (tellTable || !is4) && rt.Type != core.RouteUnicast && rt.Type != core.RouteMulticast {
-		table = tableLocal
+	if (tellTable || !is4) && e.Table != 0 {
+		table = e.Table
 	}
 	if is4 {
 		flags = routeCloned
@@ -238,6 +282,10 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 			flags |= routeIsBroadcast
 		case core.RouteMulticast:
 			flags |= routeIsMulticast
+		case core.RouteUnicast:
+			if rt.Interface == q.Selector.In {
+				flags |= routeRedirects
+			}
 		}
 	} else {
 		protocol, sourceBits = uint8(e.Protocol), 128
@@ -245,7 +293,7 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 	if !q.Src.IsUnspecified() {
 		sourceBits = uint8(q.Src.Bits())
 	}
-	w.u8(familyOf(q.Dst), uint8(q.Dst.Bits()), sourceBits, 0, uint8(table), protocol, 0, uint8(rt.Type))
+	w.u8(familyOf(q.Dst), uint8(q.Dst.Bits()), sourceBits, 0, shortTable(table), protocol, 0, uint8(rt.Type))
 	w.u32(flags)
 	w.addr(rtaDst, q.Dst)
 	if sourceBits != 0 {
@@ -256,7 +304,12 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 		w.addr(rtaGateway, rt.Gateway)
 	}
 	w.attr32(rtaOif, uint32(out.Index()))
-	if q.Src.IsUnspecified() {
+	if q.Selector.Mark != 0 && is4 {
+		w.attr32(rtaMark, q.Selector.Mark)
+	}
+	if q.Selector.In != nil {
+		w.attr32(rtaIif, uint32(q.Selector.In.Index()))
+	} else if q.Src.IsUnspecified() {
 		w.addr(rtaPrefsrc, rt.Src)
 	}
 	if !is4 {
@@ -267,7 +320,7 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 	} else {
 		writeMetrics(w, e.MTU)
 	}
-	if is4 {
+	if is4 && q.Selector.In == nil {
 		w.attr32(rtaUID, 0)
 	}
 	writeRouteCache(w, in, 0)
@@ -305,10 +358,8 @@ func (r *request) route() (e core.RouteEntry, onLink bool, err error) {
 			return e, false, err
 		}
 	}
-	switch table {
-	case tableUnspec, tableMain, tableLocal, tableDefault:
-	default:
-		return e, false, refuse(syscall.EOPNOTSUPP, "there are the routing tables main and local")
+	if e.Table = table; table == tableUnspec {
+		e.Table = tableMain
 	}
 	for _, typ := range [...]int{rtaVia, rtaEncap, rtaNHID} {
 		if x, ok := r.attrs.find(typ); ok {
@@ -373,7 +424,7 @@ func (r *request) addRoute() error {
 	case 0:
 		e.Type = core.RouteUnicast
 	case core.RouteUnicast, core.RouteLocal, core.RouteBroadcast:
-	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit:
+	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit, core.RouteThrow:
 		e.Interface, e.Gateway, e.Paths = nil, wire.Addr{}, nil
 	default:
 		return refuse(syscall.EINVAL, "no route is of that type")
@@ -447,7 +498,7 @@ func (r *request) checkHop(x core.Nexthop, onLink bool) error {
 // same table.
 func (r *request) routeLike(e *core.RouteEntry) *core.RouteEntry {
 	for _, x := range r.in.RoutesLocked() {
-		if x.Prefix == e.Prefix && x.Metric == e.Metric && tableOf(&x) == tableOf(e) {
+		if x.Prefix == e.Prefix && x.Metric == e.Metric && x.Table == e.Table {
 			return &x
 		}
 	}
@@ -460,12 +511,8 @@ func (r *request) removeRoute() error {
 	if err != nil {
 		return err
 	}
-	table := uint32(r.fixed[4])
-	if r.attrs.has(rtaTable) {
-		table, _ = r.attrs.u32(rtaTable)
-	}
 	for _, x := range r.in.RoutesLocked() {
-		if x.Prefix != e.Prefix || table == tableLocal != (tableOf(&x) == tableLocal) ||
+		if x.Prefix != e.Prefix || x.Table != e.Table ||
 			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type ||
 			e.Interface != nil && x.Interface != e.Interface || e.Protocol != 0 && x.Protocol != e.Protocol ||
 			!e.Gateway.IsUnspecified() && x.Gateway != e.Gateway || len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) ||

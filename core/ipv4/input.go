@@ -157,14 +157,21 @@ func (s *stack) route(p *core.Packet, h wire.IPv4, d *device, o *wire.IPv4Option
 // is not one of ours nor a broadcast address, and by rp_filter there is a way
 // back (RFC 3704, Linux: fib_validate_source).
 func (s *stack) validSource(p *core.Packet, d *device) bool {
-	if p.Src == s.source && p.Interface == s.sourceIfc && s.sourceGen == s.in.RouteGeneration() {
+	rules := s.in.HasRules(false)
+	if p.Src == s.source && p.Interface == s.sourceIfc && s.sourceGen == s.in.RouteGeneration() && !rules {
 		return true
 	}
 	if p.Src.IsLoopback() && !d.routeLocalnet {
 		return false
 	}
 	onLink := false
-	r, err := s.in.Route(core.RouteQuery{Dst: p.Src, Src: p.Src})
+	q := core.RouteQuery{Dst: p.Src, Src: p.Src}
+	var back core.Selector
+	if rules { // as a packet made here is asked for (__fib_validate_source, net/ipv4/fib_frontend.c)
+		q.Src, q.Selector = p.Dst, &back
+		back.TOS = p.TOS
+	}
+	r, err := s.in.Route(q)
 	if err != nil {
 		if d.rpFilter != 0 {
 			return false
@@ -204,6 +211,9 @@ func (s *stack) sourceFitsGroup(p *core.Packet, d *device) bool {
 func (s *stack) wayTo(p *core.Packet) (*core.Route, error) {
 	dst := p.Dst
 	flow := s.flowOf(p)
+	if s.in.HasRules(false) {
+		return s.wayByRules(p, flow)
+	}
 	if r := s.last; flow == 0 && r != nil && r.Dst == dst && r.Valid() {
 		return r, nil
 	}

@@ -18,12 +18,25 @@ func (s *stack) flowOf(p *core.Packet) uint32 {
 		return 0
 	}
 	h := wire.IPv4(p.Linear())
-	var sport, dport uint16
+	sport, dport := ports(h)
+	return s.in.Flow(p.Src, p.Dst, h.Protocol(), sport, dport)
+}
+
+// ports are those of a packet that has them whole, or 0.
+func ports(h wire.IPv4) (src, dst uint16) {
 	switch h.Protocol() {
 	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
 		if at := h.HeaderLen(); !h.IsFragment() && len(h) >= at+4 {
-			sport, dport = binary.BigEndian.Uint16(h[at:]), binary.BigEndian.Uint16(h[at+2:])
+			return binary.BigEndian.Uint16(h[at:]), binary.BigEndian.Uint16(h[at+2:])
 		}
 	}
-	return s.in.Flow(p.Src, p.Dst, h.Protocol(), sport, dport)
+	return 0, 0
+}
+
+// wayByRules is wayTo where rules look at more than the destination.
+func (s *stack) wayByRules(p *core.Packet, flow uint32) (*core.Route, error) {
+	h := wire.IPv4(p.Linear())
+	x := core.Selector{Src: p.Src, In: p.Interface, Protocol: h.Protocol(), TOS: p.TOS}
+	x.SrcPort, x.DstPort = ports(h)
+	return s.in.Route(core.RouteQuery{Dst: p.Dst, Src: p.Dst, Flow: flow, Selector: &x})
 }

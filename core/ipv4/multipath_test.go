@@ -183,3 +183,42 @@ func TestPathsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestForwardedPacketsGoByRules(t *testing.T) {
+	r := &forked{router: newRouter(t)}
+	r.w2 = r.Wire(r.in, "w2", core.LinkRaw, "10.2.0.1/24")
+	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("0.0.0.0/0"), Gateway: wire.MustAddr("10.1.0.2")})
+	r.route(t, core.RouteEntry{Prefix: wire.MustPrefix("0.0.0.0/0"), Gateway: wire.MustAddr("10.2.0.2"), Table: 7})
+	rule := func(x core.Rule) {
+		r.Domain.Do(func() {
+			if err := r.in.AddRuleLocked(x); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	rule(core.Rule{Priority: 1, Action: core.RuleToTable, Table: 7, In: "w0", Src: wire.MustPrefix("10.0.0.0/24"), DstPorts: core.RulePorts{First: 53, Last: 53}})
+	rule(core.Rule{Priority: 2, Action: core.RuleProhibit, Dst: wire.MustPrefix("10.8.0.0/16")})
+	rule(core.Rule{Priority: 3, Action: core.RuleUnreachable, Dst: wire.MustPrefix("10.9.0.0/16")})
+	rule(core.Rule{Priority: 4, Action: core.RuleBlackhole, Dst: wire.MustPrefix("10.10.0.0/16")})
+	for range 2 { // what was remembered for one packet is not for another
+		p := IPv4(peer, "192.0.2.1", TTL(9)).UDP(Ports(5, 53))
+		r.w0.Inject(p)
+		r.w2.Expect(IPv4(peer, "192.0.2.1", TTL(8)).UDP(Ports(5, 53)))
+		r.w0.Inject(IPv4(peer, "192.0.2.1", TTL(9)).UDP(Ports(5, 54)))
+		r.w1.Expect(IPv4(peer, "192.0.2.1", TTL(8)).UDP(Ports(5, 54)))
+		r.w2.Inject(IPv4("10.2.0.9", "192.0.2.1", TTL(9)).UDP(Ports(5, 53)))
+		r.w1.Expect(IPv4("10.2.0.9", "192.0.2.1", TTL(8)).UDP(Ports(5, 53)))
+	}
+	for _, x := range []struct {
+		dst  string
+		code int
+	}{{"10.8.0.1", 13}, {"10.9.0.1", 0}} {
+		p := IPv4(peer, x.dst).UDP(Ports(5, 6))
+		r.w0.Inject(p)
+		r.w0.Expect(IPv4(us, peer).ICMP("unreachable", Code(x.code), Quote(p)))
+	}
+	r.w0.Inject(IPv4(peer, "10.10.0.1").UDP(Ports(5, 6)))
+	r.w0.ExpectNothing()
+	r.w1.ExpectNothing()
+	r.w2.ExpectNothing()
+}

@@ -59,6 +59,11 @@ func (n *network) Input(p *core.Packet) {
 	if p.Dst.IsLinkLocalUnicast() {
 		q.Interface = ifc.Index()
 	}
+	var x core.Selector
+	if n.in.HasRules(true) {
+		x = selectorOf(p)
+		q.Selector = &x
+	}
 	r, err := n.in.Route(q)
 	if err != nil {
 		n.noRoute(p, err)
@@ -109,9 +114,7 @@ func (n *network) noRoute(p *core.Packet, err error) {
 	case syscall.EINVAL: // blackhole
 	case syscall.EACCES:
 		n.sendError(p, wire.ICMPv6Unreachable, wire.ICMPv6AdminProhibited, 0)
-	case syscall.EHOSTUNREACH:
-		n.sendError(p, wire.ICMPv6Unreachable, wire.ICMPv6AddressUnreachable, 0)
-	default:
+	default: // of an unreachable route, too (ip6_pkt_discard, net/ipv6/route.c)
 		n.sendError(p, wire.ICMPv6Unreachable, wire.ICMPv6NoRoute, 0)
 	}
 	p.Free()

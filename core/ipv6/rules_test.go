@@ -173,7 +173,7 @@ func TestRejectedRoutesAreToldApart(t *testing.T) {
 	for _, c := range []struct {
 		typ  core.RouteType
 		code int // -1: silence
-	}{{core.RouteBlackhole, -1}, {core.RouteProhibit, 1}, {core.RouteUnreachable, 3}} {
+	}{{core.RouteBlackhole, -1}, {core.RouteProhibit, 1}, {core.RouteUnreachable, 0}, {core.RouteThrow, 0}} {
 		b := newBed(t)
 		set(b.in, "net.ipv6.conf.all.forwarding", "1")
 		w := b.raw("w0", "fd00::1/64")

@@ -57,3 +57,48 @@ tell ip -j -6 -d -s rule
 tell ip -j -d route get 10.2.3.4
 tell ip -j -6 -d route get fd01::7
 tell tc -j -d -s qdisc
+# Policy routing: tables and rules.
+ip -batch - <<'BATCH'
+route add default via 10.1.0.2 table 100
+route add throw 10.30.0.0/16 table 100
+route add 10.31.0.0/16 dev eth0 table 100 src 10.1.0.5 metric 3
+route add blackhole 10.32.0.0/16 table 1000
+route add local 10.33.0.0/16 dev lo
+route add local default dev lo table 101
+route add fd31::/64 via fd00::2 table 100
+route add throw fd32::/64 table 100
+route add prohibit fd33::/64 table 4000000000
+route add blackhole fd34::/64 table 100
+route add local fd35::/64 dev lo table 101
+rule add from 10.30.0.0/16 table 100
+rule add from 10.30.0.0/16 table 100
+rule add fwmark 1/0xff table 1000 prio 5
+rule add iif nodev oif eth0 table 100 tos 8 prio 20
+rule add goto 32766 from 10.9.0.0/16 prio 10
+rule add goto 70 prio 60
+rule add unreachable to 10.77.0.0/16 protocol static prio 7
+rule add prohibit from 10.78.0.0/16 prio 7
+rule add blackhole from 10.79.0.0/16 prio 7
+rule add nop
+rule add not from 10.0.0.0/8 ipproto tcp sport 5-10 dport 80 table 7 suppress_prefixlength 0 prio 90
+BATCH
+ip -6 -batch - <<'BATCH'
+rule add from fd30::/64 table 55
+rule add fwmark 3 table 101
+rule add oif eth0 to fd36::/64 lookup 100 prio 9
+rule add unreachable iif lo ipproto udp dport 53 to fd77::/16
+rule add goto 40000 prio 50
+BATCH
+tell ip -j -d -s route show table all
+tell ip -j -6 -d -s route show table all
+tell ip -j -d -s route show table 100
+tell ip -j -6 -d -s route show table 100
+tell ip -j -d -s route show table all type local
+tell ip -j -d -s rule
+tell ip -j -6 -d -s rule
+tell ip -j -d route get 10.31.0.1 from 10.1.0.1
+tell ip -j -d route get 10.31.0.1 mark 7
+tell ip -j -d route get 10.55.0.1 mark 1
+tell ip -j -d route get fibmatch 10.31.0.1
+tell ip -j -6 -d route get fd99::1 mark 3
+tell ip -j -6 -d route get fibmatch fd01::7

@@ -29,13 +29,13 @@ func (p *page) route() {
 	for _, e := range p.in.RoutesLocked() {
 		name, flags := "*", routeUp
 		switch {
-		case !e.Prefix.Addr.Is4():
+		case !e.Prefix.Addr.Is4() || e.Table != core.TableMain:
 			continue
 		case e.Interface != nil:
 			name = e.Interface.Name()
 		}
 		switch e.Type {
-		case core.RouteLocal, core.RouteBroadcast, core.RouteMulticast:
+		case core.RouteBroadcast, core.RouteMulticast:
 			continue
 		case core.RouteUnreachable, core.RouteProhibit:
 			flags |= routeReject
@@ -61,18 +61,18 @@ func (p *page) route() {
 	}
 }
 
-// route6 is the tables main and local of IPv6.
+// route6 is all tables of IPv6.
 func (p *page) route6() {
 	lo := "lo"
 	if x := p.in.Loopback(); x != nil {
 		lo = x.Name()
 	}
 	all := p.in.RoutesLocked()
-	for _, own := range [...]bool{false, true} {
+	for _, table := range p.in.Tables(true) {
 		whole := false
 		for i := range all {
 			e := &all[i]
-			if e.Prefix.Addr.Is4() || own != (e.Type == core.RouteLocal || e.Type == core.RouteAnycast) {
+			if e.Prefix.Addr.Is4() || e.Table != table {
 				continue
 			}
 			name := lo
@@ -98,7 +98,7 @@ func flags6(e *core.RouteEntry) uint32 {
 	switch e.Type {
 	case core.RouteLocal:
 		flags |= routeLocal | routeNoNextHop
-	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit:
+	case core.RouteBlackhole, core.RouteUnreachable, core.RouteProhibit, core.RouteThrow:
 		flags = routeReject | routeNoNextHop
 	}
 	if !e.Gateway.IsUnspecified() {

@@ -55,8 +55,14 @@ func (c *conn) Connect(a core.SockAddr) error {
 	if src.IsUnspecified() {
 		src = wire.Addr{}
 	}
-	r, err := t.in.Route(core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope), OnLink: c.socket.Options().OnLink(a.Addr),
-		Flow: t.in.Flow(src, a.Addr, wire.ProtoTCP, c.tuple.lport, a.Port)})
+	q := core.RouteQuery{Dst: a.Addr, Src: src, Interface: int(c.scope), OnLink: c.socket.Options().OnLink(a.Addr),
+		Flow: t.in.Flow(src, a.Addr, wire.ProtoTCP, c.tuple.lport, a.Port)}
+	var x core.Selector
+	if t.in.HasRules(!a.Addr.Is4()) {
+		x = c.socket.Selector(c.tuple.lport, a.Port)
+		q.Selector = &x
+	}
+	r, err := t.in.Route(q)
 	if err != nil {
 		return err
 	}
@@ -75,6 +81,13 @@ func (c *conn) Connect(a core.SockAddr) error {
 		return err
 	}
 	c.tuple, c.route = u, r
+	if q.Selector != nil { // now that addresses and ports are known (ip_route_newports)
+		c.route = nil
+		c.refreshRoute()
+		if c.route == nil {
+			c.route = r
+		}
+	}
 	_ = c.socket.TakeError() // of what was before (net/ipv4/tcp_output.c, tcp_connect_init)
 	c.begin()
 	c.setState(stateSynSent)

@@ -24,6 +24,14 @@ func (c *conn) refreshRoute() bool {
 	if o := c.options(); o != nil {
 		q.OnLink = o.OnLink(q.Dst)
 	}
+	var x core.Selector
+	if c.t.in.HasRules(!q.Dst.Is4()) {
+		x.Protocol, x.SrcPort, x.DstPort = wire.ProtoTCP, c.tuple.lport, c.tuple.pport
+		if o := c.options(); o != nil {
+			x.Mark, x.TOS = o.Mark, o.TOS
+		}
+		q.Selector = &x
+	}
 	r, err := c.t.in.Route(q)
 	if err != nil {
 		return c.route != nil

@@ -1,0 +1,240 @@
+package core
+
+import (
+	"syscall"
+
+	"github.com/libos-go/libos/core/fib"
+	"github.com/libos-go/libos/core/wire"
+)
+
+// How routes come and go.
+
+// AddRoute adds a route. EEXIST if one with the same prefix and metric (for
+// IPv6 also interface and gateway) is there, ENETUNREACH if the gateway is on no link, EINVAL if it makes no sense.
+func (in *Instance) AddRoute(e RouteEntry) error {
+	var err error
+	in.domain.Do(func() { err = in.AddRouteLocked(&e) })
+	return err
+}
+
+// AddRouteLocked is AddRoute inside an entry. It completes e: with the type
+// and, where the gateway tells it, the interface.
+func (in *Instance) AddRouteLocked(e *RouteEntry) error {
+	if e.Type == 0 {
+		e.Type = RouteUnicast
+	}
+	is4 := e.Prefix.Addr.Is4()
+	if is4 && e.Prefix.Bits > 32 || e.Prefix.Bits > 128 || e.Prefix.Masked() != e.Prefix {
+		return syscall.EINVAL
+	}
+	if in.networkOf(e.Prefix.Addr) < 0 {
+		return syscall.EAFNOSUPPORT
+	}
+	if e.Type == RouteUnicast {
+		if !e.Gateway.IsUnspecified() && e.Gateway.Is4() != is4 {
+			return syscall.EINVAL
+		}
+		if len(e.Paths) > 0 {
+			if err := in.checkPaths(e); err != nil {
+				return err
+			}
+		}
+		if e.Interface == nil {
+			var err error
+			if e.Interface, err = in.linkOf(e.Gateway); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case e.Type > RouteThrow:
+		return syscall.EINVAL
+	case e.Type < RouteBlackhole && e.Interface == nil:
+		if e.Interface = in.loopback; e.Interface == nil {
+			return syscall.ENODEV
+		}
+	}
+	e.Table = e.table()
+	t, err := in.treeFor(e.Table, is4)
+	if err != nil {
+		return err
+	}
+	n := e.node()
+	first, _ := t.Exact(e.Prefix)
+	for x := first; x != nil; x = x.next {
+		if x.metric == e.Metric && x.isOwn() == n.isOwn() && (x.typ == e.Type || is4) &&
+			(x.ifc == e.Interface && x.gateway() == e.Gateway || is4 && !x.isOwn()) {
+			return syscall.EEXIST
+		}
+	}
+	at := &first
+	for *at != nil && !n.before(*at) {
+		at = &(*at).next
+	}
+	n.next, *at = *at, n
+	t.Insert(e.Prefix, first)
+	if n.paths() != nil {
+		in.routes.multipath++
+	}
+	in.routesChanged(e, false)
+	return nil
+}
+
+// before orders routes of one prefix: those of the local table before the rest,
+// then by metric.
+func (n *routeNode) before(o *routeNode) bool {
+	if n.isOwn() != o.isOwn() {
+		return n.isOwn()
+	}
+	return n.metric < o.metric
+}
+
+// RemoveRoute removes the first route that has the table, the prefix and, where they are
+// given, the gateway, interface, metric and type. ESRCH if there is none.
+func (in *Instance) RemoveRoute(like RouteEntry) error {
+	var err error
+	in.domain.Do(func() { err = in.RemoveRouteLocked(&like) })
+	return err
+}
+
+// linkOf is the interface on whose link a gateway is: ENODEV if there is no gateway,
+// ENETUNREACH if it is on no link.
+func (in *Instance) linkOf(gateway wire.Addr) (*Interface, error) {
+	if gateway.IsUnspecified() {
+		return nil, syscall.ENODEV
+	}
+	r, err := in.lookup(&RouteQuery{Dst: gateway})
+	if err != nil || r.Type != RouteUnicast || r.Gateway != gateway {
+		return nil, syscall.ENETUNREACH
+	}
+	return r.Interface, nil
+}
+
+// RemoveRouteLocked is RemoveRoute inside an entry.
+func (in *Instance) RemoveRouteLocked(like *RouteEntry) error { return in.removeRoute(like, false) }
+
+// removeRoute is RemoveRouteLocked, quietly without telling which route it was.
+func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
+	table := like.table()
+	t := in.tree(table)
+	if t == nil {
+		return syscall.ESRCH
+	}
+	first, _ := t.Exact(like.Prefix)
+	for at := &first; *at != nil; at = &(*at).next {
+		x := *at
+		if like.Type != 0 && like.Type != x.typ || x.isOwn() != (table == TableLocal) ||
+			like.Interface != nil && like.Interface != x.ifc ||
+			!like.Gateway.IsUnspecified() && like.Gateway != x.gateway() || like.Metric != 0 && like.Metric != x.metric {
+			continue
+		}
+		if *at = x.next; first == nil {
+			t.Delete(like.Prefix)
+		} else {
+			t.Insert(like.Prefix, first)
+		}
+		if x.paths() != nil {
+			in.routes.multipath--
+		}
+		if quietly {
+			in.routesChanged(nil, true)
+			return nil
+		}
+		gone := x.entry(like.Prefix, table)
+		in.routesChanged(&gone, true)
+		return nil
+	}
+	return syscall.ESRCH
+}
+
+// Routes are all routes: those of the tables main and local in address order, then those
+// of each other table.
+func (in *Instance) Routes() []RouteEntry {
+	var out []RouteEntry
+	in.domain.Do(func() { out = in.RoutesLocked() })
+	return out
+}
+
+// RoutesLocked is Routes inside an entry.
+func (in *Instance) RoutesLocked() []RouteEntry {
+	var out []RouteEntry
+	in.walkRoutes(func(p wire.Prefix, table uint32, n *routeNode) { out = append(out, n.entry(p, table)) })
+	return out
+}
+
+// walkRoutes visits all routes of all tables. f must not change them.
+func (in *Instance) walkRoutes(f func(p wire.Prefix, table uint32, n *routeNode)) {
+	walk := func(table uint32, t *fib.Table[*routeNode]) {
+		t.Walk(func(p wire.Prefix, first *routeNode) bool {
+			for n := first; n != nil; n = n.next {
+				f(p, table, n)
+			}
+			return true
+		})
+	}
+	walk(TableMain, &in.routes.fib)
+	if p := in.routes.policy; p != nil {
+		for _, t := range p.tables {
+			walk(t.id, &t.routes)
+		}
+	}
+}
+
+func (in *Instance) routesChanged(e *RouteEntry, gone bool) {
+	in.invalidateRoutes()
+	in.notify(Event{Kind: EventRoute, Route: e, Gone: gone})
+}
+
+// addressRoutes adds or removes the routes that come with an address.
+func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
+	p := a.Prefix
+	full := uint8(128)
+	if p.Addr.Is4() {
+		full = 32
+	}
+	var routes [4]RouteEntry
+	n := 0
+	put := func(e RouteEntry) { routes[n], n = e, n+1 }
+	put(RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
+		Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
+	if p.Addr.IsLoopback() && p.Addr.Is4() && p.Bits < full {
+		put(RouteEntry{Prefix: p.Masked(), Interface: ifc, Source: p.Addr,
+			Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
+	} else if p.Bits < full && a.Flags&(AddressSecondary|AddressNoPrefix) == 0 {
+		e := RouteEntry{Prefix: p.Masked(), Interface: ifc, Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink}
+		if full == 32 {
+			e.Source = p.Addr
+		} else {
+			e.Metric = 256
+		}
+		put(e)
+	}
+	if !a.Peer.IsUnspecified() && a.Peer != p.Addr {
+		put(RouteEntry{Prefix: wire.Prefix{Addr: a.Peer, Bits: full}, Interface: ifc, Source: p.Addr,
+			Type: RouteUnicast, Protocol: RouteByKernel, Scope: ScopeLink})
+	}
+	broadcast := a.Broadcast
+	if broadcast.IsUnspecified() && full == 32 && p.Bits < 31 && a.Flags&AddressSecondary == 0 && !p.Addr.IsLoopback() {
+		broadcast = wire.FromV4(p.Addr.V4() | (1<<(32-p.Bits) - 1)) // whatever the device can (fib_add_ifaddr, net/ipv4/fib_frontend.c)
+	}
+	if full == 32 && !broadcast.IsUnspecified() {
+		put(RouteEntry{Prefix: wire.Prefix{Addr: broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
+			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
+	}
+	for i := range routes[:n] {
+		e := &routes[i]
+		if add {
+			if i == 0 && a.Flags&AddressTentative != 0 || i > 0 && !ifc.Up() {
+				continue // not an address yet; no link yet (fib_add_ifaddr)
+			}
+			_ = in.AddRouteLocked(e) // an equal route may be there already
+			continue
+		}
+		if e.Metric == 0 {
+			_ = in.RemoveRouteLocked(e)
+			continue
+		}
+		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
+	}
+	in.invalidateRoutes()
+}
