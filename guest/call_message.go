@@ -56,6 +56,11 @@ func (r *request) header(at uint64) (h header, err error) {
 	return h, nil
 }
 
+// plain tells whether a send of it on a connection is one of bytes and nothing else.
+func (h *header) plain(flags int) bool {
+	return h.controlLen == 0 && flags&(unix.MSG_OOB|unix.MSG_FASTOPEN) == 0
+}
+
 func (h *header) length() (n uint64) {
 	for _, p := range h.iov {
 		if n += p.length; n > maxStreamCall {
@@ -174,8 +179,13 @@ func (r *request) signalPipe() {
 
 func (r *request) sendtoCall() {
 	oob := r.arg(3)&unix.MSG_OOB != 0
-	s, end := r.socketOrNative(func(s *socket) bool { return !oob && r.arg(3)&unix.MSG_FASTOPEN == 0 })
+	fastOpen := r.arg(3)&unix.MSG_FASTOPEN != 0
+	s, end := r.socketOrNative(func(s *socket) bool { return !oob && !fastOpen && r.c.Args[4] == 0 })
 	if s == nil {
+		return
+	}
+	if !oob && !fastOpen && s.carries() {
+		r.writeNative(end, []piece{{r.c.Args[1], r.c.Args[2]}}, r.arg(3))
 		return
 	}
 	data, err := r.gather([]piece{{r.c.Args[1], r.c.Args[2]}}, maxStreamCall)
@@ -221,9 +231,13 @@ func (r *request) sendmsgCall() {
 	flags := r.arg(2)
 	s, end := r.socketOrNative(func(*socket) bool {
 		h, err = r.header(r.c.Args[1])
-		return err == nil && h.controlLen == 0 && flags&(unix.MSG_OOB|unix.MSG_FASTOPEN) == 0
+		return err == nil && h.plain(flags) && h.name == 0
 	})
 	if s == nil {
+		return
+	}
+	if err == nil && h.plain(flags) && s.carries() {
+		r.writeNative(end, h.iov, flags)
 		return
 	}
 	if h.at == 0 && err == nil {

@@ -33,6 +33,7 @@ print("kinds", [l.getsockopt(socket.SOL_SOCKET, o) for o in (socket.SO_TYPE, soc
 
 s = socket.socket()
 f = socket.socket()
+print("fresh addressed", attempt(f.sendto, b"x", socket.MSG_NOSIGNAL, to), attempt(f.sendmsg, [b"x"], [], socket.MSG_NOSIGNAL, to))
 print("fresh peer", attempt(f.getpeername), attempt(f.shutdown, socket.SHUT_WR))
 s.connect(to)
 print("pending", poll(l))
@@ -43,6 +44,18 @@ s.sendall(b"hello")
 print("arrived", soon(c, 1), c.recv(3, socket.MSG_PEEK), c.recv(100))
 s.sendmsg([b"two ", b"pieces"])
 print(c.recvmsg(100))
+print("addressed", s.sendto(b"address ", to), s.sendmsg([b"and ", b"message"], [], 0, ("127.0.0.2", 9)), c.recv(100))
+def addressed(b):
+    while b:
+        b = b[s.sendto(b, to):]
+big = bytes(range(256)) * 10000
+t = threading.Thread(target=addressed, args=(big,))
+t.start()
+got = b""
+while len(got) < len(big):
+    got += c.recv(1 << 20)
+t.join()
+print("big by addresses", got == big)
 big = bytes(range(256)) * 20000
 t = threading.Thread(target=s.sendall, args=(big,))
 t.start()
@@ -52,7 +65,7 @@ while len(got) < len(big):
 t.join()
 print("big", got == big)
 s.shutdown(socket.SHUT_WR)
-print("end", soon(c, 0x2000), c.recv(10))
+print("end", soon(c, 0x2000), c.recv(10), attempt(s.sendto, b"x", socket.MSG_NOSIGNAL, to))
 c.sendall(b"still")
 print(s.recv(10))
 c.close()
