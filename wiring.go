@@ -103,6 +103,7 @@ func assemble(set *feature.Set) *core.Wiring {
 		},
 		Sysctls: []*sysctl.Table{
 			fifoSysctls(set),
+			coreBufferSysctls(set),
 			corePortSysctls(set),
 		},
 		Loopback:   loopback.Device,
@@ -120,7 +121,7 @@ func owners() feature.Owners {
 		Protocols: []string{"IPV4", "IPV6", "NETLINK", "TCP", "UDP", "UDPLITE", "RAW", "PACKET"},
 		Devices:   []string{"LOOPBACK", "PIPE", "DUMMY_DEVICE", "TUN", "TUN_VNET_HDR", "USER_DEVICE"},
 		Qdiscs:    []string{"NET_SCHED", "NET_SCHED", "NET_SCHED", "NET_SCH_TBF", "NET_SCH_NETEM", "NET_SCH_CODEL", "NET_SCH_FQ_CODEL", "NET_SCH_FQ", "NET_SCH_RED", "NET_SCH_PIE"},
-		Sysctls:   []string{"NET_SCHED", ""},
+		Sysctls:   []string{"NET_SCHED", "", ""},
 		Loopback:  "LOOPBACK",
 	}
 }

@@ -1691,6 +1691,77 @@ func fifoSysctls(_ *feature.Set) *sysctl.Table {
 	}
 }
 
+// coreBufferSysctls is the table of core.BufferSysctls.
+func coreBufferSysctls(_ *feature.Set) *sysctl.Table {
+	return &sysctl.Table{
+		Owner: "github.com/libos-go/libos/core.BufferSysctls",
+		Entries: []sysctl.Entry{
+			{
+				Name:    "net.core.rmem_default",
+				Kind:    sysctl.Int,
+				Min:     2304,
+				Max:     67108864,
+				Unit:    "bytes",
+				Default: "212992",
+				Help:    "Receive buffer that a socket begins with.",
+				Field:   "ReceiveDefault",
+				Pointer: func(block any) any {
+					return &block.(*core.BufferSysctls).ReceiveDefault
+				},
+			},
+			{
+				Name:    "net.core.rmem_max",
+				Kind:    sysctl.Int,
+				Min:     2304,
+				Max:     67108864,
+				Unit:    "bytes",
+				Default: "4194304",
+				Help:    "Most that a program can ask for by SO_RCVBUF; a buffer holds twice as much.",
+				Field:   "ReceiveMax",
+				Pointer: func(block any) any {
+					return &block.(*core.BufferSysctls).ReceiveMax
+				},
+			},
+			{
+				Name:    "net.core.wmem_default",
+				Kind:    sysctl.Int,
+				Min:     4608,
+				Max:     67108864,
+				Unit:    "bytes",
+				Default: "212992",
+				Help:    "Send buffer that a socket begins with.",
+				Field:   "SendDefault",
+				Pointer: func(block any) any {
+					return &block.(*core.BufferSysctls).SendDefault
+				},
+			},
+			{
+				Name:    "net.core.wmem_max",
+				Kind:    sysctl.Int,
+				Min:     4608,
+				Max:     67108864,
+				Unit:    "bytes",
+				Default: "4194304",
+				Help:    "Most that a program can ask for by SO_SNDBUF; a buffer holds twice as much.",
+				Field:   "SendMax",
+				Pointer: func(block any) any {
+					return &block.(*core.BufferSysctls).SendMax
+				},
+			},
+		},
+		Default: &core.BufferSysctls{
+			ReceiveDefault: 212992,
+			ReceiveMax:     4194304,
+			SendDefault:    212992,
+			SendMax:        4194304,
+		},
+		Clone: func(block any) any {
+			c := *block.(*core.BufferSysctls)
+			return &c
+		},
+	}
+}
+
 // corePortSysctls is the table of core.PortSysctls.
 func corePortSysctls(_ *feature.Set) *sysctl.Table {
 	return &sysctl.Table{

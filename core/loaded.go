@@ -162,6 +162,9 @@ func (s *sysctlState) insert(i int) {
 	if b.ports >= i {
 		b.ports++
 	}
+	if b.buffers >= i {
+		b.buffers++
+	}
 }
 
 // absent is the transport in the place of a protocol that was removed.

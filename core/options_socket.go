@@ -81,10 +81,10 @@ func (s *Socket) setSocketOption(name int, b []byte) error {
 	case SoDontRoute:
 		o.DontRoute = v != 0
 	case SoSndBuf, SoSndBufForce:
-		o.SendBuffer, o.SendBufferSet = bufferSize(v, name == SoSndBufForce, 2*minBuffer), true
+		o.SendBuffer, o.SendBufferSet = bufferSize(v, name == SoSndBufForce, 2*minBuffer, s.instance.buffers().SendMax), true
 		s.optionChanged()
 	case SoRcvBuf, SoRcvBufForce:
-		o.ReceiveBuffer, o.ReceiveBufferSet = bufferSize(v, name == SoRcvBufForce, minBuffer), true
+		o.ReceiveBuffer, o.ReceiveBufferSet = bufferSize(v, name == SoRcvBufForce, minBuffer, s.instance.buffers().ReceiveMax), true
 		s.optionChanged()
 	case SoRcvLowat:
 		switch {
@@ -141,17 +141,6 @@ func (o *SocketOptions) OnLink(dst wire.Addr) bool { return o.DontRoute && dst.I
 
 // interfaceNameSize is IFNAMSIZ, with the final zero.
 const interfaceNameSize = 16
-
-// bufferSize is what SO_SNDBUF or SO_RCVBUF make of v bytes: twice as much, for
-// what the core needs beside, of at least least bytes. A negative v is beyond
-// the limit of the plain options and none at all of the forced ones
-// (net/core/sock.c).
-func bufferSize(v int, force bool, least int) int32 {
-	if v < 0 && !force {
-		v = maxBuffer
-	}
-	return int32(min(max(2*v, least), maxBuffer))
-}
 
 // bindingChanged tells an endpoint that wants to know of SO_REUSEADDR,
 // SO_REUSEPORT and SO_BINDTODEVICE.

@@ -136,7 +136,7 @@ func (in *Instance) whyNoSocket(family, typ int) error {
 
 // newSocket makes a socket without an endpoint, nil when there are too many.
 func newSocket(in *Instance, family, typ, protocol int) *Socket {
-	s := &Socket{instance: in, family: uint16(family), typ: uint16(typ), protocol: uint16(protocol), options: in.domain.defaults.socket}
+	s := &Socket{instance: in, family: uint16(family), typ: uint16(typ), protocol: uint16(protocol), options: in.freshOptions()}
 	if !in.sockets.add(s) {
 		return nil
 	}

@@ -49,10 +49,10 @@ func TestIntOptions(t *testing.T) {
 		{"SO_NO_CHECK", core.SolSocket, core.SoNoCheck, 0, onOff, nil, false, datagrams, false},
 		{"SO_PRIORITY", core.SolSocket, core.SoPriority, 0, map[int]int{6: 6, 0: 0}, nil, false, kinds, false},
 		{"SO_MARK", core.SolSocket, core.SoMark, 0, map[int]int{42: 42, -1: -1}, nil, false, kinds, false},
-		{"SO_SNDBUF", core.SolSocket, core.SoSndBuf, buffers, map[int]int{10000: 20000, 1: 4608, 0: 4608, -1: 64 << 20}, nil, false, datagrams, false},
-		{"SO_SNDBUF of a stream", core.SolSocket, core.SoSndBuf, 16384, map[int]int{10000: 20000, 1: 4608, 0: 4608, -1: 64 << 20}, nil, false, streams, false},
-		{"SO_RCVBUF", core.SolSocket, core.SoRcvBuf, buffers, map[int]int{10000: 20000, 1: 2304, 0: 2304, -1: 64 << 20}, nil, false, datagrams, false},
-		{"SO_RCVBUF of a stream", core.SolSocket, core.SoRcvBuf, 131072, map[int]int{10000: 20000, 1: 2304, 0: 2304, -1: 64 << 20}, nil, false, streams, false},
+		{"SO_SNDBUF", core.SolSocket, core.SoSndBuf, buffers, map[int]int{10000: 20000, 1: 4608, 0: 4608, -1: 8 << 20, 10_000_000: 8 << 20}, nil, false, datagrams, false},
+		{"SO_SNDBUF of a stream", core.SolSocket, core.SoSndBuf, 16384, map[int]int{10000: 20000, 1: 4608, 0: 4608, -1: 8 << 20, 10_000_000: 8 << 20}, nil, false, streams, false},
+		{"SO_RCVBUF", core.SolSocket, core.SoRcvBuf, buffers, map[int]int{10000: 20000, 1: 2304, 0: 2304, -1: 8 << 20, 10_000_000: 8 << 20}, nil, false, datagrams, false},
+		{"SO_RCVBUF of a stream", core.SolSocket, core.SoRcvBuf, 131072, map[int]int{10000: 20000, 1: 2304, 0: 2304, -1: 8 << 20, 10_000_000: 8 << 20}, nil, false, streams, false},
 		{"SO_RCVLOWAT", core.SolSocket, core.SoRcvLowat, 1, map[int]int{100: 100, 0: 1, -1: 1<<31 - 1}, nil, false, kinds, false},
 		{"SO_SNDLOWAT", core.SolSocket, core.SoSndLowat, 1, nil, nil, true, kinds, false},
 		{"SO_BINDTOIFINDEX", core.SolSocket, core.SoBindToIfindex, 0, map[int]int{2: 2, 0: 0},
@@ -199,6 +199,37 @@ func TestForcedBufferSizes(t *testing.T) {
 		}
 		_, err := s.Int(core.SolSocket, x.force)
 		want(t, "reading what can be set only", err, noProtoOpt)
+	}
+}
+
+// net.core.rmem_default and its like hold for sockets made later, the most also for
+// those that there are.
+func TestBufferSizesAreTheInstances(t *testing.T) {
+	h := newHosts(t)
+	old := open(t, h.a, datagrams[0])
+	for name, v := range map[string]string{"rmem_default": "30000", "wmem_default": "40000", "rmem_max": "50000", "wmem_max": "60000"} {
+		ok(t, h.a.SetSysctl("net.core."+name, v))
+	}
+	for _, x := range []struct {
+		name string
+		s    *core.Socket
+		opt  int
+		want int
+	}{
+		{"an older socket", old, core.SoRcvBuf, buffers},
+		{"a socket", open(t, h.a, datagrams[0]), core.SoRcvBuf, 30000},
+		{"a socket", open(t, h.a, datagrams[1]), core.SoSndBuf, 40000},
+		{"a socket of another instance", open(t, h.b, datagrams[0]), core.SoRcvBuf, buffers},
+	} {
+		if v, err := x.s.Int(core.SolSocket, x.opt); v != x.want || err != nil {
+			t.Errorf("option %d of %s: %d, %v; want %d", x.opt, x.name, v, err, x.want)
+		}
+	}
+	for opt, most := range map[int]int{core.SoRcvBuf: 100000, core.SoSndBuf: 120000} {
+		ok(t, old.SetInt(core.SolSocket, opt, 1<<20))
+		if v, _ := old.Int(core.SolSocket, opt); v != most {
+			t.Errorf("option %d: %d after a megabyte, want %d", opt, v, most)
+		}
 	}
 }
 

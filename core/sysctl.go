@@ -18,11 +18,12 @@ type sysctlState struct {
 }
 
 type sysctlBlocks struct {
-	blocks []any // by table; for a device table the "all" block
-	fresh  []any // device tables: the "default" block
-	device int   // tables from here on are of devices
-	ports  int   // the table of PortSysctls
-	qdisc  int   // the table of net.core.default_qdisc + 1, 0 for none
+	blocks  []any // by table; for a device table the "all" block
+	fresh   []any // device tables: the "default" block
+	device  int   // tables from here on are of devices
+	ports   int   // the table of PortSysctls
+	buffers int   // the table of BufferSysctls
+	qdisc   int   // the table of net.core.default_qdisc + 1, 0 for none
 }
 
 // set replaces blocks[i], setFresh fresh[i]; the first of them takes the
@@ -77,8 +78,11 @@ func (w *Wiring) sysctlDefaults() *sysctlBlocks {
 		if i >= s.device {
 			s.blocks[i], s.fresh[i-s.device] = t.ForAll(), t.Default
 		}
-		if _, ok := t.Default.(*PortSysctls); ok {
+		switch t.Default.(type) {
+		case *PortSysctls:
 			s.ports = i
+		case *BufferSysctls:
+			s.buffers = i
 		}
 		if _, ok := t.Default.(defaultQdisc); ok {
 			s.qdisc = i + 1

@@ -116,12 +116,18 @@ func (w *Wiring) check() error {
 
 // completeSysctls adds the core's own tables to a wiring written by hand.
 func (w *Wiring) completeSysctls() {
+	own[PortSysctls](w)
+	own[BufferSysctls](w)
+}
+
+// own adds the table of T unless the wiring has it.
+func own[T any](w *Wiring) {
 	for _, t := range w.Sysctls {
-		if _, ok := t.Default.(*PortSysctls); ok {
+		if _, ok := t.Default.(*T); ok {
 			return
 		}
 	}
-	w.Sysctls = append(w.Sysctls, sysctl.Of[PortSysctls]())
+	w.Sysctls = append(w.Sysctls, sysctl.Of[T]())
 }
 
 func (w *Wiring) searchEtherType(t wire.EtherType) int {
