@@ -352,6 +352,34 @@ func (ifc *Interface) Transmit(p *Packet) {
 	ifc.instance.domain.markDirty(ifc)
 }
 
+// TransmitPast is Transmit past disciplines (PACKET_QDISC_BYPASS; Linux: __dev_direct_xmit):
+// no tap sees the frame go. False, and the frame is dropped, when the device takes none
+// now. Inside an entry.
+func (ifc *Interface) TransmitPast(p *Packet) bool {
+	if ifc.closed || ifc.flags&FlagUp == 0 || ifc.stalled || ifc.txq.Len() >= int(ifc.queueLen) {
+		ifc.count().TxDropped++
+		p.Free()
+		return false
+	}
+	if p.Checksum == ChecksumPartial && ifc.offloads&OffloadTxChecksum == 0 {
+		p.CompleteChecksum()
+	}
+	p.Flags |= flagTapped
+	ifc.txq.Push(p)
+	ifc.instance.domain.markDirty(ifc)
+	return true
+}
+
+// Full tells whether the next frame would be dropped because the interface's own queue is
+// full, once the device has been offered what waits: for those who make many in one entry
+// and can wait. A discipline drops by rules of its own. Inside an entry.
+func (ifc *Interface) Full() bool {
+	if ifc.queue == nil && ifc.txq.Len() >= int(ifc.queueLen) {
+		ifc.flush()
+	}
+	return ifc.queue == nil && ifc.txq.Len() >= int(ifc.queueLen)
+}
+
 // TransmitTo puts the Ethernet header in front of p and queues it; on a link
 // without one it queues p as it is. EtherType must be set.
 func (ifc *Interface) TransmitTo(p *Packet, dst wire.HWAddr) {

@@ -166,9 +166,16 @@ func setOptionCall(r *request, s *socket, end int) {
 			return
 		}
 	}
-	err := s.g.process.Setsockopt(s.fd, level, name, v)
-	if err == nil && s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetRxRing {
-		err = s.ringChanged(descriptor{r.c.Process(), r.arg(0)})
+	var err error
+	if s.family == unix.AF_PACKET && level == unix.SOL_PACKET && (name == packetRxRing || name == packetTxRing) {
+		err = s.setRing(name, v, descriptor{r.c.Process(), r.arg(0)})
+	} else {
+		if s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetFanout {
+			for range 2 { // sockets that the program has closed are in no group any more
+				s.g.reap()
+			}
+		}
+		err = s.g.process.Setsockopt(s.fd, level, name, v)
 	}
 	if !s.stream() {
 		s.mu.Lock()

@@ -29,7 +29,7 @@ func families() []trap.Condition {
 const unusual = unix.MSG_OOB | unix.MSG_PEEK | unix.MSG_TRUNC | unix.MSG_ERRQUEUE
 
 // calls are the calls that are stopped. What has no address and no unusual flag is
-// native: a send or receive of bytes. MSG_MORE, which the pair cannot carry, is of parts
+// native: a send or receive of bytes, one at least (see mapping). MSG_MORE, which the pair cannot carry, is of parts
 // of a datagram; a connection sends without it.
 func calls() []call {
 	list := slices.Concat(socketCalls(), writeCalls())
@@ -53,7 +53,7 @@ func socketCalls() []call {
 		{unix.SYS_SETSOCKOPT, nil, onSocket(setOptionCall)},
 		{unix.SYS_GETSOCKOPT, nil, onSocket(optionCall)},
 		{unix.SYS_SHUTDOWN, nil, onSocket(shutdownCall)},
-		{unix.SYS_SENDTO, []trap.Condition{trap.NotNull(4), trap.Has(3, unix.MSG_OOB|unix.MSG_MORE)}, (*request).sendtoCall},
+		{unix.SYS_SENDTO, []trap.Condition{trap.NotNull(4), trap.Has(3, unix.MSG_OOB|unix.MSG_MORE), trap.Is(2, 0)}, (*request).sendtoCall},
 		{unix.SYS_RECVFROM, []trap.Condition{trap.NotNull(4), trap.Has(3, unusual)}, (*request).recvfromCall},
 		{unix.SYS_SENDMSG, nil, (*request).sendmsgCall},
 		{unix.SYS_RECVMSG, nil, (*request).recvmsgCall},

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"encoding/binary"
 	"os"
 	"strconv"
 	"time"
@@ -13,13 +14,23 @@ import (
 	"github.com/libos-go/libos/posix"
 )
 
-// mapping is the ring of a packet socket, which its program maps.
+// mapping is the rings of a packet socket, which its program maps: that to receive into,
+// and behind it that to send from.
+//
+// A program has frames of the latter sent by send(2) of nothing, mostly, without an address,
+// which of other sockets is not stopped: the filter sees no sockets, but it does see that
+// nothing is sent. So that call is answered by the stack, with what send(2) of such a
+// socket returns. What else may be sent to have it sent (write(2), send(2) of some bytes,
+// for which Linux does not care) arrives as a datagram in our end of the pair, which is
+// sent on the stack's socket as any other, with the same effect; what the program gets is
+// the length of that, and an error with its next call.
 type mapping struct {
 	fd     int    // a file in memory; it is mapped by us and by the program
 	memory []byte // ours, which the stack uses
 	stop   func()
 	ended  chan struct{}
 	holder descriptor // where the program's end was last
+	mapped bool       // the program has
 }
 
 // descriptor is one of a process of a program.
@@ -29,6 +40,8 @@ type descriptor struct{ process, number int }
 const (
 	packetRxRing     = 5
 	packetHeaderLen  = 11
+	packetTxRing     = 13
+	packetFanout     = 18
 	packetFanoutData = 22
 )
 
@@ -41,18 +54,40 @@ func sharedMappings() []trap.Condition {
 	}
 }
 
-// ringChanged follows PACKET_RX_RING: it gives a ring that has been made its memory.
+// setRing is PACKET_RX_RING or PACKET_TX_RING. EBUSY for a ring beside one that the program
+// has mapped.
+func (s *socket) setRing(name int, v []byte, holder descriptor) error {
+	s.mu.Lock()
+	mapped := s.mapping != nil && s.mapping.mapped
+	s.mu.Unlock()
+	if mapped && len(v) >= 16 && binary.NativeEndian.Uint32(v[4:]) != 0 {
+		return unix.EBUSY
+	}
+	err := s.g.process.Setsockopt(s.fd, unix.SOL_PACKET, name, v)
+	if err == nil {
+		err = s.ringChanged(holder)
+	}
+	return err
+}
+
+// ringChanged gives the rings their memory, when one has been made or has ended.
 func (s *socket) ringChanged(holder descriptor) error {
-	s.unmap()
-	n := s.g.process.RingSize(s.fd)
-	if n == 0 {
+	receive, send := s.g.process.RingSizes(s.fd)
+	n := receive + send
+	s.mu.Lock()
+	old := s.mapping
+	s.mu.Unlock()
+	if n == 0 || old != nil && len(old.memory) == n {
+		if n == 0 {
+			s.unmap()
+		}
 		return nil
 	}
 	fd, err := unix.MemfdCreate("ring", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return err
 	}
-	m := &mapping{fd: fd, ended: make(chan struct{}), holder: holder}
+	m := &mapping{fd: fd, stop: func() {}, ended: make(chan struct{}), holder: holder}
 	if err = unix.Ftruncate(fd, int64(n)); err == nil {
 		// A file that the program cut short would have our accesses fail.
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
@@ -64,22 +99,33 @@ func (s *socket) ringChanged(holder descriptor) error {
 		_ = unix.Close(fd)
 		return err
 	}
-	if err = s.g.process.MapRing(s.fd, m.memory); err == nil {
-		var arrival <-chan struct{}
-		if arrival, m.stop, err = s.watch(posix.POLLIN); err == nil {
-			s.mu.Lock()
-			s.mapping = m
-			s.mu.Unlock()
-			s.g.running.Go(func() { s.pumpRing(m, arrival) })
-			return nil
+	// From here on the stack uses the new memory alone, if that works.
+	if err = s.g.process.MapRing(s.fd, m.memory); err != nil {
+		_ = unix.Munmap(m.memory)
+		_ = unix.Close(fd)
+		return err
+	}
+	var arrival <-chan struct{}
+	if receive > 0 {
+		if arrival, m.stop, err = s.watch(posix.POLLIN); err != nil { // closed
+			arrival, m.stop, err = nil, func() {}, nil
 		}
 	}
-	_ = unix.Munmap(m.memory)
-	_ = unix.Close(fd)
+	s.unmap()
+	s.mu.Lock()
+	ended := s.state == over
+	s.mapping = m
+	s.mu.Unlock()
+	switch {
+	case ended: // which had nothing to unmap
+		s.unmap()
+	case arrival != nil:
+		s.g.running.Go(func() { s.pumpRing(m, arrival) })
+	}
 	return err
 }
 
-// unmap gives up our part of the ring, which the stack uses no more.
+// unmap gives up our part of the rings, which the stack uses no more.
 func (s *socket) unmap() {
 	s.mu.Lock()
 	m := s.mapping
@@ -184,6 +230,9 @@ func (d descriptor) borrow() int {
 // linkOf is how /proc names descriptors of a socket.
 func linkOf(inode uint64) string { return "socket:[" + strconv.FormatUint(inode, 10) + "]" }
 
+// pageSize is that of the machines that programs run on.
+const pageSize = 4096
+
 // mapCall is mmap(2) of what may be shared memory.
 func (r *request) mapCall() {
 	w := *r
@@ -194,17 +243,20 @@ func (r *request) mapCall() {
 	}
 	s := r.g.socketOf(end)
 	_ = unix.Close(end)
-	fd := -1
-	if s != nil {
-		s.mu.Lock()
-		if s.mapping != nil {
-			fd, _ = unix.FcntlInt(uintptr(s.mapping.fd), unix.F_DUPFD_CLOEXEC, 0)
-			s.mapping.holder = descriptor{r.c.Process(), r.arg(4)}
-		}
-		s.mu.Unlock()
-	}
-	if fd < 0 {
+	if s == nil || s.family != unix.AF_PACKET {
 		r.goOn()
+		return
+	}
+	fd := -1
+	s.mu.Lock()
+	// packet_mmap: all of it, or nothing
+	if m := s.mapping; m != nil && (r.c.Args[1]+pageSize-1)&^(pageSize-1) == uint64(len(m.memory)) && r.c.Args[5] == 0 {
+		fd, _ = unix.FcntlInt(uintptr(m.fd), unix.F_DUPFD_CLOEXEC, 0)
+		m.holder, m.mapped = descriptor{r.c.Process(), r.arg(4)}, true
+	}
+	s.mu.Unlock()
+	if fd < 0 {
+		_ = r.fail(unix.EINVAL)
 		return
 	}
 	r.p.waiting.Go(func() {

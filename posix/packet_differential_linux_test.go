@@ -70,9 +70,6 @@ var packetPrograms = map[string]func(p *program){
 	"options of every length": func(p *program) {
 		s := p.packet(posix.SOCK_RAW, ethAll)
 		for name := range 28 {
-			if later[name] {
-				continue
-			}
 			for _, n := range []int{0, 1, 3, 4, 5, 8, 15, 16, 27, 28, 40} {
 				p.set(fmt.Sprint("option ", name, " of ", n), s, name, make([]byte, n))
 			}
@@ -81,9 +78,6 @@ var packetPrograms = map[string]func(p *program){
 	"options read": func(p *program) {
 		s := p.packet(posix.SOCK_RAW, ethAll)
 		for name := range 28 {
-			if later[name] {
-				continue
-			}
 			p.value(fmt.Sprint("option ", name), s, name)
 			for _, n := range []int{0, 1, 2, 3} {
 				k, err := p.Getsockopt(s, solPacket, name, make([]byte, n))
@@ -93,7 +87,7 @@ var packetPrograms = map[string]func(p *program){
 	},
 	"options of numbers": func(p *program) {
 		for _, typ := range []int{posix.SOCK_RAW, posix.SOCK_DGRAM} {
-			for _, name := range []int{3, 7, 8, 9, 10, 12, 16, 17, 20, 23} {
+			for _, name := range []int{3, 7, 8, 9, 10, 12, 14, 15, 16, 17, 19, 20, 23, 24} {
 				s := p.packet(typ, ethAll)
 				for _, v := range []int{1, 2, 3, 5, 10, 12, -1, 0} {
 					p.set(fmt.Sprint("option ", name, " to ", v), s, name, int32le(v))
@@ -247,5 +241,3 @@ var packetPrograms = map[string]func(p *program){
 		p.log("the other's", err, u32(b, 0) > 20, u32(b, 4))
 	},
 }
-
-var later = map[int]bool{13: true, 14: true, 15: true, 19: true, 24: true}

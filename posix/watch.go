@@ -18,27 +18,30 @@ func (p *Process) OnReady(fd int, events int16, f func()) (stop func(), err erro
 	return s.s.OnReady(readiness(events)&^(core.ReadyErr|core.ReadyHup), func(core.Ready) { f() }), nil
 }
 
-// ringed is an endpoint that shares memory with its program (PACKET_RX_RING).
+// ringed is an endpoint that shares memory with its program (PACKET_RX_RING,
+// PACKET_TX_RING).
 type ringed interface {
-	RingSize() int
+	RingSizes() (receive, send int)
 	MapRing(memory []byte) error
 }
 
-// RingSize is how many bytes of memory the ring of a packet socket wants, 0 without one.
-func (p *Process) RingSize(fd int) (n int) {
+// RingSizes is how many bytes of memory the rings of a packet socket want, to receive into
+// and to send from; 0 for one that it does not have.
+func (p *Process) RingSizes(fd int) (receive, send int) {
 	if _, s, err := p.socket(fd); err == nil {
 		p.domain.Do(func() {
 			if r, ok := s.s.Endpoint().(ringed); ok {
-				n = r.RingSize()
+				receive, send = r.RingSizes()
 			}
 		})
 	}
-	return n
+	return receive, send
 }
 
-// MapRing gives the ring of a packet socket its memory, RingSize bytes of zeros that the
-// program sees too, which the socket uses until it is closed or its ring ends. EINVAL if
-// the ring wants none, or another size.
+// MapRing gives the rings of a packet socket their memory, which the program sees too: that
+// to receive into and then that to send from, of zeros, or what they had before is copied
+// there. The socket uses it until it is closed or the rings end, or are given other memory.
+// EINVAL if they want none, or another size.
 func (p *Process) MapRing(fd int, memory []byte) error {
 	_, s, err := p.socket(fd)
 	if err != nil {

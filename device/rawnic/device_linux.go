@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/vnethdr"
 	"github.com/libos-go/libos/device/internal/writable"
-	"github.com/libos-go/libos/device/vnethdr"
 )
 
 const (

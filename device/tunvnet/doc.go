@@ -3,6 +3,6 @@
 // virtio_net_hdr that says what is left to do.
 //
 // On other systems Kind reports an error when it is opened; device/tun works
-// there. The header's format is device/vnethdr. Start reading at
+// there. The header's format is core/vnethdr. Start reading at
 // tunvnet_linux.go.
 package tunvnet

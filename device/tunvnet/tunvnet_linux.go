@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/vnethdr"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/device/internal/writable"
 	"github.com/libos-go/libos/device/tunio"
-	"github.com/libos-go/libos/device/vnethdr"
 )
 
 const (

@@ -44,7 +44,7 @@ s.sendall(b"hello")
 print("arrived", soon(c, 1), c.recv(3, socket.MSG_PEEK), c.recv(100))
 s.sendmsg([b"two ", b"pieces"])
 print(c.recvmsg(100))
-print("addressed", s.sendto(b"address ", to), s.sendmsg([b"and ", b"message"], [], 0, ("127.0.0.2", 9)), c.recv(100))
+print("addressed", s.sendto(b"address ", to), s.sendmsg([b"and ", b"message"], [], 0, ("127.0.0.2", 9)), c.recv(19, socket.MSG_WAITALL))
 def addressed(b):
     while b:
         b = b[s.sendto(b, to):]

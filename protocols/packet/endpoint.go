@@ -23,7 +23,9 @@ type endpoint struct {
 	down     bool   // the bound interface is
 	packets  uint32 // PACKET_STATISTICS since it was read last
 	drops    uint32
-	ring     *ring // PACKET_RX_RING
+	ring     *ring   // PACKET_RX_RING
+	tx       *txRing // PACKET_TX_RING
+	awaits   *awaited
 	settings
 	group    *group    // PACKET_FANOUT
 	rollover *rollover // of a member that passes frames on
@@ -147,7 +149,13 @@ func (e *endpoint) Receive(m *core.Message) (int, error) {
 	if p == nil {
 		return 0, syscall.EAGAIN
 	}
-	n := m.CopyOut(p)
+	n, vnet := 0, int(e.vnet)
+	if vnet == 0 {
+		n = m.CopyOut(p)
+	} else if n = e.receiveVnet(m, p); n < 0 {
+		e.pop(m.Flags & core.MsgPeek)
+		return 0, syscall.EINVAL
+	}
 	m.OutFlags = 0
 	m.Addr, m.HasAddr = core.SockAddr{Addr: p.Src, Port: p.SrcPort, Scope: uint32(p.Ifindex())}, true
 	m.Arrival = p.Arrival
@@ -160,13 +168,18 @@ func (e *endpoint) Receive(m *core.Message) (int, error) {
 			n = p.Len()
 		}
 	}
-	if m.Flags&core.MsgPeek == 0 {
-		e.queue.Pop()
+	e.pop(m.Flags & core.MsgPeek)
+	e.relax()
+	return vnet + n, nil
+}
+
+// pop drops the first frame of the queue, unless it was only looked at.
+func (e *endpoint) pop(peek int) {
+	if peek == 0 {
+		p := e.queue.Pop()
 		e.queued -= p.TrueSize()
 		p.Free()
 	}
-	e.relax()
-	return n, nil
 }
 
 const cmsgCloexec = 0x40000000
@@ -282,7 +295,9 @@ func (e *endpoint) Close() {
 		e.leave(0)
 	}
 	e.leaveFanout()
-	e.endRing()
+	e.endRing(false)
+	e.endRing(true)
+	e.endAwait()
 	e.queue.Free()
 	e.queued = 0
 	e.t.drop(e)
@@ -291,10 +306,14 @@ func (e *endpoint) Close() {
 // Ready implements core.Endpoint.
 func (e *endpoint) Ready() core.Ready {
 	e.relax()
-	if e.queue.Len() > 0 || e.ring != nil && e.ring.readable() {
-		return core.ReadyIn | core.ReadyOut
+	r := core.ReadyOut
+	if e.blocked() {
+		r = 0
 	}
-	return core.ReadyOut
+	if e.queue.Len() > 0 || e.ring != nil && e.ring.readable() {
+		r |= core.ReadyIn
+	}
+	return r
 }
 
 // Held is what SO_MEMINFO tells.

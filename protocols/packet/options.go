@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/vnethdr"
 )
 
 // Options of SOL_PACKET with Linux's numbers (linux/if_packet.h). PACKET_RECV_OUTPUT and
@@ -22,12 +23,17 @@ const (
 	packetVersion        = 10
 	packetHeaderLength   = 11
 	packetReserve        = 12
+	packetTxRing         = 13
+	packetLoss           = 14
+	packetVnetHeader     = 15
 	packetTimestamp      = 17
 	packetFanout         = 18
+	packetTxHasOffset    = 19
 	packetQdiscBypass    = 20
 	packetRolloverStats  = 21
 	packetFanoutData     = 22
 	packetIgnoreOutgoing = 23
+	packetVnetHeaderSize = 24
 
 	memberMulticast   = 0
 	memberPromiscuous = 1
@@ -43,6 +49,9 @@ type settings struct {
 	version        int32 // PACKET_VERSION
 	reserve        int   // PACKET_RESERVE
 	timestamp      int32 // PACKET_TIMESTAMP: which clock of a card; there is none
+	loss           bool  // PACKET_LOSS
+	vnet           uint8 // PACKET_VNET_HDR_SZ: bytes before each frame, 0 for none
+	hasOffset      bool  // PACKET_TX_HAS_OFF
 	bypass         bool  // PACKET_QDISC_BYPASS
 	ignore         bool  // PACKET_IGNORE_OUTGOING
 }
@@ -71,17 +80,17 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 	switch name {
 	case packetAddMembership, packetDropMembership:
 		return e.member(b, name == packetAddMembership)
-	case packetRxRing:
-		return e.setRing(b)
+	case packetRxRing, packetTxRing:
+		return e.setRing(b, name == packetTxRing)
 	case packetFanout:
 		return e.joinFanout(b)
 	case packetFanoutData:
 		return e.setFanoutData(b)
-	case packetAuxdata, packetOriginalDevice: // may be longer than a number
-		if len(b) < 4 {
+	case packetVnetHeader, packetVnetHeaderSize, packetAuxdata, packetOriginalDevice: // may be longer than a number
+		if len(b) < 4 || !e.raw && name != packetAuxdata && name != packetOriginalDevice {
 			return syscall.EINVAL
 		}
-	case packetCopyThreshold, packetVersion, packetReserve, packetTimestamp, packetQdiscBypass, packetIgnoreOutgoing:
+	case packetCopyThreshold, packetVersion, packetReserve, packetLoss, packetTimestamp, packetTxHasOffset, packetQdiscBypass, packetIgnoreOutgoing:
 		if len(b) != 4 {
 			return syscall.EINVAL
 		}
@@ -90,6 +99,9 @@ func (e *endpoint) SetOption(level, name int, b []byte) error {
 	}
 	return e.setNumber(name, int32(binary.NativeEndian.Uint32(b)))
 }
+
+// ringed tells whether the socket has a ring.
+func (e *endpoint) ringed() bool { return e.ring != nil || e.tx != nil }
 
 // setNumber sets an option of one number. EBUSY for one of a ring's layout once there is
 // a ring.
@@ -106,7 +118,7 @@ func (e *endpoint) setNumber(name int, v int32) error {
 		if _, err := headerLength(v); err != nil {
 			return err
 		}
-		if e.ring != nil {
+		if e.ringed() {
 			return syscall.EBUSY
 		}
 		o.version = v
@@ -114,10 +126,31 @@ func (e *endpoint) setNumber(name int, v int32) error {
 		if v < 0 {
 			return syscall.EINVAL
 		}
-		if e.ring != nil {
+		if e.ringed() {
 			return syscall.EBUSY
 		}
 		o.reserve = int(v)
+	case packetLoss:
+		if e.ringed() {
+			return syscall.EBUSY
+		}
+		o.loss = v != 0
+	case packetVnetHeader, packetVnetHeaderSize:
+		size := v
+		if name == packetVnetHeader && v != 0 {
+			size = vnethdr.HeaderSize
+		}
+		if size != 0 && size != vnethdr.HeaderSize && size != vnethdr.HeaderSize+2 {
+			return syscall.EINVAL
+		}
+		if e.ringed() {
+			return syscall.EBUSY
+		}
+		o.vnet = uint8(size)
+	case packetTxHasOffset: // which Linux does without a word, too
+		if !e.ringed() {
+			o.hasOffset = v != 0
+		}
 	case packetTimestamp:
 		o.timestamp = v
 	case packetQdiscBypass:
@@ -188,6 +221,14 @@ func (e *endpoint) number(name int, buf []byte) (int32, error) {
 		return int32(n), err
 	case packetReserve:
 		return int32(o.reserve), nil
+	case packetLoss:
+		return number(o.loss), nil
+	case packetVnetHeader:
+		return number(o.vnet > 0), nil
+	case packetVnetHeaderSize:
+		return int32(o.vnet), nil
+	case packetTxHasOffset:
+		return number(o.hasOffset), nil
 	case packetTimestamp:
 		return o.timestamp, nil
 	case packetFanout:

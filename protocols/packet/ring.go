@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/vnethdr"
 )
 
 // Versions of rings (PACKET_VERSION).
@@ -31,6 +32,7 @@ const (
 	blockAlignment = 8
 	pageSize       = 4096
 	maxRing        = 256 << 20 // bytes
+	maxRings       = 1 << 30   // of all sockets
 )
 
 // headerLength is the length of a frame's header of a version: EINVAL if there is none.
@@ -54,29 +56,37 @@ const (
 	statusTimeout = 1 << 5
 )
 
-// ring is what PACKET_RX_RING makes: memory that the socket shares with a program, into
-// which it writes received frames (Linux net/packet/af_packet.c, tpacket_rcv). What the
-// program writes there is not believed: of all the memory only the words are read that
-// say whose a frame or a block is. Where the next frame goes is known here.
-type ring struct {
+// geometry is memory that a socket shares with a program, as blocks of frames. Of all that
+// the program writes there only the words are believed that say whose a frame or a block
+// is. Where the next one is, is known here.
+type geometry struct {
 	memory    []byte // nil until the program has it; of blocks × blockSize bytes
 	version   int32
 	blocks    int
 	blockSize int
-	frameSize int // versions 1 and 2
-	perBlock  int // frames, of versions 1 and 2
-	next      int // the frame, or the block, that is the next to be given away
-	last      int // the place of the status of what was given away last, -1 if nothing was
-	block     block
+	frameSize int
+	perBlock  int // frames
+}
+
+// size is how many bytes of memory that is.
+func (g *geometry) size() int { return g.blocks * g.blockSize }
+
+// ring is what PACKET_RX_RING makes: memory into which the socket writes received frames
+// (Linux net/packet/af_packet.c, tpacket_rcv).
+type ring struct {
+	geometry
+	next  int // the frame, or the block, that is the next to be given away
+	last  int // the place of the status of what was given away last, -1 if nothing was
+	block block
 }
 
 // align is n rounded up to a multiple of to, a power of two.
 func align(n, to int) int { return (n + to - 1) &^ (to - 1) }
 
-// setRing is PACKET_RX_RING (packet_set_ring): a geometry, or none to have the ring end.
-// EINVAL for one that does not fit together, EBUSY if there is a ring, ENOMEM beyond
-// 256 MiB.
-func (e *endpoint) setRing(b []byte) error {
+// setRing is PACKET_RX_RING and PACKET_TX_RING (packet_set_ring): a geometry, or none to
+// have the ring end. EINVAL for one that does not fit together, EBUSY if there is such a
+// ring, ENOMEM beyond 256 MiB for it or 1 GiB for all rings of the instance.
+func (e *endpoint) setRing(b []byte, send bool) error {
 	size := 16 // struct tpacket_req, tpacket_req3
 	if e.version == version3 {
 		size = 28
@@ -90,10 +100,10 @@ func (e *endpoint) setRing(b []byte) error {
 		if frames != 0 {
 			return syscall.EINVAL
 		}
-		e.endRing()
+		e.endRing(send)
 		return nil
 	}
-	if e.ring != nil {
+	if send && e.tx != nil || !send && e.ring != nil {
 		return syscall.EBUSY
 	}
 	header, err := headerLength(e.version)
@@ -101,67 +111,99 @@ func (e *endpoint) setRing(b []byte) error {
 		return err
 	}
 	least := uint64(header + sizeofSockaddrLL + e.reserve)
+	begin := 0
 	switch {
 	case blockSize == 0 || blockSize > 1<<31-1 || blockSize%pageSize != 0,
+		e.version == version3 && (word(5) > blockSize || blockSize < uint64(sizeofBlockHeader+align(int(word(5)), blockAlignment))+least),
 		frameSize < least || frameSize%frameAlignment != 0 || blockSize/frameSize == 0,
-		blocks > 1<<31-1 || blockSize/frameSize*blocks != frames:
+		blockSize/frameSize*blocks != frames:
 		return syscall.EINVAL
-	}
-	r := &ring{version: e.version, blocks: int(blocks), blockSize: int(blockSize), frameSize: int(frameSize), perBlock: int(blockSize / frameSize), last: -1}
-	if e.version == version3 {
-		private := word(5)
-		if private > blockSize || blockSize < uint64(sizeofBlockHeader+align(int(private), blockAlignment))+least {
-			return syscall.EINVAL
-		}
-		r.block = block{e: e, begin: sizeofBlockHeader + align(int(private), blockAlignment), timeout: int(min(word(4), 1<<31-1)), serial: 1}
-		if r.block.timeout == 0 {
-			r.block.timeout = defaultTimeout
-		}
-	}
-	if blockSize*blocks > maxRing {
+	case blockSize*blocks > maxRing || int(blockSize*blocks) > maxRings-e.t.rings:
 		return syscall.ENOMEM
 	}
-	e.ring = r
-	e.queue.Free()
-	e.queued = 0
+	g := geometry{version: e.version, blocks: int(blocks), blockSize: int(blockSize), frameSize: int(frameSize), perBlock: int(blockSize / frameSize)}
+	switch {
+	case send && e.version == version3 && word(4)|word(5)|word(6) != 0: // blocks to send are not
+		return syscall.EINVAL
+	case send:
+		e.tx = &txRing{geometry: g}
+	default:
+		e.ring = &ring{geometry: g, last: -1}
+		if e.version == version3 {
+			begin = sizeofBlockHeader + align(int(word(5)), blockAlignment)
+			e.ring.block = block{e: e, begin: begin, timeout: int(min(word(4), 1<<31-1)), serial: 1}
+			if e.ring.block.timeout == 0 {
+				e.ring.block.timeout = defaultTimeout
+			}
+		}
+		e.queue.Free()
+		e.queued = 0
+	}
+	e.t.rings += g.size()
 	return nil
 }
 
-// RingSize is how many bytes of memory the socket's ring wants, 0 if it has none.
-func (e *endpoint) RingSize() int {
-	if e.ring == nil {
-		return 0
-	}
-	return e.ring.blocks * e.ring.blockSize
-}
-
-// MapRing gives the ring its memory, of RingSize bytes of zeros, of which the socket
-// reads and writes until the ring ends. Frames that come before are dropped. EINVAL if
-// it has some or another size is wanted.
-func (e *endpoint) MapRing(memory []byte) error {
-	if e.ring == nil || e.ring.memory != nil || len(memory) != e.RingSize() {
-		return syscall.EINVAL
-	}
-	if uintptr(unsafe.Pointer(unsafe.SliceData(memory)))%8 != 0 {
-		return syscall.EINVAL
-	}
-	e.ring.memory = memory
-	if e.ring.version == version3 {
-		e.ring.openBlock()
-	}
-	return nil
-}
-
-func (e *endpoint) endRing() {
+// RingSizes is how many bytes of memory the socket's rings want, to receive into and to
+// send from; 0 for one that it does not have.
+func (e *endpoint) RingSizes() (receive, send int) {
 	if e.ring != nil {
+		receive = e.ring.size()
+	}
+	if e.tx != nil {
+		send = e.tx.size()
+	}
+	return receive, send
+}
+
+// MapRing gives the rings their memory, of as many bytes as both want: that to receive into and then
+// that to send from (packet_mmap). The socket reads and writes it until the rings end. What
+// a ring had in other memory comes along; frames that come before there is any are dropped.
+// EINVAL for another size.
+func (e *endpoint) MapRing(memory []byte) error {
+	receive, send := e.RingSizes()
+	n := receive + send
+	if n == 0 || len(memory) != n || uintptr(unsafe.Pointer(unsafe.SliceData(memory)))%8 != 0 {
+		return syscall.EINVAL
+	}
+	if r := e.ring; r != nil {
+		fresh := r.memory == nil
+		memory = r.take(memory)
+		if fresh && r.version == version3 {
+			r.openBlock()
+		}
+	}
+	if e.tx != nil {
+		e.tx.take(memory)
+	}
+	return nil
+}
+
+// take makes the first bytes of memory the ring's, and returns the rest.
+func (g *geometry) take(memory []byte) (rest []byte) {
+	n := g.size()
+	copy(memory, g.memory)
+	g.memory = memory[:n:n]
+	return memory[n:]
+}
+
+// endRing ends the ring to send from, or the one to receive into.
+func (e *endpoint) endRing(send bool) {
+	switch {
+	case send && e.tx != nil:
+		e.t.rings -= e.tx.size()
+		e.tx = nil
+	case !send && e.ring != nil:
 		e.t.in.CancelTimer(&e.ring.block.timer)
+		e.t.rings -= e.ring.size()
 		e.ring = nil
+		e.queue.Free()
+		e.queued = 0
 	}
 }
 
 // status is the word at a place of the memory which tells whose a frame or a block is.
-func (r *ring) status(at int) *atomic.Uint32 {
-	return (*atomic.Uint32)(unsafe.Pointer(&r.memory[at : at+4][0]))
+func (g *geometry) status(at int) *atomic.Uint32 {
+	return (*atomic.Uint32)(unsafe.Pointer(&g.memory[at : at+4][0]))
 }
 
 // give hands what has its status at a place to the program.
@@ -200,22 +242,23 @@ func (r *ring) room() roomState {
 	return full
 }
 
-// frameAt is the place of a frame of version 1 or 2.
-func (r *ring) frameAt(i int) int { return i/r.perBlock*r.blockSize + i%r.perBlock*r.frameSize }
+// frameAt is the place of a frame, where blocks are of frames of one size.
+func (g *geometry) frameAt(i int) int { return i/g.perBlock*g.blockSize + i%g.perBlock*g.frameSize }
 
 // layout is where the parts of a frame are, from its header.
 type layout struct {
 	mac, network int // of the link header and of what is behind it
 	snap         int // bytes that are kept
+	vnet         int // of the header before (PACKET_VNET_HDR)
 }
 
 // place fits a frame of n bytes behind a link header of header bytes into room bytes.
 func (e *endpoint) place(n, header, room int) layout {
 	size, _ := headerLength(e.ring.version)
 	size += sizeofSockaddrLL
-	l := layout{snap: n}
+	l := layout{snap: n, vnet: int(e.vnet)}
 	if e.raw {
-		l.network = align(size+max(header, 16), frameAlignment) + e.reserve
+		l.network = align(size+max(header, 16), frameAlignment) + e.reserve + int(e.vnet)
 		l.mac = l.network - header
 	} else {
 		l.network = align(size, frameAlignment) + 16 + e.reserve
@@ -223,7 +266,7 @@ func (e *endpoint) place(n, header, room int) layout {
 	}
 	if l.mac+l.snap > room {
 		if l.snap = room - l.mac; l.snap < 0 {
-			l.snap, l.mac = 0, min(l.mac, room)
+			l.snap, l.mac, l.vnet = 0, min(l.mac, room), 0
 		}
 	}
 	return l
@@ -303,6 +346,9 @@ func (e *endpoint) fill(f *frame, c *core.Packet, b []byte, header int, l layout
 	ne.PutUint16(a[8:], f.from.HardwareType)
 	a[10], a[11] = byte(f.from.Type), f.from.Length
 	copy(a[12:20], f.from.Addr[:])
+	if l.vnet > 0 {
+		putVnet(b[l.mac-vnethdr.HeaderSize:l.mac], c, e.linkSize(f.ifc)) // where it is longer, too
+	}
 	c.CopyOut(0, b[l.mac:l.mac+l.snap])
 }
 

@@ -33,6 +33,7 @@ type transport struct {
 	groups  []*group // PACKET_FANOUT, in the order of their coming
 	nextID  uint16   // for groups that ask for a number
 	hashKey uint64   // of flows in groups, chosen with the first
+	rings   int      // bytes of memory of all
 }
 
 func newTransport(in *core.Instance, _ core.SysctlView) core.Transport { return &transport{in: in} }
