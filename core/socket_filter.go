@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"syscall"
 
 	"github.com/libos-go/libos/core/bpf"
@@ -94,14 +95,17 @@ type FilterView struct {
 func (v *FilterView) Len() int { return v.Packet.Len() + v.Before }
 
 // Load implements bpf.View.
-func (v *FilterView) Load(off int, b []byte) bool {
+func (v *FilterView) Load(off, n int) (uint32, bool) {
+	var b [4]byte
 	off -= v.Before
 	p := v.Packet
 	if off >= 0 {
-		return p.CopyOut(off, b) == len(b)
+		ok := p.CopyOut(off, b[4-n:]) == n
+		return binary.BigEndian.Uint32(b[:]), ok
 	}
 	at := int(p.start) + off
-	return -off <= v.Readable && at >= 0 && copy(b, p.page.Data[at:p.end]) == len(b)
+	ok := -off <= v.Readable && at >= 0 && copy(b[4-n:], p.page.Data[at:p.end]) == n
+	return binary.BigEndian.Uint32(b[:]), ok
 }
 
 // Link implements bpf.View.

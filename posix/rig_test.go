@@ -31,9 +31,9 @@ const (
 	addrA6, addrB6 = "fd00::1", "fd00::2"
 )
 
-func newPrograms(t testing.TB) *programs {
+func newPrograms(t testing.TB, options ...coretest.Option) *programs {
 	t.Helper()
-	r := coretest.New(t, host.NewVirtual(1))
+	r := coretest.New(t, host.NewVirtual(1), options...)
 	w := libos.Wiring()
 	a, b := r.Instance("a", w), r.Instance("b", w)
 	da, db := pipe.New(pipe.Config{Wire: pipe.Wire{Delay: time.Millisecond}})

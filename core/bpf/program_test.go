@@ -16,8 +16,14 @@ type bytesView []byte
 func (v bytesView) Len() int     { return len(v) }
 func (v bytesView) Network() int { return 14 }
 func (v bytesView) Link() int    { return 0 }
-func (v bytesView) Load(off int, b []byte) bool {
-	return off >= 0 && off <= len(v) && copy(b, v[off:]) == len(b)
+func (v bytesView) Load(off, n int) (value uint32, ok bool) {
+	if off < 0 || off+n > len(v) {
+		return 0, false
+	}
+	for _, b := range v[off : off+n] {
+		value = value<<8 | uint32(b)
+	}
+	return value, true
 }
 
 // Extension tells of each extension its number, so that tests see which was asked.

@@ -37,9 +37,10 @@ const (
 type View interface {
 	// Len is how many bytes it has.
 	Len() int
-	// Load copies len(b) bytes from offset off on; false if there are not so many.
-	// Offsets below 0 are before the beginning, where headers may be.
-	Load(off int, b []byte) bool
+	// Load is the number in network order that the n bytes from offset off on are, 1, 2
+	// or 4; false if there are not so many. Offsets below 0 are before the beginning,
+	// where headers may be.
+	Load(off, n int) (value uint32, ok bool)
 	// Network and Link are the offsets of those headers from the beginning.
 	Network() int
 	Link() int
@@ -142,11 +143,7 @@ func fetch(v View, k uint32, size uint16) (uint32, bool) {
 	case sizeB:
 		n = 1
 	}
-	var b [4]byte
-	if !v.Load(off, b[4-n:]) {
-		return 0, false
-	}
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3]), true
+	return v.Load(off, n)
 }
 
 // compute is the new accumulator; false, which ends the program, for a division by

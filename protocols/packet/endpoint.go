@@ -104,16 +104,23 @@ func (e *endpoint) push(f *frame, c *core.Packet, length int) {
 
 // filter runs the socket's filter: how many bytes it wants, false for none.
 func (e *endpoint) filter(f *frame, header int) (int, bool) {
-	v := core.FilterView{Packet: f.p, Interface: f.ifc, EtherType: f.from.Protocol, Type: f.from.Type, NetworkAt: f.header}
-	var view bpf.View = &v
+	v := e.t.see(f)
+	var view bpf.View = v
 	switch {
 	case header > 0:
-		view = &loopbackView{FilterView: &v, protocol: f.from.Protocol}
+		e.t.loopback = loopbackView{FilterView: v, protocol: f.from.Protocol}
+		view = &e.t.loopback
 	case !e.raw:
 		v.Before, v.LinkAt, v.NetworkAt = -f.header, -f.header, 0
 	}
 	n := e.socket.Options().Filter().Run(view)
 	return int(min(n, 1<<24)), n != 0
+}
+
+// see is a frame as programs see it, until the next.
+func (t *transport) see(f *frame) *core.FilterView {
+	t.view = core.FilterView{Packet: f.p, Interface: f.ifc, EtherType: f.from.Protocol, Type: f.from.Type, NetworkAt: f.header}
+	return &t.view
 }
 
 // loopbackView is a packet of lo behind an Ethernet header of zeros.
@@ -124,17 +131,26 @@ type loopbackView struct {
 
 func (v *loopbackView) Len() int     { return v.FilterView.Len() + wire.EthernetSize }
 func (v *loopbackView) Network() int { return wire.EthernetSize }
-func (v *loopbackView) Load(off int, b []byte) bool {
-	for len(b) > 0 && off >= 0 && off < wire.EthernetSize {
-		switch b[0] = 0; off {
-		case 12:
-			b[0] = byte(v.protocol >> 8)
-		case 13:
-			b[0] = byte(v.protocol)
-		}
-		off, b = off+1, b[1:]
+func (v *loopbackView) Load(off, n int) (value uint32, ok bool) {
+	if off >= wire.EthernetSize || off < 0 {
+		return v.FilterView.Load(off-wire.EthernetSize, n)
 	}
-	return len(b) == 0 || off >= wire.EthernetSize && v.FilterView.Load(off-wire.EthernetSize, b)
+	for ; n > 0; off, n = off+1, n-1 {
+		value <<= 8
+		switch {
+		case off >= wire.EthernetSize:
+			b, ok := v.FilterView.Load(off-wire.EthernetSize, 1)
+			if !ok {
+				return 0, false
+			}
+			value |= b
+		case off == 12:
+			value |= uint32(v.protocol >> 8)
+		case off == 13:
+			value |= uint32(v.protocol & 0xff)
+		}
+	}
+	return value, true
 }
 
 // Receive implements core.Endpoint.

@@ -276,11 +276,11 @@ func (g *group) choose(f *frame) int {
 			return 0
 		}
 		// Of a received frame a program sees what is behind the link header.
-		v := core.FilterView{Packet: f.p, Interface: f.ifc, EtherType: f.from.Protocol, Type: f.from.Type, NetworkAt: f.header}
+		v := g.t.see(f)
 		if f.from.Type != core.PacketOutgoing {
 			v.Before, v.LinkAt, v.NetworkAt = -f.header, -f.header, 0
 		}
-		return int(uint64(g.program.Run(&v)) % n)
+		return int(uint64(g.program.Run(v)) % n)
 	}
 	return 0
 }

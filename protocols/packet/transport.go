@@ -34,6 +34,9 @@ type transport struct {
 	nextID  uint16   // for groups that ask for a number
 	hashKey uint64   // of flows in groups, chosen with the first
 	rings   int      // bytes of memory of all
+
+	view     core.FilterView // lent to programs, one at a time
+	loopback loopbackView
 }
 
 func newTransport(in *core.Instance, _ core.SysctlView) core.Transport { return &transport{in: in} }
