@@ -175,9 +175,12 @@ func writeLink6(w *writer, ifc *core.Interface) {
 // dumpLinks tells of all interfaces.
 func (r *request) dumpLinks() (*dump, error) {
 	if m, err := r.attrs.u32(iflaMaster); err != nil || m != 0 {
-		return listOf([]*core.Interface{}, nil), err
+		return none(), err
 	}
-	if r.family() == afInet6 {
+	switch r.family() {
+	case afBridge: // ports of bridges
+		return none(), nil
+	case afInet6:
 		return listOf(r.in.Interfaces(), func(w *writer, begin func(uint16), ifc *core.Interface) {
 			begin(newLink)
 			writeLink6(w, ifc)

@@ -61,6 +61,9 @@ const (
 	newQdisc   = 36
 	delQdisc   = 37
 	getQdisc   = 38
+	newTclass  = 40
+	getTclass  = 42
+	getTfilter = 46
 
 	delNetconf  = 81
 	newLinkProp = 108
@@ -87,6 +90,7 @@ const (
 	afUnspec = 0
 	afInet   = 2
 	afInet6  = 10
+	afBridge = 7
 )
 
 const (

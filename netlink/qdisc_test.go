@@ -157,3 +157,42 @@ func TestADisciplineBelowAnotherIsAdded(t *testing.T) {
 		}
 	})
 }
+
+// A discipline with a child has the class that the child hangs in, others have none.
+func TestClassesAreThoseOfDisciplinesWithAChild(t *testing.T) {
+	const getTclass, getTfilter = 42, 46
+	run(t, func(r *rig) {
+		fd := r.open(0)
+		for _, x := range []struct{ command, want string }{
+			{"", ""},
+			{"qdisc add dev eth0 root handle 1: fq_codel", ""},
+			{"qdisc replace dev eth0 root handle 1: tbf rate 1mbit burst 5k latency 50ms", "tbf 10001 parent 10000 leaf 0"},
+			{"qdisc add dev eth0 parent 1:1 handle 2: pfifo", "tbf 10001 parent 10000 leaf 20000"},
+		} {
+			if x.command != "" {
+				r.tc(x.command)
+			}
+			all, errno := r.ask(fd, getTclass, dumps, tcmsg(0, 0))
+			var got []string
+			for _, m := range all {
+				kind := strings.TrimRight(string(m.attributes(t, 20)[1]), "\x00")
+				got = append(got, fmt.Sprintf("%s %x parent %x leaf %x", kind, ne.Uint32(m.body[8:]), ne.Uint32(m.body[12:]), ne.Uint32(m.body[16:])))
+			}
+			if strings.Join(got, ", ") != x.want || errno != 0 {
+				t.Errorf("after %q: %q, %v; want %q", x.command, got, errno, x.want)
+			}
+		}
+		if all, errno := r.ask(fd, getTfilter, dumps, tcmsg(0, 0)); errno != 0 || len(all) != 0 {
+			t.Errorf("%d filters, %v", len(all), errno)
+		}
+	})
+}
+
+func TestNoLinkIsAPortOfABridge(t *testing.T) {
+	const getLink, bridges = 18, 7
+	run(t, func(r *rig) {
+		if all, errno := r.ask(r.open(0), getLink, dumps, append([]byte{bridges}, make([]byte, 15)...)); errno != 0 || len(all) != 0 {
+			t.Errorf("%d ports, %v", len(all), errno)
+		}
+	})
+}

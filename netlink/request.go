@@ -92,6 +92,10 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{20, (*request).changeQdisc, nil}, true
 	case delQdisc:
 		return kind{20, (*request).removeQdisc, nil}, true
+	case getTclass:
+		return kind{20, nil, (*request).dumpClasses}, true
+	case getTfilter, getChain:
+		return kind{20, nil, (*request).dumpFilters}, true
 	case getNetconf:
 		return kind{1, (*request).getNetconf, (*request).dumpNetconf}, true
 	case newRule:
@@ -247,6 +251,9 @@ func (e *endpoint) fill() {
 	}
 	e.put(datagram{b: w.b})
 }
+
+// none is a dump of what there can be none of.
+func none() *dump { return &dump{next: func(*writer, func(uint16)) bool { return false }} }
 
 // listOf dumps the items of a list; write may leave one out by writing nothing.
 func listOf[T any](items []T, write func(w *writer, begin func(uint16), x T)) *dump {
