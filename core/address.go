@@ -107,6 +107,8 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 		a.Scope = ScopeHost
 	case p.Addr.IsLinkLocalUnicast():
 		a.Scope = ScopeLink
+	case !is4 && p.Addr.Hi>>54 == 0xfec0>>6: // fec0::/10
+		a.Scope = ScopeSite
 	}
 	if is4 {
 		for _, x := range ifc.addresses {

@@ -279,9 +279,17 @@ func ioctlCall(r *request, s *socket, end int) {
 		r.interfaces(s)
 		return
 	}
-	b := make([]byte, sizeofIfreq)
+	b := make([]byte, posix.IoctlSize(s.family, request))
 	if err := r.c.Read(r.c.Args[2], b); err != nil {
 		_ = r.fail(err)
+		return
+	}
+	if (request == posix.SIOCADDRT || request == posix.SIOCDELRT) && s.family != unix.AF_INET6 {
+		device, err := r.routeDevice(b)
+		if err == nil {
+			err = s.g.process.Route(request, b, device)
+		}
+		_ = r.done(0, err)
 		return
 	}
 	n, err := s.g.process.Ioctl(s.fd, request, b)
@@ -289,6 +297,16 @@ func ioctlCall(r *request, s *socket, end int) {
 		err = r.c.Write(r.c.Args[2], b)
 	}
 	_ = r.done(n, err)
+}
+
+// routeDevice is the name that a struct rtentry points to, "" for none
+// (rtentry_to_fib_config, net/ipv4/fib_frontend.c).
+func (r *request) routeDevice(entry []byte) (string, error) {
+	at := binary.NativeEndian.Uint64(entry[posix.RtentryDevice:])
+	if at == 0 {
+		return "", nil
+	}
+	return r.c.String(at, unix.IFNAMSIZ)
 }
 
 // queueLength is FIONREAD and SIOCOUTQ: what waits in the stack and in the pair.
@@ -330,7 +348,7 @@ func (r *request) interfaces(s *socket) {
 			_ = r.fail(unix.EINVAL)
 			return
 		}
-		b = b[:min(len(b), room/sizeofIfreq*sizeofIfreq)]
+		b = b[:min(len(b), room/posix.SizeofIfreq*posix.SizeofIfreq)]
 		if err := r.c.Write(at, b); err != nil {
 			_ = r.fail(err)
 			return
@@ -339,5 +357,3 @@ func (r *request) interfaces(s *socket) {
 	binary.NativeEndian.PutUint32(c[:], uint32(len(b)))
 	_ = r.done(0, r.c.Write(r.c.Args[2], c[:4]))
 }
-
-const sizeofIfreq = 40

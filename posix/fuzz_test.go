@@ -1,6 +1,7 @@
 package posix_test
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -49,6 +50,27 @@ func FuzzCalls(f *testing.F) {
 	})
 }
 
+// netdevice makes a request about an interface, a route or a neighbour.
+func netdevice(p *posix.Process, fd, x int) {
+	request := uint(0x8900 + x) // all of them, and what lies between
+	b := make([]byte, 128)
+	for i := range b {
+		b[i] = byte(x * i)
+	}
+	copy(b, "lo\x00")
+	switch x % 4 {
+	case 1:
+		copy(b, "lo:1\x00")
+	case 2: // addresses of IPv4 where they belong
+		for at := 0; at+16 <= len(b); at += 8 {
+			binary.NativeEndian.PutUint16(b[at:], posix.AF_INET)
+		}
+	}
+	_, _ = p.Ioctl(fd, request, b[:max(x/2, len(b)*(x%2))])
+	_ = p.Route(request, b, []string{"", "lo", "lo:1", "none"}[x%4])
+	_ = posix.IoctlSize(fd, request)
+}
+
 // anyCall makes one call of those that do not wait for ever.
 func anyCall(p *posix.Process, which byte, fd, x int) {
 	b := make([]byte, 64+x*40)
@@ -57,7 +79,7 @@ func anyCall(p *posix.Process, which byte, fd, x int) {
 	for i := range control {
 		control[i] = byte(x * (i + 1))
 	}
-	switch which % 26 {
+	switch which % 27 {
 	case 0:
 		_, _ = p.Socket([]int{2, 10}[fd%2], 1+x%2|posix.SOCK_NONBLOCK, 0)
 	case 1:
@@ -108,6 +130,8 @@ func anyCall(p *posix.Process, which byte, fd, x int) {
 		_, _ = p.Fcntl(fd, x%5, x|posix.O_NONBLOCK)
 	case 24:
 		_, _ = p.Ioctl(fd, []uint{posix.FIONREAD, posix.SIOCOUTQ, posix.SIOCATMARK, uint(x)}[x%4], b[:x%8])
+	case 26:
+		netdevice(p, fd, x)
 	case 25:
 		_, _ = p.Eventfd2(uint32(x), posix.EFD_NONBLOCK)
 	}

@@ -1,14 +1,18 @@
 package posix
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
+	"strings"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
 )
 
-// Requests of netdevice(7) with a struct ifreq, which read what the instance has.
+// Requests of netdevice(7) with a struct ifreq, which read what the instance has. Those
+// that change it are in ifreq_set.go.
 const (
 	SIOCGIFNAME    = 0x8910
 	SIOCGIFFLAGS   = 0x8913
@@ -23,72 +27,112 @@ const (
 	SIOCGIFTXQLEN  = 0x8942
 	SIOCETHTOOL    = 0x8946
 	SIOCGMIIPHY    = 0x8947
+	SIOCGIFMAP     = 0x8970
 )
 
+// Sizes of struct ifreq and of struct ifconf, which SIOCGIFCONF fills: a length, and at 8
+// the address of as many struct ifreq as fit.
 const (
-	sizeofIfreq = 40
-	ifNameSize  = 16
+	SIOCGIFCONF  = 0x8912
+	SizeofIfreq  = 40
+	SizeofIfconf = 16
+
+	ifNameSize = 16
 )
 
-func isIfreq(request uint) bool {
+func readsIfreq(request uint) bool {
 	switch request {
 	case SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK, SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFHWADDR,
-		SIOCGIFINDEX, SIOCGIFTXQLEN, SIOCETHTOOL, SIOCGMIIPHY:
+		SIOCGIFINDEX, SIOCGIFTXQLEN, SIOCETHTOOL, SIOCGMIIPHY, SIOCGIFMAP:
 		return true
 	}
 	return false
 }
 
-// ifreq answers a request about an interface, which it names, into the same bytes.
-// EFAULT if they are not a whole struct ifreq, ENODEV for an interface that is not
-// there, EADDRNOTAVAIL for one without an IPv4 address (net/ipv4/devinet.c), EOPNOTSUPP
-// for what only a driver knows.
+// ifreq answers a request about an interface, which it names, into the same bytes, or
+// carries it out. The name can be an address's label: eth0:1. EFAULT if they are not a
+// whole struct ifreq, ENODEV for an interface that is not there, EADDRNOTAVAIL for one
+// without such an IPv4 address (net/ipv4/devinet.c), EOPNOTSUPP for what only a driver
+// knows.
 func (p *Process) ifreq(request uint, b []byte) error {
-	if len(b) < sizeofIfreq {
+	if len(b) < SizeofIfreq {
 		return syscall.EFAULT
 	}
-	ne, v := binary.NativeEndian, b[ifNameSize:sizeofIfreq]
-	var ifc *core.Interface
-	if request == SIOCGIFNAME {
-		p.domain.Do(func() { ifc = p.instance.InterfaceByIndex(int(int32(ne.Uint32(v)))) })
-	} else {
-		n := 0
-		for n < ifNameSize-1 && b[n] != 0 {
-			n++
-		}
-		ifc = p.instance.InterfaceByName(string(b[:n]))
-	}
-	if ifc == nil {
-		return syscall.ENODEV
-	}
-	var err error
+	v, err := b[ifNameSize:SizeofIfreq], error(nil)
 	p.domain.Do(func() {
-		switch request {
-		case SIOCGIFNAME:
+		var ifc *core.Interface
+		name := cString(b[:ifNameSize-1])
+		if request == SIOCGIFNAME {
+			ifc = p.instance.InterfaceByIndex(int(int32(binary.NativeEndian.Uint32(v))))
+		} else {
+			device, _, _ := strings.Cut(name, ":")
+			ifc = p.instance.InterfaceNamed(device)
+		}
+		switch {
+		case ifc == nil:
+			err = syscall.ENODEV
+		case request == SIOCGIFNAME:
 			clear(b[:ifNameSize])
 			copy(b[:ifNameSize-1], ifc.Name())
-		case SIOCGIFFLAGS:
-			ne.PutUint16(v, uint16(ifc.Flags()))
-		case SIOCGIFMETRIC:
-			ne.PutUint32(v, 0)
-		case SIOCGIFMTU:
-			ne.PutUint32(v, uint32(ifc.MTU()))
-		case SIOCGIFINDEX:
-			ne.PutUint32(v, uint32(ifc.Index()))
-		case SIOCGIFTXQLEN:
-			ne.PutUint32(v, uint32(ifc.QueueLen()))
-		case SIOCETHTOOL, SIOCGMIIPHY:
-			err = syscall.EOPNOTSUPP
-		case SIOCGIFHWADDR:
-			a := ifc.HWAddr()
-			clear(v[:16])
-			ne.PutUint16(v, ifc.HardwareType())
-			copy(v[2:], a[:])
+		case readsIfreq(request):
+			err = tell(ifc, name, request, v)
 		default:
-			err = addressOf(ifc, request, v)
+			err = change(ifc, name, request, v)
 		}
 	})
 	return err
+}
+
+// cString is what is before the first zero.
+func cString(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
+
+// tell answers what a request asks of an interface.
+func tell(ifc *core.Interface, name string, request uint, v []byte) error {
+	ne := binary.NativeEndian
+	switch request {
+	case SIOCGIFFLAGS:
+		ne.PutUint16(v, uint16(ifc.Flags()))
+	case SIOCGIFMETRIC:
+		ne.PutUint32(v, 0)
+	case SIOCGIFMTU:
+		ne.PutUint32(v, uint32(ifc.MTU()))
+	case SIOCGIFINDEX:
+		ne.PutUint32(v, uint32(ifc.Index()))
+	case SIOCGIFTXQLEN:
+		ne.PutUint32(v, uint32(ifc.QueueLen()))
+	case SIOCGIFMAP: // no memory of a device is mapped
+		clear(v)
+	case SIOCETHTOOL, SIOCGMIIPHY:
+		return syscall.EOPNOTSUPP
+	case SIOCGIFHWADDR:
+		a := ifc.HWAddr()
+		clear(v[:16])
+		ne.PutUint16(v, ifc.HardwareType())
+		copy(v[2:], a[:])
+	default:
+		a := labelled(ifc, name)
+		if a == nil {
+			return syscall.EADDRNOTAVAIL
+		}
+		putAddressOf(a, request, v)
+	}
+	return nil
+}
+
+// labelled is the first IPv4 address of a label, which is the interface's name unless
+// the address has another; nil if there is none.
+func labelled(ifc *core.Interface, label string) *core.Address {
+	for _, a := range ifc.Addresses() {
+		if a.Prefix.Addr.Is4() && (a.Label == label || a.Label == "" && !strings.Contains(label, ":")) {
+			return a
+		}
+	}
+	return nil
 }
 
 // AppendIfconf appends what SIOCGIFCONF tells: a struct ifreq for each IPv4 address,
@@ -101,8 +145,8 @@ func (p *Process) AppendIfconf(b []byte) []byte {
 				if !a.Prefix.Addr.Is4() {
 					continue
 				}
-				var x [sizeofIfreq]byte
-				copy(x[:ifNameSize-1], ifc.Name())
+				var x [SizeofIfreq]byte
+				copy(x[:ifNameSize-1], cmp.Or(a.Label, ifc.Name()))
 				copy(x[ifNameSize:], AppendSockAddr(nil, AF_INET, core.SockAddr{Addr: a.Prefix.Addr}))
 				b = append(b, x[:]...)
 			}
@@ -111,12 +155,8 @@ func (p *Process) AppendIfconf(b []byte) []byte {
 	return b
 }
 
-// addressOf answers what asks for the first IPv4 address, as a struct sockaddr_in.
-func addressOf(ifc *core.Interface, request uint, v []byte) error {
-	a := ifc.FirstAddress(true)
-	if a == nil {
-		return syscall.EADDRNOTAVAIL
-	}
+// putAddressOf answers what asks for a part of an IPv4 address, as a struct sockaddr_in.
+func putAddressOf(a *core.Address, request uint, v []byte) {
 	x := a.Prefix.Addr
 	switch request {
 	case SIOCGIFDSTADDR:
@@ -131,5 +171,4 @@ func addressOf(ifc *core.Interface, request uint, v []byte) error {
 		x = wire.FromV4(^uint32(0) << (32 - a.Prefix.Bits))
 	}
 	copy(v, AppendSockAddr(nil, AF_INET, core.SockAddr{Addr: x}))
-	return nil
 }

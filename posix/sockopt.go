@@ -118,10 +118,10 @@ func (p *Process) Ioctl(fd int, request uint, arg []byte) (int, error) {
 	var v int
 	switch o := d.object.(type) {
 	case *socket:
-		if isIfreq(request) {
-			if err := p.ifreq(request, arg); err != nil {
-				return -1, err
-			}
+		family, _, _ := o.s.Kind()
+		if handled, err := p.netdevice(family, request, arg); err != nil {
+			return -1, err
+		} else if handled {
 			return 0, nil
 		}
 		if request == SIOCGSTAMP || request == SIOCGSTAMPNS {

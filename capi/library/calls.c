@@ -54,7 +54,7 @@ int lib_sendmmsg(struct lib_stack *s, int fd, struct mmsghdr *m, unsigned n, int
 
 int lib_fcntl(struct lib_stack *s, int fd, int cmd, long arg) { CALL(FN_FCNTL, A(fd, cmd, arg)); }
 
-int lib_ioctl(struct lib_stack *s, int fd, unsigned long request, int *arg) { CALL(FN_IOCTL, A(fd, request), P(arg)); }
+int lib_ioctl(struct lib_stack *s, int fd, unsigned long request, void *arg) { CALL(FN_IOCTL, A(fd, request), P(arg)); }
 
 int lib_dup(struct lib_stack *s, int fd) { CALL(FN_DUP, A(fd)); }
 

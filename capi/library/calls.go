@@ -67,7 +67,7 @@ func (s *stack) call(c *C.struct_crossing) int64 {
 	case C.FN_FCNTL:
 		return number(s.Fcntl(a(0), a(1), int(c.a[2])))
 	case C.FN_IOCTL:
-		return number(s.Ioctl(a(0), uint(c.a[1]), memory(c.p[0], 4)))
+		return number(s.ioctl(a(0), uint(uint32(c.a[1])), c.p[0]))
 	case C.FN_DUP:
 		return number(s.Dup(a(0)))
 	case C.FN_DUP3:

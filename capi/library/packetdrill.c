@@ -89,10 +89,10 @@ static int drill_fcntl(void *userdata, int fd, int cmd, ...)
 static int drill_ioctl(void *userdata, int fd, unsigned long request, ...)
 {
 	va_list list;
-	int *arg;
+	void *arg;
 
 	va_start(list, request);
-	arg = va_arg(list, int *);
+	arg = va_arg(list, void *);
 	va_end(list);
 	RETURN(lib_ioctl(d->stack, fd, request, arg));
 }

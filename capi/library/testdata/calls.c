@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <net/if.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -305,6 +308,40 @@ struct worker {
 
 enum { ROUNDS = 200 };
 
+/* interfaces changes lo by requests with a struct, and with pointers in it. */
+static void interfaces(struct lib_stack *s)
+{
+	int fd = lib_socket(s, AF_INET, SOCK_DGRAM, 0);
+	struct ifreq r = {.ifr_name = "lo", .ifr_mtu = 3000}, list[4];
+	struct ifconf all = {.ifc_len = sizeof(list), .ifc_req = list};
+	struct sockaddr_in *address = (void *)&r.ifr_addr;
+	struct rtentry route = {.rt_flags = RTF_UP, .rt_dev = "lo"};
+
+	assert(lib_ioctl(s, fd, SIOCSIFMTU, &r) == 0);
+	r.ifr_mtu = 0;
+	assert(lib_ioctl(s, fd, SIOCGIFMTU, &r) == 0 && r.ifr_mtu == 3000);
+	memset(&r.ifr_addr, 0, sizeof(r.ifr_addr));
+	strcpy(r.ifr_name, "lo:1");
+	address->sin_family = AF_INET;
+	address->sin_addr.s_addr = inet_addr("10.1.2.3");
+	assert(lib_ioctl(s, fd, SIOCSIFADDR, &r) == 0);
+	assert(lib_ioctl(s, fd, SIOCGIFCONF, &all) == 0 && all.ifc_len == 2 * sizeof(*list));
+	assert(strcmp(list[1].ifr_name, "lo:1") == 0);
+	all.ifc_len = sizeof(*list);
+	assert(lib_ioctl(s, fd, SIOCGIFCONF, &all) == 0 && all.ifc_len == sizeof(*list));
+	assert(lib_ioctl(s, fd, SIOCGIFCONF, NULL) == -EFAULT);
+	for (int i = 0; i < 3; i++)
+		((struct sockaddr_in *)((struct sockaddr *[]){&route.rt_dst, &route.rt_gateway, &route.rt_genmask})[i])->sin_family = AF_INET;
+	((struct sockaddr_in *)&route.rt_dst)->sin_addr.s_addr = inet_addr("10.77.0.0");
+	((struct sockaddr_in *)&route.rt_genmask)->sin_addr.s_addr = inet_addr("255.255.0.0");
+	assert(lib_ioctl(s, fd, SIOCADDRT, &route) == 0 && lib_ioctl(s, fd, SIOCADDRT, &route) == -EEXIST);
+	route.rt_dev = "none";
+	assert(lib_ioctl(s, fd, SIOCDELRT, &route) == -ENODEV);
+	route.rt_dev = "lo";
+	assert(lib_ioctl(s, fd, SIOCDELRT, &route) == 0);
+	lib_close(s, fd);
+}
+
 static void *echo(void *p)
 {
 	struct worker *w = p;
@@ -351,7 +388,7 @@ static void threads(struct lib_stack *s)
 
 int main(void)
 {
-	void (*parts[])(struct lib_stack *) = {epoll, splice_bytes, messages, ipv6, readiness, threads};
+	void (*parts[])(struct lib_stack *) = {epoll, splice_bytes, messages, ipv6, interfaces, readiness, threads};
 	struct world w;
 	size_t before = 0;
 

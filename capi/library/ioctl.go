@@ -1,0 +1,50 @@
+//go:build cgo
+
+package main
+
+import (
+	"encoding/binary"
+	"syscall"
+	"unsafe"
+
+	"github.com/libos-go/libos/posix"
+)
+
+// ioctl is ioctl(2) with what arg points to, and where a struct has a pointer of its
+// own, with what that points to.
+func (s *stack) ioctl(fd int, request uint, arg unsafe.Pointer) (int, error) {
+	family := 0
+	if x, err := s.Process.Stack(fd); err == nil {
+		family, _, _ = x.Kind()
+	}
+	b := memory(arg, int64(posix.IoctlSize(family, request)))
+	switch request {
+	case posix.SIOCADDRT, posix.SIOCDELRT:
+		if family == posix.AF_INET6 || b == nil {
+			break
+		}
+		return 0, s.Process.Route(request, b, text(*(*unsafe.Pointer)(unsafe.Pointer(&b[posix.RtentryDevice]))))
+	case posix.SIOCGIFCONF:
+		return 0, s.interfaces(memory(arg, posix.SizeofIfconf))
+	}
+	return s.Ioctl(fd, request, b)
+}
+
+// interfaces is SIOCGIFCONF: into the buffer that a struct ifconf has the length and the
+// address of, or without one as a length alone.
+func (s *stack) interfaces(conf []byte) error {
+	if conf == nil {
+		return syscall.EFAULT
+	}
+	list := s.AppendIfconf(nil)
+	room := int(int32(binary.NativeEndian.Uint32(conf)))
+	if at := *(*unsafe.Pointer)(unsafe.Pointer(&conf[8])); at != nil {
+		if room < 0 {
+			return syscall.EINVAL
+		}
+		list = list[:min(len(list), room/posix.SizeofIfreq*posix.SizeofIfreq)]
+		copy(memory(at, int64(len(list))), list)
+	}
+	binary.NativeEndian.PutUint32(conf, uint32(len(list)))
+	return nil
+}
