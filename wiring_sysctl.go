@@ -80,12 +80,24 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 			{
 				Name:    "net.ipv4.fib_multipath_hash_policy",
 				Kind:    sysctl.Int,
-				Max:     1,
+				Max:     3,
 				Default: "0",
-				Help:    "What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too.",
+				Help:    "What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too, 2 the addresses of the innermost packet of a tunnel, 3 what fib_multipath_hash_fields says.",
 				Field:   "MultipathPolicy",
 				Pointer: func(block any) any {
 					return &block.(*ipv4.Sysctls).MultipathPolicy
+				},
+			},
+			{
+				Name:    "net.ipv4.fib_multipath_hash_fields",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     4095,
+				Default: "7",
+				Help:    "Bits of what counts with fib_multipath_hash_policy 3: 1 source, 2 destination, 4 protocol, 8 flow label, 16 source port, 32 destination port, the next six likewise of the packet in a tunnel.",
+				Field:   "MultipathFields",
+				Pointer: func(block any) any {
+					return &block.(*ipv4.Sysctls).MultipathFields
 				},
 			},
 			{
@@ -253,6 +265,7 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 		},
 		Default: &ipv4.Sysctls{
 			DefaultTTL:           64,
+			MultipathFields:      7,
 			MinPMTU:              552,
 			MTUExpires:           600 * time.Second,
 			EchoIgnoreBroadcasts: true,
@@ -718,6 +731,29 @@ func ipv6Sysctls(_ *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv6.fib_multipath_hash_policy",
+				Kind:    sysctl.Int,
+				Max:     3,
+				Default: "0",
+				Help:    "What of a packet chooses among several paths of a route: 0 addresses, protocol and flow label, 1 addresses, protocol and ports, 2 as 0 of the innermost packet of a tunnel, 3 what fib_multipath_hash_fields says.",
+				Field:   "MultipathPolicy",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).MultipathPolicy
+				},
+			},
+			{
+				Name:    "net.ipv6.fib_multipath_hash_fields",
+				Kind:    sysctl.Int,
+				Min:     1,
+				Max:     4095,
+				Default: "7",
+				Help:    "Bits of what counts with fib_multipath_hash_policy 3: 1 source, 2 destination, 4 protocol, 8 flow label, 16 source port, 32 destination port, the next six likewise of the packet in a tunnel.",
+				Field:   "MultipathFields",
+				Pointer: func(block any) any {
+					return &block.(*ipv6.Sysctls).MultipathFields
+				},
+			},
+			{
 				Name:    "net.ipv6.route.mtu_expires",
 				Kind:    sysctl.Duration,
 				Min:     1,
@@ -732,11 +768,12 @@ func ipv6Sysctls(_ *feature.Set) *sysctl.Table {
 			},
 		},
 		Default: &ipv6.Sysctls{
-			AutoFlowLabels: 1,
-			RateLimit:      1000 * time.Millisecond,
-			FragHighThresh: 4194304,
-			FragTime:       60 * time.Second,
-			MTUExpires:     600 * time.Second,
+			AutoFlowLabels:  1,
+			RateLimit:       1000 * time.Millisecond,
+			FragHighThresh:  4194304,
+			FragTime:        60 * time.Second,
+			MultipathFields: 7,
+			MTUExpires:      600 * time.Second,
 		},
 		Clone: func(block any) any {
 			c := *block.(*ipv6.Sysctls)

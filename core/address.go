@@ -102,6 +102,10 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 	if ifc.Address(p.Addr) != nil {
 		return syscall.EEXIST
 	}
+	judge, ok := ifc.instance.Network(p.Addr).(AddressJudge)
+	if ok && !judge.TakesAddresses(ifc) {
+		return syscall.EACCES
+	}
 	switch {
 	case p.Addr.IsLoopback():
 		a.Scope = ScopeHost
@@ -121,9 +125,28 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 		}
 	}
 	ifc.addresses = append(ifc.addresses, a)
-	ifc.instance.addressRoutes(ifc, a, true)
-	ifc.instance.notify(Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr, Address: a})
+	news := Event{Kind: EventAddress, Interface: ifc, Addr: p.Addr, Address: a}
+	if is4 { // programs hear of an address before its routes (inet_insert_ifa, net/ipv4/devinet.c)
+		ifc.instance.announce(news)
+		ifc.instance.addressRoutes(ifc, a, true)
+	} else { // or between them (inet6_addr_add, net/ipv6/addrconf.c)
+		if ok {
+			judge.BeginAddress(ifc, a)
+		}
+		ifc.instance.addRoutesOf(ifc, a, false, true)
+		ifc.instance.announce(news)
+		ifc.instance.addRoutesOf(ifc, a, true, false)
+	}
+	ifc.instance.spread(news)
 	return nil
+}
+
+// AddressJudge is a Network that has a say in the addresses of its family.
+type AddressJudge interface {
+	// TakesAddresses tells whether the interface may have any (net.ipv6.conf.*.disable_ipv6).
+	TakesAddresses(ifc *Interface) bool
+	// BeginAddress sets the flags with which a new address begins.
+	BeginAddress(ifc *Interface, a *Address)
 }
 
 // RemoveAddress takes an address and its routes away. EADDRNOTAVAIL if the

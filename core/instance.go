@@ -243,7 +243,7 @@ func (in *Instance) Close() error {
 		in.closed, closing = true, true
 		in.sockets.closeAll()
 		devices = in.Interfaces()
-		in.removeRoutesOf(nil) // at once: each device would look through all of them for its own
+		in.removeRoutesOf(nil, false) // at once: each device would look through all of them for its own
 	})
 	if !closing {
 		return nil

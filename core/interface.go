@@ -513,7 +513,7 @@ func (ifc *Interface) setUp(up bool) error {
 		return nil
 	}
 	if up {
-		ifc.turn(true, ifc.connect)
+		ifc.turn(true, func() { ifc.connect(false) })
 	} else {
 		ifc.turn(false, func() { ifc.withdraw(ifc.keepsAddresses()) })
 	}

@@ -25,7 +25,22 @@ func (ifc *Interface) keepsAddresses() bool {
 // net/ipv6/addrconf.c), but for addresses to keep.
 func (ifc *Interface) withdraw(keep bool) {
 	ifc.removeNeighbours(true)
-	ifc.instance.removeRoutesOf(ifc)
+	ifc.instance.removeRoutesOf(ifc, false)
+	ifc.withdrawIPv6(keep)
+}
+
+// WithdrawIPv6Locked lets go what IPv6 has on an interface on which it ends, but for
+// addresses to keep; RestoreIPv6Locked brings back what the interface has by itself, and
+// the routes of what was kept. Inside an entry.
+func (ifc *Interface) WithdrawIPv6Locked() {
+	ifc.instance.removeRoutesOf(ifc, true)
+	ifc.withdrawIPv6(ifc.keepsAddresses())
+}
+
+// RestoreIPv6Locked is the way back of WithdrawIPv6Locked.
+func (ifc *Interface) RestoreIPv6Locked() { ifc.connect(true) }
+
+func (ifc *Interface) withdrawIPv6(keep bool) {
 	ifc.removeNeighbours(false)
 	for _, linkLocal := range [...]bool{false, true} { // those that reach farther are first
 		for _, a := range slices.Backward(slices.Clone(ifc.addresses)) {
@@ -41,24 +56,26 @@ func (ifc *Interface) withdraw(keep bool) {
 // connect brings back the routes of the addresses (fib_netdev_event,
 // net/ipv4/fib_frontend.c; fixup_permanent_addr, net/ipv6/addrconf.c), and the
 // loopback's address of IPv6 (init_loopback, there).
-func (ifc *Interface) connect() {
+func (ifc *Interface) connect(only6 bool) {
 	in := ifc.instance
 	if one := wire.HostPrefix(wire.IPv6Loopback()); ifc == in.loopback && in.networkOf(one.Addr) >= 0 && ifc.Address(one.Addr) == nil {
 		_ = ifc.AddAddressLocked(&Address{Prefix: one, Flags: AddressPermanent})
 	}
 	for _, a := range ifc.addresses {
-		in.addressRoutes(ifc, a, true)
+		if !only6 || a.Prefix.Addr.Is6() {
+			in.addressRoutes(ifc, a, true)
+		}
 	}
 }
 
 // removeRoutesOf removes the routes by way of ifc, those of IPv4 without a word; all of
-// all interfaces if it is nil. Local routes of IPv4 stay while the interface does, those
+// all interfaces if it is nil, those of IPv6 if only6 is set. Local routes of IPv4 stay while the interface does, those
 // of addresses until these go; a route of several paths stays while one of them is up.
-func (in *Instance) removeRoutesOf(ifc *Interface) {
+func (in *Instance) removeRoutesOf(ifc *Interface, only6 bool) {
 	var gone [3][]RouteEntry // IPv4, IPv6's table main, IPv6's table local
 	in.walkRoutes(func(p wire.Prefix, table uint32, n *routeNode) {
 		is4 := p.Addr.Is4()
-		if ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && (!ifc.gone || p.Bits == 32) || !ifc.gone && n.alive()) {
+		if only6 && is4 || ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && (!ifc.gone || p.Bits == 32) || !ifc.gone && n.alive()) {
 			return
 		}
 		i := 0

@@ -20,6 +20,31 @@ func (in *Instance) AddRoute(e RouteEntry) error {
 // AddRouteLocked is AddRoute inside an entry. It completes e: with the type
 // and, where the gateway tells it, the interface.
 func (in *Instance) AddRouteLocked(e *RouteEntry) error {
+	err := in.addRoute(e)
+	if err == nil {
+		in.routesChanged(e, false)
+	}
+	return err
+}
+
+// ReplaceRouteLocked puts e in the place of the route old, of which nobody hears a word:
+// those that hear of routes are told of news, that it is there or gone. Errors are those
+// of AddRoute, and then old stays. Inside an entry.
+func (in *Instance) ReplaceRouteLocked(old, e, news *RouteEntry, gone bool) error {
+	if err := in.removeRoute(old, true); err != nil {
+		return err
+	}
+	if err := in.addRoute(e); err != nil {
+		_ = in.addRoute(old)
+		in.invalidateRoutes()
+		return err
+	}
+	in.routesChanged(news, gone)
+	return nil
+}
+
+// addRoute is AddRouteLocked without a word.
+func (in *Instance) addRoute(e *RouteEntry) error {
 	if e.Type == 0 {
 		e.Type = RouteUnicast
 	}
@@ -76,7 +101,6 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 	if n.paths() != nil {
 		in.routes.multipath++
 	}
-	in.routesChanged(e, false)
 	return nil
 }
 
@@ -187,13 +211,41 @@ func (in *Instance) routesChanged(e *RouteEntry, gone bool) {
 
 // addressRoutes adds or removes the routes that come with an address.
 func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
+	if add {
+		in.addRoutesOf(ifc, a, true, true)
+		return
+	}
+	routes, n := addressRoutes(ifc, a)
+	for i := range routes[:n] {
+		e := &routes[i]
+		if e.Metric == 0 {
+			_ = in.RemoveRouteLocked(e)
+			continue
+		}
+		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
+	}
+	in.invalidateRoutes()
+}
+
+// addRoutesOf adds the local route of an address, its other routes, or both.
+func (in *Instance) addRoutesOf(ifc *Interface, a *Address, own, others bool) {
+	routes, n := addressRoutes(ifc, a)
+	for i := range routes[:n] {
+		if i == 0 && (!own || a.Flags&AddressTentative != 0) || i > 0 && (!others || !ifc.Up()) {
+			continue // not an address yet; no link yet (fib_add_ifaddr)
+		}
+		_ = in.AddRouteLocked(&routes[i]) // an equal route may be there already
+	}
+	in.invalidateRoutes()
+}
+
+// addressRoutes are the routes that come with an address, the local one first.
+func addressRoutes(ifc *Interface, a *Address) (routes [4]RouteEntry, n int) {
 	p := a.Prefix
 	full := uint8(128)
 	if p.Addr.Is4() {
 		full = 32
 	}
-	var routes [4]RouteEntry
-	n := 0
 	put := func(e RouteEntry) { routes[n], n = e, n+1 }
 	put(RouteEntry{Prefix: wire.Prefix{Addr: p.Addr, Bits: full}, Interface: ifc, Source: p.Addr,
 		Type: RouteLocal, Protocol: RouteByKernel, Scope: ScopeHost})
@@ -221,20 +273,5 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 		put(RouteEntry{Prefix: wire.Prefix{Addr: broadcast, Bits: 32}, Interface: ifc, Source: p.Addr,
 			Type: RouteBroadcast, Protocol: RouteByKernel, Scope: ScopeLink})
 	}
-	for i := range routes[:n] {
-		e := &routes[i]
-		if add {
-			if i == 0 && a.Flags&AddressTentative != 0 || i > 0 && !ifc.Up() {
-				continue // not an address yet; no link yet (fib_add_ifaddr)
-			}
-			_ = in.AddRouteLocked(e) // an equal route may be there already
-			continue
-		}
-		if e.Metric == 0 {
-			_ = in.RemoveRouteLocked(e)
-			continue
-		}
-		_ = in.RemoveRouteLocked(&RouteEntry{Prefix: e.Prefix, Interface: e.Interface, Type: e.Type, Metric: e.Metric})
-	}
-	in.invalidateRoutes()
+	return routes, n
 }

@@ -269,7 +269,10 @@ func (r *request) addAddress() error {
 		x.ifc.AddressChangedLocked(old)
 		return nil
 	}
-	return x.ifc.AddAddressLocked(a)
+	if err = x.ifc.AddAddressLocked(a); err == syscall.EACCES {
+		err = refuse(syscall.EACCES, "IPv6 is turned off on the interface (disable_ipv6)")
+	}
+	return err
 }
 
 // removeAddress is RTM_DELADDR.

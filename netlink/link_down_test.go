@@ -3,8 +3,11 @@ package netlink_test
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/libos-go/libos/core"
+	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/posix"
 )
 
@@ -90,4 +93,46 @@ func TestTheLoopbackHasItsAddressesAgain(t *testing.T) {
 // ours is what was told, but for link-local addresses and their routes.
 func ours(told []string) []string {
 	return slices.DeleteFunc(told, func(s string) bool { return strings.Contains(s, " fe80:") })
+}
+
+// The order is the one that ip monitor shows of Linux 6.18.
+func TestWhatComesWithAnAddressIsToldInOrder(t *testing.T) {
+	run(t, func(r *rig) {
+		monitor := r.open(0x550)
+		must(t, r.eth.AddAddress(wire.MustPrefix("10.44.0.1/24")))
+		same(t, "IPv4", r.told(monitor), []string{"address 10.44.0.1", "route 10.44.0.1/32 table 255", "route 10.44.0.0/24 table 254", "route 10.44.0.255/32 table 255"})
+		r.in.Domain().Do(func() {
+			must(t, r.eth.AddAddressLocked(&core.Address{Prefix: wire.MustPrefix("fd44::1/64"), Flags: core.AddressPermanent | core.AddressNoDAD}))
+		})
+		same(t, "IPv6", r.told(monitor), []string{"route fd44::/64 table 254", "address fd44::1", "route fd44::1/128 table 255"})
+		must(t, r.in.AddRoutes("10.45.0.0/16 via 10.44.0.2"))
+		r.told(monitor)
+		fd := r.open(0)
+		if _, errno := r.ask(fd, rtmNewRoute, 0x505, rtmsg(posix.AF_INET, 16, 0, 1), attr(1, v4("10.45.0.0")), attr(5, v4("10.44.0.3"))); errno != 0 {
+			t.Fatal(errno)
+		}
+		same(t, "a route in the place of another", r.told(monitor), []string{"route 10.45.0.0/16 table 254"})
+	})
+}
+
+func TestWhereIPv6IsOffNothingOfItIsAdded(t *testing.T) {
+	run(t, func(r *rig) {
+		fd, lo := r.open(0), r.in.InterfaceNamed("lo")
+		has := func() bool { return lo.Address(wire.IPv6Loopback()) != nil }
+		must(t, r.in.SetSysctl("net.ipv6.conf.all.disable_ipv6", "1"))
+		if has() {
+			t.Error("::1 stayed")
+		}
+		six := append([]byte{posix.AF_INET6, 64, 0, 0}, u32(uint32(r.eth.Index()))...)
+		if _, errno := r.ask(fd, rtmNewAddr, creates, six, attr(2, v6("fd44::1"))); errno != syscall.EACCES {
+			t.Errorf("an address: %v", errno)
+		}
+		if _, errno := r.ask(fd, rtmNewRoute, creates, rtmsg(posix.AF_INET6, 64, 0, 1), attr(1, v6("fd45::")), attr(4, u32(uint32(r.eth.Index())))); errno != syscall.EACCES {
+			t.Errorf("a route: %v", errno)
+		}
+		must(t, r.in.SetSysctl("net.ipv6.conf.all.disable_ipv6", "0"))
+		if !has() {
+			t.Error("::1 did not come back")
+		}
+	})
 }

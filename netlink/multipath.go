@@ -9,7 +9,7 @@ import (
 )
 
 // Routes with several next hops: struct rtnexthop in RTA_MULTIPATH (fib_get_nhs,
-// fib_nh_match, fib_add_multipath, net/ipv4/fib_semantics.c). Routes of IPv6 have one.
+// fib_nh_match, fib_add_multipath, net/ipv4/fib_semantics.c).
 
 const (
 	sizeofNexthop   = 8
@@ -47,11 +47,13 @@ func (r *request) nexthops(x attribute) (list []core.Nexthop, err error) {
 		n = min(align(n), len(b))
 		b, at = b[n:], at+n
 	}
-	switch {
-	case len(list) == 0:
+	if len(list) == 0 {
 		return nil, refuseAt(x.at, syscall.EINVAL, "there is no next hop")
-	case len(list) > 1 && r.family() != afInet:
-		return nil, refuseAt(x.at, syscall.EOPNOTSUPP, "a route of IPv6 has one next hop")
+	}
+	for i := range list { // rtm_to_fib6_multipath_config, ip6_route_multipath_add
+		if r.family() == afInet6 && list[i].Gateway.IsUnspecified() {
+			return nil, refuseAt(x.at, syscall.EINVAL, "a path of IPv6 among several has a gateway")
+		}
 	}
 	return list, nil
 }
@@ -95,6 +97,67 @@ func sameHops(has, named []core.Nexthop) bool {
 		}
 	}
 	return true
+}
+
+// joins finds the route whose paths e becomes more of: of IPv6, with gateways, as e is
+// (rt6_qualify_for_ecmp, include/net/ip6_fib.h). nil if there is none.
+func (r *request) joins(e *core.RouteEntry) *core.RouteEntry {
+	if r.family() != afInet6 || e.Type != core.RouteUnicast || hopsOf(e)[0].Gateway.IsUnspecified() {
+		return nil
+	}
+	for _, x := range r.in.RoutesLocked() {
+		if x.Prefix == e.Prefix && x.Metric == e.Metric && x.Table == e.Table && x.Type == core.RouteUnicast &&
+			!hopsOf(&x)[0].Gateway.IsUnspecified() && x.Protocol != core.RouteByRA && x.Protocol != core.RouteByRedirect {
+			return &x
+		}
+	}
+	return nil
+}
+
+// join adds the paths of e to those of the route x. A single one is told of before those
+// that were there (inet6_rt_notify).
+func (r *request) join(x, e *core.RouteEntry) error {
+	more := hopsOf(e)
+	for i := range more {
+		if h := &more[i]; h.Interface == nil {
+			if rt, err := r.in.Route(core.RouteQuery{Dst: h.Gateway}); err == nil {
+				h.Interface = rt.Interface
+			}
+		}
+	}
+	all := *x
+	all.Paths = slices.Clone(hopsOf(x))
+	for _, h := range more {
+		if indexOfHop(all.Paths, &h) >= 0 {
+			return refuse(syscall.EEXIST, "the route has that next hop")
+		}
+		all.Paths = append(all.Paths, h)
+	}
+	news := all
+	if len(more) == 1 {
+		news.Paths = slices.Concat(more, hopsOf(x))
+	}
+	return r.in.ReplaceRouteLocked(x, &all, &news, false)
+}
+
+// indexOfHop is the place of a path among others; -1 if it is not there. An interface
+// that is not named may be any.
+func indexOfHop(list []core.Nexthop, h *core.Nexthop) int {
+	return slices.IndexFunc(list, func(x core.Nexthop) bool {
+		return x.Gateway == h.Gateway && (h.Interface == nil || x.Interface == h.Interface)
+	})
+}
+
+// leave takes one path from a route of IPv6, of which those are told that hear of routes.
+func (r *request) leave(x *core.RouteEntry, h *core.Nexthop) error {
+	i := indexOfHop(hopsOf(x), h)
+	if len(x.Paths) == 0 {
+		return r.in.RemoveRouteLocked(x)
+	}
+	gone, rest := *x, *x
+	gone.Gateway, gone.Interface, gone.Paths = x.Paths[i].Gateway, x.Paths[i].Interface, nil
+	rest.Paths = slices.Delete(slices.Clone(x.Paths), i, i+1)
+	return r.in.ReplaceRouteLocked(x, &rest, &gone, true)
 }
 
 // hopFlags are the RTNH_F_… of a way out.

@@ -9,7 +9,7 @@ func (t *transport) Announce(e *core.Event) { t.hear(e) }
 
 // Event tells the members of a group what changed.
 func (t *transport) Event(e *core.Event) {
-	if e.Kind != core.EventInterface {
+	if e.Kind != core.EventInterface && e.Kind != core.EventAddress {
 		t.hear(e)
 	}
 }

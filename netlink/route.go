@@ -260,6 +260,12 @@ func forwards(in *core.Instance, family uint8, ifc *core.Interface) bool {
 	return err == nil && v == "1"
 }
 
+// disabled tells whether IPv6 is turned off on ifc.
+func disabled(in *core.Instance, ifc *core.Interface) bool {
+	n, ok := in.Network(wire.IPv6Any()).(core.AddressJudge)
+	return ok && !n.TakesAddresses(ifc)
+}
+
 // writeResult writes what a look-up found, by the route e (rt_fill_info,
 // net/ipv4/route.c; rt6_fill_node, net/ipv6/route.c). The table is told as it is
 // for IPv6, and for IPv4 if the program asked for it.
@@ -438,7 +444,10 @@ func (r *request) addRoute() error {
 		if len(e.Paths) == 1 {
 			e.Gateway, e.Interface, onLink, e.Paths = e.Paths[0].Gateway, e.Paths[0].Interface, onLink || e.Paths[0].OnLink, nil
 		}
-		for _, x := range hopsOf(&e) {
+		for i, x := range hopsOf(&e) {
+			if !is4 && indexOfHop(hopsOf(&e)[:i], &x) >= 0 {
+				return refuse(syscall.EEXIST, "two next hops are the same")
+			}
 			if err := r.checkHop(x, onLink || x.OnLink); err != nil {
 				return err
 			}
@@ -452,16 +461,12 @@ func (r *request) addRoute() error {
 	case same != nil && r.flags&flagExcl != 0:
 		return syscall.EEXIST
 	case same != nil && r.flags&flagReplace != 0:
-		if err := r.in.RemoveRouteLocked(same); err != nil {
-			return err
-		}
-		if err := r.in.AddRouteLocked(&e); err != nil {
-			_ = r.in.AddRouteLocked(same)
-			return err
-		}
-		return nil
+		return r.in.ReplaceRouteLocked(same, &e, &e, false)
 	case same == nil && r.flags&flagCreate == 0:
 		return refuse(syscall.ENOENT, "there is no such route")
+	}
+	if x := r.joins(&e); x != nil {
+		return r.join(x, &e)
 	}
 	return r.in.AddRouteLocked(&e)
 }
@@ -470,6 +475,9 @@ func (r *request) addRoute() error {
 func (r *request) checkHop(x core.Nexthop, onLink bool) error {
 	if x.Interface != nil && !x.Interface.Up() {
 		return refuse(syscall.ENETDOWN, "Nexthop device is not up")
+	}
+	if x.Interface != nil && r.family() == afInet6 && disabled(r.in, x.Interface) {
+		return refuse(syscall.EACCES, "IPv6 is turned off on the interface (disable_ipv6)")
 	}
 	if x.Gateway.IsUnspecified() && x.Interface == nil {
 		return refuse(syscall.ENODEV, "the route names neither interface nor gateway")
@@ -511,15 +519,43 @@ func (r *request) removeRoute() error {
 	if err != nil {
 		return err
 	}
+	if r.family() == afInet6 && len(e.Paths) > 0 { // each path by itself (ip6_route_multipath_del)
+		hops := e.Paths
+		for _, h := range hops {
+			e.Gateway, e.Interface, e.Paths = h.Gateway, h.Interface, nil
+			if x := r.removed(&e); x == nil {
+				err = refuse(syscall.ESRCH, "there is no such route")
+			} else if failed := r.leave(x, &h); failed != nil {
+				err = failed
+			}
+		}
+		return err
+	}
+	x := r.removed(&e)
+	switch {
+	case x == nil:
+		return refuse(syscall.ESRCH, "there is no such route")
+	case r.family() == afInet6 && !e.Gateway.IsUnspecified():
+		return r.leave(x, &core.Nexthop{Gateway: e.Gateway, Interface: e.Interface})
+	}
+	return r.in.RemoveRouteLocked(x)
+}
+
+// removed is the route that a request to remove e means, nil if there is none.
+func (r *request) removed(e *core.RouteEntry) *core.RouteEntry {
+	is6 := r.family() == afInet6
 	for _, x := range r.in.RoutesLocked() {
 		if x.Prefix != e.Prefix || x.Table != e.Table ||
-			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type ||
-			e.Interface != nil && x.Interface != e.Interface || e.Protocol != 0 && x.Protocol != e.Protocol ||
-			!e.Gateway.IsUnspecified() && x.Gateway != e.Gateway || len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) ||
-			!e.Source.IsUnspecified() && x.Source != e.Source {
+			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type || e.Protocol != 0 && x.Protocol != e.Protocol ||
+			len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) || !e.Source.IsUnspecified() && x.Source != e.Source {
 			continue
 		}
-		return r.in.RemoveRouteLocked(&x)
+		fits := func(h core.Nexthop) bool {
+			return (e.Interface == nil || h.Interface == e.Interface) && (e.Gateway.IsUnspecified() || h.Gateway == e.Gateway)
+		}
+		if is6 && slices.ContainsFunc(hopsOf(&x), fits) || !is6 && fits(core.Nexthop{Gateway: x.Gateway, Interface: x.Interface}) {
+			return &x
+		}
 	}
-	return refuse(syscall.ESRCH, "there is no such route")
+	return nil
 }

@@ -66,8 +66,39 @@ func TestPathsHaveTheirShareOfFlows(t *testing.T) {
 	if by := r.sent(&before); by[0] != 0 && by[1] != 0 {
 		t.Errorf("packets of one flow went by both paths: %v", by)
 	}
-	if err := r.in.SetSysctl("net.ipv4.fib_multipath_hash_policy", "2"); err == nil {
-		t.Error("there is a policy 2")
+	r.set(t, "net.ipv4.fib_multipath_hash_policy", "2")
+	if by := ports(); by[0] != 0 && by[1] != 0 {
+		t.Errorf("packets between two addresses that are no tunnel's went by both paths: %v", by)
+	}
+	within := func(from string) [2]uint64 {
+		for i := range n {
+			r.w0.Inject(IPv4(peer, "10.9.0.1").IPv4(fmt.Sprintf("172.16.%d.%d", i/250, 1+i%250), from).UDP(Ports(5, 6)))
+		}
+		return r.sent(&before)
+	}
+	if by := within("172.17.0.1"); !fair(by) {
+		t.Errorf("of %d flows in a tunnel %v went by the two paths, want 3 to 1", n, by)
+	}
+	r.set(t, "net.ipv4.fib_multipath_hash_policy", "3")
+	if by := ports(); by[0] != 0 && by[1] != 0 {
+		t.Errorf("packets between two addresses went by both paths: %v", by)
+	}
+	r.set(t, "net.ipv4.fib_multipath_hash_fields", "16")
+	if by := ports(); !fair(by) {
+		t.Errorf("of %d source ports %v went by the two paths, want 3 to 1", n, by)
+	}
+	r.set(t, "net.ipv4.fib_multipath_hash_fields", "32")
+	if by := ports(); by[0] != 0 && by[1] != 0 {
+		t.Errorf("packets to one port went by both paths: %v", by)
+	}
+	r.set(t, "net.ipv4.fib_multipath_hash_fields", "64")
+	if by := within("172.17.0.1"); !fair(by) {
+		t.Errorf("of %d sources in a tunnel %v went by the two paths, want 3 to 1", n, by)
+	}
+	for _, x := range [][2]string{{"policy", "4"}, {"fields", "0"}, {"fields", "4096"}} {
+		if err := r.in.SetSysctl("net.ipv4.fib_multipath_hash_"+x[0], x[1]); err == nil {
+			t.Errorf("%s %s was taken", x[0], x[1])
+		}
 	}
 }
 

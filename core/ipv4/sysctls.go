@@ -14,7 +14,8 @@ type Sysctls struct {
 	NoPMTUDisc             int32         `sysctl:"net.ipv4.ip_no_pmtu_disc" default:"0" range:"0..3" help:"1: no path MTU discovery, packets go without DF and Fragmentation Needed cuts to min_pmtu. 2 and 3: its messages are ignored."`
 	NonlocalBind           bool          `sysctl:"net.ipv4.ip_nonlocal_bind" default:"0" help:"Sockets may bind to addresses that are not local."`
 	ForwardUsePMTU         bool          `sysctl:"net.ipv4.ip_forward_use_pmtu" default:"0" help:"Forwarding respects path MTUs learnt by ICMP, which anybody can forge."`
-	MultipathPolicy        int32         `sysctl:"net.ipv4.fib_multipath_hash_policy" default:"0" range:"0..1" help:"What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too."`
+	MultipathPolicy        int32         `sysctl:"net.ipv4.fib_multipath_hash_policy" default:"0" range:"0..3" help:"What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too, 2 the addresses of the innermost packet of a tunnel, 3 what fib_multipath_hash_fields says."`
+	MultipathFields        int32         `sysctl:"net.ipv4.fib_multipath_hash_fields" default:"7" range:"1..4095" help:"Bits of what counts with fib_multipath_hash_policy 3: 1 source, 2 destination, 4 protocol, 8 flow label, 16 source port, 32 destination port, the next six likewise of the packet in a tunnel."`
 	MinPMTU                int32         `sysctl:"net.ipv4.route.min_pmtu" default:"552" range:"68..65535" unit:"bytes" help:"Smallest path MTU that is believed."`
 	MTUExpires             time.Duration `sysctl:"net.ipv4.route.mtu_expires" default:"600" range:"1..2147483647" unit:"s" help:"Time for which a learnt path MTU holds (RFC 1191 §6.3)."`
 	EchoIgnoreAll          bool          `sysctl:"net.ipv4.icmp_echo_ignore_all" default:"0" help:"Answer no echo request."`
@@ -80,7 +81,7 @@ func (s *stack) configure() {
 	} else {
 		s.conf = &Sysctls{DefaultTTL: 64, MinPMTU: 552, MTUExpires: 600 * time.Second, EchoIgnoreBroadcasts: true,
 			IgnoreBogusErrors: true, ICMPRateLimit: 1000, ICMPRateMask: 6168, ICMPMsgsPerSec: 1000, ICMPMsgsBurst: 50,
-			FragHighThresh: 4 << 20, FragTime: 30 * time.Second, IGMPQrv: 2}
+			MultipathFields: 7, FragHighThresh: 4 << 20, FragTime: 30 * time.Second, IGMPQrv: 2}
 	}
 	s.base = nil
 }

@@ -21,13 +21,13 @@ func TestUpperLayersAreFoundInWhatIsQuoted(t *testing.T) {
 		want upperLayer
 		ok   bool
 	}{
-		{"none", one.Then(udp).Bytes(), upperLayer{wire.ProtoUDP, 40, 6, false, false}, true},
-		{"three", chain, upperLayer{wire.ProtoUDP, 72, 56, false, false}, true},
-		{"up to the last byte of the headers", chain[:72], upperLayer{wire.ProtoUDP, 72, 56, false, false}, true},
+		{"none", one.Then(udp).Bytes(), upperLayer{wire.ProtoUDP, 40, 6, false}, true},
+		{"three", chain, upperLayer{wire.ProtoUDP, 72, 56, false}, true},
+		{"up to the last byte of the headers", chain[:72], upperLayer{wire.ProtoUDP, 72, 56, false}, true},
 		{"cut in the last header", chain[:71], upperLayer{}, false},
 		{"cut behind one byte of a header", chain[:57], upperLayer{}, false},
 		{"cut in the fixed header", chain[:39], upperLayer{}, false},
-		{"a later fragment", later, upperLayer{wire.ProtoUDP, 48, 40, true, true}, true},
+		{"a later fragment", later, upperLayer{wire.ProtoUDP, 48, 40, true}, true},
 		{"cut in the fragment header", later[:47], upperLayer{}, false},
 	} {
 		if u, ok := findUpper(c.b); ok != c.ok || ok && u != c.want {

@@ -36,10 +36,20 @@ func (n *network) addressAdded(ifc *core.Interface, a *core.Address) {
 		ifc.JoinGroup(wire.SolicitedNode(a.Prefix.Addr)) // RFC 4861 §7.2.1
 	}
 	if n.tested(ifc, a) {
-		n.suspend(ifc, a)
+		n.suspend(ifc, a) // where the address was there before
 	}
 	if d.up {
 		d.testAddress(a)
+	}
+}
+
+// TakesAddresses implements core.AddressJudge.
+func (n *network) TakesAddresses(ifc *core.Interface) bool { return !n.conf(ifc).DisableIPv6 }
+
+// BeginAddress implements core.AddressJudge.
+func (n *network) BeginAddress(ifc *core.Interface, a *core.Address) {
+	if ifc.Link() != core.LinkLoopback && n.tested(ifc, a) {
+		a.Flags |= core.AddressTentative
 	}
 }
 
@@ -78,6 +88,7 @@ func (n *network) suspend(ifc *core.Interface, a *core.Address) {
 // resume makes an address usable.
 func (n *network) resume(ifc *core.Interface, a *core.Address) {
 	a.Flags &^= core.AddressTentative
+	ifc.AddressChangedLocked(a)
 	_ = n.in.AddRouteLocked(&core.RouteEntry{Prefix: wire.HostPrefix(a.Prefix.Addr), Interface: ifc, Source: a.Prefix.Addr,
 		Type: core.RouteLocal, Protocol: core.RouteByKernel, Scope: core.ScopeHost}) // EEXIST: it was there
 	n.in.InvalidateRoutes()

@@ -112,7 +112,6 @@ type upperLayer struct {
 	offset   int  // from the start of the IPv6 header
 	nextAt   int  // of the field that names protocol
 	later    bool // b is a fragment other than the first: there is no upper-layer header
-	fragment bool // b is a fragment
 }
 
 // findUpper goes along the headers of b, which starts with an IPv6 header and
@@ -134,7 +133,6 @@ func findUpper(b []byte) (u upperLayer, ok bool) {
 			if len(b) < u.offset+8 {
 				return u, false
 			}
-			u.fragment = true
 			if wire.IPv6Fragment(b[u.offset:]).Offset() > 0 {
 				u.later = true
 			}

@@ -1,6 +1,7 @@
 package ipv6
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/libos-go/libos/core"
@@ -45,4 +46,58 @@ func TestForwardedPacketsGoByRules(t *testing.T) {
 	w0.ExpectNothing()
 	w1.ExpectNothing()
 	w2.ExpectNothing()
+}
+
+func TestPathsHaveTheirShareOfFlows(t *testing.T) {
+	const n = 400
+	b := newBed(t)
+	set(b.in, "net.ipv6.conf.all.forwarding", "1")
+	w0, w1, w2 := b.raw("w0", "fd00::1/64"), b.raw("w1", "fd01::1/64"), b.raw("w2", "fd02::1/64")
+	if err := b.in.AddRoute(core.RouteEntry{Prefix: wire.MustPrefix("fd09::/32"), Paths: []core.Nexthop{
+		{Gateway: wire.MustAddr("fd01::2"), Weight: 3}, {Gateway: wire.MustAddr("fd02::2"), Interface: w2.Interface}}}); err != nil {
+		t.Fatal(err)
+	}
+	went := func(send func(i int) wt.Packet) (by [2]int) {
+		for i := range n {
+			w0.Inject(send(i))
+		}
+		return [2]int{len(w1.Sent()), len(w2.Sent())}
+	}
+	fair := func(by [2]int) bool { return by[0]+by[1] == n && by[0] > n*65/100 && by[0] < n*85/100 }
+	one := func(by [2]int) bool { return by[0]+by[1] == n && (by[0] == 0 || by[1] == 0) }
+	ports := func(i int) wt.Packet { return wt.IPv6("fd00::2", "fd09::1", wt.TTL(9)).UDP(wt.Ports(1000+i, 6)) }
+	hosts := func(i int) wt.Packet {
+		return wt.IPv6("fd00::2", fmt.Sprintf("fd09::%x", 1+i), wt.TTL(9)).UDP(wt.Ports(5, 6))
+	}
+	tunnel := func(i int) wt.Packet {
+		return wt.IPv6("fd00::2", "fd09::1", wt.TTL(9)).IPv6(fmt.Sprintf("fd44::%x", 1+i), "fd45::1").UDP(wt.Ports(5, 6))
+	}
+	for _, x := range []struct {
+		policy, fields string
+		send           func(int) wt.Packet
+		is             func([2]int) bool
+		what           string
+	}{
+		{"0", "7", hosts, fair, "addresses"},
+		{"0", "7", ports, one, "ports that do not count"},
+		{"0", "7", tunnel, one, "a tunnel"},
+		{"1", "7", ports, fair, "ports"},
+		{"2", "7", tunnel, fair, "addresses in a tunnel"},
+		{"2", "7", ports, one, "ports where tunnels count"},
+		{"3", "7", ports, one, "the fields of addresses"},
+		{"3", "16", ports, fair, "the field of the source port"},
+		{"3", "64", tunnel, fair, "the field of the source in a tunnel"},
+	} {
+		set(b.in, "net.ipv6.fib_multipath_hash_policy", x.policy)
+		set(b.in, "net.ipv6.fib_multipath_hash_fields", x.fields)
+		if by := went(x.send); !x.is(by) {
+			t.Errorf("policy %s, fields %s, by %s: %v of %d", x.policy, x.fields, x.what, by, n)
+		}
+	}
+	if err := w1.Interface.SetUp(false); err != nil {
+		t.Fatal(err)
+	}
+	if by := went(hosts); by != [2]int{0, n} {
+		t.Errorf("with one path down %v went", by)
+	}
 }

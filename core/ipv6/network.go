@@ -30,18 +30,19 @@ func newPing(env core.Env) core.Handler { return ipcommon.NewPing(env, wire.Prot
 
 // network is the IPv6 of one instance.
 type network struct {
-	in       *core.Instance
-	view     core.SysctlView
-	count    counters
-	devices  []*device // by interface index - 1; nil where nothing is known
-	closed   bool
-	secret   [2]uint64 // of flow labels and stable interface identifiers; 0 until drawn
-	limiter  *errorLimiter
-	fragged  *ipcommon.Reassembler
-	ids      ipcommon.Identifications
-	auto     *autoconf
-	params   *core.NeighbourParams // the answer of NeighbourParams
-	untabled *untabled             // settings, where the wiring has no tables
+	in          *core.Instance
+	view        core.SysctlView
+	count       counters
+	devices     []*device // by interface index - 1; nil where nothing is known
+	closed      bool
+	loopbackOff bool      // IPv6 is turned off there
+	secret      [2]uint64 // of flow labels and stable interface identifiers; 0 until drawn
+	limiter     *errorLimiter
+	fragged     *ipcommon.Reassembler
+	ids         ipcommon.Identifications
+	auto        *autoconf
+	params      *core.NeighbourParams // the answer of NeighbourParams
+	untabled    *untabled             // settings, where the wiring has no tables
 }
 
 func open(in *core.Instance, v core.SysctlView) core.Network {
@@ -61,6 +62,7 @@ type device struct {
 	generated wire.Addr
 	router    bool // forwarding was on: the all-routers group is joined
 	carrier   bool // the link had its other side
+	withdrawn bool // addresses and routes were taken away when IPv6 was turned off
 	blocked   bool // the link-local address is a duplicate, and accept_dad is 2
 	tests     []*dad
 	rs        *solicitation
@@ -153,6 +155,13 @@ func (n *network) interfaceChanged(ifc *core.Interface) {
 		d.blocked = false // a new start, a new test
 	}
 	on := ifc.Up() && n.enabled(ifc)
+	if ifc.Link() == core.LinkLoopback && ifc.Up() && on == n.loopbackOff {
+		if n.loopbackOff = !on; on {
+			ifc.RestoreIPv6Locked()
+		} else {
+			ifc.WithdrawIPv6Locked()
+		}
+	}
 	if (d == nil || !d.up) && ifc.Flags()&core.FlagRunning == 0 {
 		on = false // it starts with the first carrier, and goes on without (addrconf_notify, net/ipv6/addrconf.c)
 	}
@@ -167,10 +176,18 @@ func (n *network) interfaceChanged(ifc *core.Interface) {
 	}
 	switch {
 	case on && !d.up:
+		if d.withdrawn {
+			d.withdrawn = false
+			ifc.RestoreIPv6Locked()
+		}
 		d.start()
 	case !on && d.up:
 		d.down()
 		n.forgetRouters(ifc)
+		if ifc.Up() && !d.blocked { // addrconf_ifdown, net/ipv6/addrconf.c
+			ifc.WithdrawIPv6Locked()
+			d.withdrawn = true
+		}
 	}
 	if !d.up {
 		return

@@ -124,8 +124,16 @@ func TestIPv6CanBeTurnedOffAndOn(t *testing.T) {
 	b.Advance(20 * time.Second)
 	w.Sent()
 	set(b.in, "net.ipv6.conf.eth0.disable_ipv6", "1")
-	if _, ok := b.flags(w.Interface, ownLL); ok {
-		t.Error("the link-local address stayed")
+	if n := len(w.Interface.Addresses()); n != 0 {
+		t.Errorf("%d addresses stayed", n)
+	}
+	for _, e := range b.in.Routes() {
+		if e.Interface == w.Interface {
+			t.Errorf("%v stayed", e)
+		}
+	}
+	if err := w.Interface.AddAddress(wire.MustPrefix("fd00::1/64")); err != syscall.EACCES {
+		t.Errorf("an address where IPv6 is off: %v", err)
 	}
 	w.Inject(wt.Ethernet(them, us).IPv6("fd00::2", "fd00::1").Echo(1, 1))
 	b.Advance(time.Minute)
@@ -135,6 +143,13 @@ func TestIPv6CanBeTurnedOffAndOn(t *testing.T) {
 	if f, ok := b.flags(w.Interface, ownLL); !ok || f&core.AddressTentative != 0 {
 		t.Errorf("link-local address: flags %x, %v", f, ok)
 	}
+	if n := len(w.Interface.Addresses()); n != 1 {
+		t.Errorf("%d addresses came back", n)
+	}
+	if err := w.Interface.AddAddress(wire.MustPrefix("fd00::1/64")); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(3 * time.Second)
 	w.Sent()
 	w.Inject(wt.Ethernet(them, us).IPv6("fd00::2", "fd00::1").UDP(wt.Ports(1, 2)))
 	if len(b.udp.got) != 1 {
@@ -241,6 +256,9 @@ func TestLinksBelow1280CarryNoIPv6(t *testing.T) {
 	w.Inject(wt.IPv6("fd00::2", "fd00::1").Echo(1, 1))
 	w.ExpectNothing()
 	if err := w.Interface.SetMTU(1280); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Interface.AddAddress(wire.MustPrefix("fd00::1/64")); err != nil { // it went with IPv6
 		t.Fatal(err)
 	}
 	b.Advance(3 * time.Second)

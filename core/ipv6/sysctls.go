@@ -9,14 +9,16 @@ import (
 
 // Sysctls are the settings of an instance (Documentation/networking/ip-sysctl).
 type Sysctls struct {
-	BindV6Only     bool          `sysctl:"net.ipv6.bindv6only" default:"0" help:"New IPv6 sockets take IPv6 only, as if IPV6_V6ONLY were set."`
-	AutoFlowLabels int           `sysctl:"net.ipv6.auto_flowlabels" default:"1" range:"0..3" help:"Give outgoing packets a flow label made from their flow (RFC 6437): 0 never, 1 and above always."`
-	RateLimit      time.Duration `sysctl:"net.ipv6.icmp.ratelimit" unit:"ms" default:"1000" help:"Least time between two ICMPv6 errors to one destination, after a burst of six; 0 is no limit."`
-	EchoIgnoreAll  bool          `sysctl:"net.ipv6.icmp.echo_ignore_all" default:"0" help:"Answer no echo request."`
-	EchoIgnoreMcst bool          `sysctl:"net.ipv6.icmp.echo_ignore_multicast" default:"0" help:"Answer no echo request to a multicast address."`
-	FragHighThresh int64         `sysctl:"net.ipv6.ip6frag_high_thresh" unit:"bytes" default:"4194304" range:"0.." help:"Memory that fragments waiting for reassembly may hold."`
-	FragTime       time.Duration `sysctl:"net.ipv6.ip6frag_time" unit:"s" default:"60" range:"1..255" help:"Time after which an incomplete packet is dropped (RFC 8200: 60 seconds)."`
-	MTUExpires     time.Duration `sysctl:"net.ipv6.route.mtu_expires" unit:"s" default:"600" range:"1.." help:"Time for which a learnt path MTU holds (RFC 8201: 10 minutes)."`
+	BindV6Only      bool          `sysctl:"net.ipv6.bindv6only" default:"0" help:"New IPv6 sockets take IPv6 only, as if IPV6_V6ONLY were set."`
+	AutoFlowLabels  int           `sysctl:"net.ipv6.auto_flowlabels" default:"1" range:"0..3" help:"Give outgoing packets a flow label made from their flow (RFC 6437): 0 never, 1 and above always."`
+	RateLimit       time.Duration `sysctl:"net.ipv6.icmp.ratelimit" unit:"ms" default:"1000" help:"Least time between two ICMPv6 errors to one destination, after a burst of six; 0 is no limit."`
+	EchoIgnoreAll   bool          `sysctl:"net.ipv6.icmp.echo_ignore_all" default:"0" help:"Answer no echo request."`
+	EchoIgnoreMcst  bool          `sysctl:"net.ipv6.icmp.echo_ignore_multicast" default:"0" help:"Answer no echo request to a multicast address."`
+	FragHighThresh  int64         `sysctl:"net.ipv6.ip6frag_high_thresh" unit:"bytes" default:"4194304" range:"0.." help:"Memory that fragments waiting for reassembly may hold."`
+	FragTime        time.Duration `sysctl:"net.ipv6.ip6frag_time" unit:"s" default:"60" range:"1..255" help:"Time after which an incomplete packet is dropped (RFC 8200: 60 seconds)."`
+	MultipathPolicy int           `sysctl:"net.ipv6.fib_multipath_hash_policy" default:"0" range:"0..3" help:"What of a packet chooses among several paths of a route: 0 addresses, protocol and flow label, 1 addresses, protocol and ports, 2 as 0 of the innermost packet of a tunnel, 3 what fib_multipath_hash_fields says."`
+	MultipathFields int           `sysctl:"net.ipv6.fib_multipath_hash_fields" default:"7" range:"1..4095" help:"Bits of what counts with fib_multipath_hash_policy 3: 1 source, 2 destination, 4 protocol, 8 flow label, 16 source port, 32 destination port, the next six likewise of the packet in a tunnel."`
+	MTUExpires      time.Duration `sysctl:"net.ipv6.route.mtu_expires" unit:"s" default:"600" range:"1.." help:"Time for which a learnt path MTU holds (RFC 8201: 10 minutes)."`
 }
 
 // DeviceSysctls are the settings of an interface.
