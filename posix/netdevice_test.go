@@ -5,7 +5,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/libos-go/libos"
+	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
+	"github.com/libos-go/libos/host"
 	"github.com/libos-go/libos/posix"
 )
 
@@ -158,4 +161,30 @@ func TestSizesOfArguments(t *testing.T) {
 			t.Errorf("request %#x of family %d: %d bytes, want %d", x.request, x.family, n, x.want)
 		}
 	}
+}
+
+// What is longer than the MTU of lo goes over it in fragments, as over any link.
+func TestDatagramsToOurselvesAreCutByTheMTUOfLoopback(t *testing.T) {
+	r := coretest.New(t, host.NewVirtual(1))
+	in := r.Instance("a", libos.Wiring())
+	p := newProc(t, in)
+	r.Do(func() {
+		for _, to := range []string{"127.0.0.1", "::1"} {
+			family := int(binary.NativeEndian.Uint16(sockaddr(to, 0)))
+			server, err := p.Socket(family, posix.SOCK_DGRAM, 0)
+			must(t, err)
+			must(t, p.Bind(server, sockaddr(to, 5555)))
+			client, err := p.Socket(family, posix.SOCK_DGRAM, 0)
+			must(t, err)
+			_, err = p.Ioctl(client, posix.SIOCSIFMTU, ifreq("lo", 0xdc, 5)) // 1500
+			must(t, err)
+			before := in.Loopback().StatsNow().TxPackets
+			_, err = p.Sendto(client, make([]byte, 4000), 0, sockaddr(to, 5555))
+			must(t, err)
+			n, err := p.Read(server, make([]byte, 9000))
+			if sent := in.Loopback().StatsNow().TxPackets - before; n != 4000 || err != nil || sent != 3 {
+				t.Errorf("to %s: %d bytes, %v, in %d packets, want 3", to, n, err, sent)
+			}
+		}
+	})
 }

@@ -124,9 +124,11 @@ func (s *stack) transmit(p *core.Packet, r *core.Route, total int, fits bool) er
 	*c.at(extOutOctets) += uint64(total)
 	switch r.Type {
 	case core.RouteLocal:
-		*c.at(ipOutTransmits)++
-		s.in.LoopLocal(p, r)
-		return nil
+		if fits {
+			*c.at(ipOutTransmits)++
+			s.in.LoopLocal(p, r)
+			return nil
+		}
 	case core.RouteMulticast:
 		*c.at(extOutMcastPkts)++
 		*c.at(extOutMcastOctets) += uint64(total)
@@ -217,7 +219,11 @@ func (s *stack) fragment(p *core.Packet, r *core.Route, mtu int) error {
 		q.SetNetworkHeader()
 		*c.at(ipFragCreates)++
 		*c.at(ipOutTransmits)++
-		r.Send(q)
+		if r.Type == core.RouteLocal {
+			s.in.LoopLocal(q, r)
+		} else {
+			r.Send(q)
+		}
 	}
 	*c.at(ipFragOKs)++
 	p.Free()

@@ -28,10 +28,6 @@ func (n *network) Output(p *core.Packet) error {
 	size := p.Len()
 	n.count.inc(outRequests)
 	n.count.add(outOctets, size)
-	if r.Type == core.RouteLocal {
-		n.in.LoopLocal(p, r)
-		return nil
-	}
 	if size > r.MTU && (p.SegmentSize == 0 || segmentLen(p) > r.MTU) {
 		if p.Flags&(core.FlagDontFragment|core.FlagHeader) != 0 {
 			n.drop(p, fragFails)
@@ -110,6 +106,10 @@ func (n *network) flowLabel(p *core.Packet) uint32 {
 // send hands a complete packet to the link; a multicast one also to the
 // members on this instance.
 func (n *network) send(p *core.Packet, r *core.Route) {
+	if r.Type == core.RouteLocal {
+		n.in.LoopLocal(p, r)
+		return
+	}
 	if r.Type == core.RouteMulticast {
 		n.count.inc(outMcastPkts)
 		n.count.add(outMcastOctets, p.Len())
