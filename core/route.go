@@ -236,8 +236,11 @@ func (in *Instance) Route(q RouteQuery) (*Route, error) {
 	if in.routes.policy != nil {
 		return in.routeByPolicy(&q)
 	}
-	if r := in.remembered(&q, 0); r != nil {
-		return r, nil
+	t := &in.routes // as remembered does, without a call
+	if n := len(t.cache); n > 0 {
+		if r := t.cache[q.hash()&uint32(n-1)]; r != nil && r.answers(&q) && r.gen == t.gen && (r.expires == 0 || in.domain.now < r.expires) {
+			return r, nil
+		}
 	}
 	r, err := in.lookup(&q)
 	if err == nil {
