@@ -66,6 +66,15 @@ route add blackhole 10.32.0.0/16 table 1000
 route add local 10.33.0.0/16 dev lo
 route add local default dev lo table 101
 route add fd31::/64 via fd00::2 table 100
+route add fd40::/64 nexthop via fd00::2 weight 3 nexthop via fd00::3 dev eth0 weight 256
+route add fd41::/64 metric 7 table 100 nexthop via fd00::2 nexthop via fd99::1 dev v1 onlink
+route add fd42::/64 nexthop via fd00::2
+route append fd42::/64 via fd00::4
+route append fd42::/64 nexthop via fd00::15 nexthop via fd00::16
+route del fd42::/64 via fd00::2
+route append fd42::/64 dev eth0 metric 1024
+route replace fd43::/64 via fd00::2
+route replace fd43::/64 nexthop via fd00::3 nexthop via fd00::4
 route add throw fd32::/64 table 100
 route add prohibit fd33::/64 table 4000000000
 route add blackhole fd34::/64 table 100
