@@ -57,7 +57,11 @@ tell ip -j -6 -d -s rule
 tell ip -j -d route get 10.2.3.4
 tell ip -j -6 -d route get fd01::7
 tell tc -j -d -s qdisc
-# Policy routing: tables and rules.
+# Policy routing: tables and rules. What is told of it has the routes of all addresses.
+n=0
+while ip -6 addr show tentative | grep -q inet6; do
+	n=$((n + 1)); test $n -lt 100; sleep 0.1
+done
 ip -batch - <<'BATCH'
 route add default via 10.1.0.2 table 100
 route add throw 10.30.0.0/16 table 100
