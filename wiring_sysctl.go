@@ -1331,6 +1331,18 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.tcp_adv_win_scale",
+				Kind:    sysctl.Int,
+				Min:     -31,
+				Max:     31,
+				Default: "1",
+				Help:    "Without effect, as on Linux since 6.6: for programs that read it.",
+				Field:   "AdvWinScale",
+				Pointer: func(block any) any {
+					return &block.(*tcp.Sysctls).AdvWinScale
+				},
+			},
+			{
 				Name:    "net.ipv4.tcp_moderate_rcvbuf",
 				Kind:    sysctl.Bool,
 				Max:     1,
@@ -1629,6 +1641,7 @@ func tcpSysctls(set *feature.Set) *sysctl.Table {
 			SlowStartIdle:   true,
 			RMem:            [3]int32{4096, 131072, 6291456},
 			WMem:            [3]int32{4096, 16384, 4194304},
+			AdvWinScale:     1,
 			ModerateRcvbuf:  true,
 			SynRetries:      6,
 			SynackRetries:   5,

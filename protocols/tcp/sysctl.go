@@ -23,6 +23,7 @@ type Sysctls struct {
 	Allowed         string        `sysctl:"net.ipv4.tcp_allowed_congestion_control" help:"Congestion controls that programs may choose (TCP_CONGESTION); empty for all."`
 	RMem            [3]int32      `sysctl:"net.ipv4.tcp_rmem" default:"4096 131072 6291456" range:"1..2147483647" unit:"bytes" help:"Receive buffer of a socket: least, initial, most."`
 	WMem            [3]int32      `sysctl:"net.ipv4.tcp_wmem" default:"4096 16384 4194304" range:"1..2147483647" unit:"bytes" help:"Send buffer of a socket: least, initial, most."`
+	AdvWinScale     int32         `sysctl:"net.ipv4.tcp_adv_win_scale" default:"1" range:"-31..31" help:"Without effect, as on Linux since 6.6: for programs that read it."`
 	ModerateRcvbuf  bool          `sysctl:"net.ipv4.tcp_moderate_rcvbuf" default:"1" help:"Let receive buffers grow as the path needs."`
 	SynRetries      int32         `sysctl:"net.ipv4.tcp_syn_retries" default:"6" range:"1..127" help:"How often a SYN is sent again before connect fails."`
 	SynackRetries   int32         `sysctl:"net.ipv4.tcp_synack_retries" default:"5" range:"0..255" help:"How often a SYN-ACK is sent again."`
