@@ -106,7 +106,7 @@ var rows = []row{
 	{"nuttcp", `exec nuttcp -S --nofork`, `sleep 0.7; nuttcp -T1 $R`, `[1-9]\d*\.\d+ MB / .*msRTT`, false, "nuttcp"},
 	{"ftp", ftpServer, `open 2121; lftp -c "open ftp://$R:2121; get big"; cmp big $FILES/big && echo same`, `same`, false, "vsftpd lftp"},
 	{"ntp", ntpServer, `sleep 1; timeout 12 chronyd -Q -x -f /dev/null "server $R port 1123 iburst maxsamples 2" "cmdport 0"`, `System clock wrong by`, false, "chronyd"},
-	{"dhcp", dhcpServer, `sleep 1; timeout 12 dhclient -1 -v -sf /bin/true -lf $PWD/leases -pf $PWD/pid eth0`, `bound to 10\.9\.0\.5\d`, false, "dhcpd dhclient"},
+	{"dhcp", dhcpServer, `sleep 1; timeout 4 dhclient -d -1 -v -sf /bin/true -lf $PWD/leases -pf $PWD/pid eth0`, `bound to 10\.9\.0\.5\d`, false, "dhcpd dhclient"},
 	{"router-advertisement", routerServer, `sleep 1; rdisc6 -1 eth0; sleep 1; ip -6 addr show dev eth0`, `Prefix +: fd55::/64[\s\S]*inet6 fd55::\S+ scope global dynamic`, false, "radvd rdisc6 ip"},
 	{"ip-link", "", `ip link`, `2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500`, true, "ip"},
 	{"ip-addr", "", `ip addr`, `inet 10\.9\.0\.1/24 .*scope global`, true, "ip"},
