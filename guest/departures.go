@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"iter"
@@ -139,24 +138,24 @@ func (d *departures) close() {
 // HangUp ends the datagram sockets of programs whose supervisor has ended, in a Guest that
 // was closed or a process that was killed: their ends do not see by themselves that the
 // others are closed. What waits for them returns. It reaches processes of the same user.
-func HangUp() error {
-	f, err := os.Open("/proc/net/unix")
+func HangUp() error { return hangUp(nil) }
+
+// hangUp is HangUp for sockets whose own end is closed, and for those of the programs'
+// ends with the names of gone, whose own may be about to be.
+func hangUp(gone map[string]bool) error {
+	all, err := unixSockets()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	named := make(map[string]uint64) // inodes
-	for in := bufio.NewScanner(f); in.Scan(); {
-		// Num RefCount Protocol Flags Type St Inode Path
-		if w := strings.Fields(in.Text()); len(w) == 8 && strings.HasPrefix(w[7], endPrefix) {
-			if inode, err := strconv.ParseUint(w[6], 10, 64); err == nil {
-				named[w[7]] = inode
-			}
+	for inode, name := range all {
+		if strings.HasPrefix(name, endPrefix) {
+			named[name] = inode
 		}
 	}
 	left := make(map[string]bool)
 	for name, inode := range named {
-		if ours, ok := strings.CutSuffix(name, programsEnd); ok && named[ours] == 0 {
+		if ours, ok := strings.CutSuffix(name, programsEnd); ok && (named[ours] == 0 || gone[name]) {
 			left[linkOf(inode)] = true
 		}
 	}

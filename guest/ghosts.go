@@ -46,7 +46,7 @@ func (g *Guest) sweep() {
 		var gone []*socket
 		left := g.ghosts[:0]
 		for _, s := range g.ghosts {
-			if open[s.inode] {
+			if _, there := open[s.inode]; there {
 				left = append(left, s)
 			} else {
 				gone = append(gone, s)
@@ -95,20 +95,24 @@ const (
 	reapPause = 250 * time.Microsecond
 )
 
-// unixSockets are the inodes of all AF_UNIX sockets.
-func unixSockets() (map[uint64]bool, error) {
-	f, err := os.Open("/proc/net/unix")
+// unixSockets are all AF_UNIX sockets: inodes with names, "" for none. It looks from its
+// own thread: the first of the process may be in another network namespace, whose sockets
+// /proc/net shows.
+func unixSockets() (map[uint64]string, error) {
+	f, err := os.Open("/proc/thread-self/net/unix")
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	all := make(map[uint64]bool)
+	all := make(map[uint64]string)
 	for in := bufio.NewScanner(f); in.Scan(); {
 		// Num RefCount Protocol Flags Type St Inode Path
-		if w := strings.Fields(in.Text()); len(w) >= 7 {
-			if n, err := strconv.ParseUint(w[6], 10, 64); err == nil {
-				all[n] = true
-			}
+		w := strings.Fields(in.Text())
+		if len(w) < 7 {
+			continue
+		}
+		if n, err := strconv.ParseUint(w[6], 10, 64); err == nil {
+			all[n] = strings.Join(w[7:], " ")
 		}
 	}
 	return all, nil

@@ -171,8 +171,14 @@ func (g *Guest) Close() error {
 		s.close(false)
 	}
 	sockets = append(sockets, late...)
-	if slices.ContainsFunc(sockets, func(s *socket) bool { return !s.stream() && !s.departed.Load() }) {
-		err = errors.Join(err, HangUp())
+	gone := make(map[string]bool)
+	for _, s := range sockets {
+		if !s.stream() && !s.departed.Load() {
+			gone[s.endName.Name] = true
+		}
+	}
+	if len(gone) > 0 {
+		err = errors.Join(err, hangUp(gone))
 	}
 	g.departures.close()
 	err = errors.Join(err, g.files.close(), g.ends.close())
