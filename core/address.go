@@ -111,7 +111,7 @@ func (ifc *Interface) AddAddressLocked(a *Address) error {
 		a.Scope = ScopeHost
 	case p.Addr.IsLinkLocalUnicast():
 		a.Scope = ScopeLink
-	case !is4 && p.Addr.Hi>>54 == 0xfec0>>6: // fec0::/10
+	case p.Addr.Scope() == wire.ScopeSiteLocal:
 		a.Scope = ScopeSite
 	}
 	if is4 {

@@ -95,6 +95,18 @@ func upper(b []byte) (protocol uint8, at int, whole bool) {
 	return protocol, at, false
 }
 
+// FlowOfPacket is FlowOf for a packet of somebody else, which begins with its IP header.
+func (in *Instance) FlowOfPacket(p *Packet) uint32 {
+	if !in.Multipath() {
+		return 0
+	}
+	outer, inner, tunnel := ReadFlow(p.Linear())
+	if !tunnel {
+		return in.FlowOf(&outer, nil)
+	}
+	return in.FlowOf(&outer, &inner)
+}
+
 // Selector is what rules see of a packet with that flow which came in by an interface.
 func (k *FlowKey) Selector(in *Interface, tos uint8) Selector {
 	return Selector{Src: k.Src, In: in, TOS: tos, Protocol: k.Protocol, SrcPort: k.SrcPort, DstPort: k.DstPort}

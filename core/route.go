@@ -55,7 +55,7 @@ type RouteEntry struct {
 	Protocol RouteProtocol
 	Scope    Scope
 	Expires  Time // 0 never
-	// Paths are where an IPv4 route leads that has several: Gateway and Interface are
+	// Paths are where a route leads that has several: Gateway and Interface are
 	// those of the first. Not to be changed.
 	Paths []Nexthop
 }
@@ -233,7 +233,7 @@ const routeCacheMax = 1024
 // connect(2) reports them: ENETUNREACH, EHOSTUNREACH, EACCES (prohibit), EINVAL
 // (blackhole), EADDRNOTAVAIL (no source address). Inside an entry.
 func (in *Instance) Route(q RouteQuery) (*Route, error) {
-	if in.routes.policy != nil {
+	if in.HasRules(!q.Dst.Is4()) {
 		return in.routeByPolicy(&q)
 	}
 	t := &in.routes // as remembered does, without a call

@@ -6,7 +6,7 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// routeByPolicy is Route where there are rules or tables of one's own. The rules are
+// routeByPolicy is Route where a family has rules of its own. The rules are
 // asked for each packet, which allocates nothing; what the table says is remembered.
 func (in *Instance) routeByPolicy(q *RouteQuery) (*Route, error) {
 	f := in.findByPolicy(q)

@@ -51,8 +51,8 @@ func (s *socket) carries() bool {
 // sendBytes writes what a pair has room for: EAGAIN with less than all of it.
 func sendBytes(end int, b []byte) (n int, err error) {
 	for {
-		k, err := unix.SendmsgN(end, b[n:], nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-		n += max(k, 0)
+		k, err := sendSome(end, b[n:])
+		n += k
 		if err != nil || n == len(b) {
 			return n, err
 		}

@@ -29,8 +29,8 @@ func families() []trap.Condition {
 const unusual = unix.MSG_OOB | unix.MSG_PEEK | unix.MSG_TRUNC | unix.MSG_ERRQUEUE
 
 // calls are the calls that are stopped. What has no address and no unusual flag is
-// native: a send or receive of bytes, one at least (see mapping). MSG_MORE, which the pair cannot carry, is of parts
-// of a datagram; a connection sends without it.
+// native: a send or receive of bytes, one at least (see mapping). MSG_MORE, which the
+// pair cannot carry, is of parts of a datagram; a connection sends without it.
 func calls() []call {
 	list := slices.Concat(socketCalls(), writeCalls())
 	for _, c := range pathCalls() {

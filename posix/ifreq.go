@@ -168,7 +168,7 @@ func putAddressOf(a *core.Address, request uint, v []byte) {
 			x = wire.IPv4Any()
 		}
 	case SIOCGIFNETMASK:
-		x = wire.FromV4(^uint32(0) << (32 - a.Prefix.Bits))
+		x = a.Prefix.Mask()
 	}
 	copy(v, AppendSockAddr(nil, AF_INET, core.SockAddr{Addr: x}))
 }

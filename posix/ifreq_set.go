@@ -111,14 +111,14 @@ func changeAddress(ifc *core.Interface, label string, request uint, v []byte) er
 			a.Broadcast = wire.Addr{}
 		}
 	case SIOCSIFNETMASK:
-		n := bits.LeadingZeros32(^x.V4())
-		if x.V4()<<n != 0 && n < 32 {
+		n, ok := maskBits(x)
+		if !ok {
 			return syscall.EINVAL
 		}
-		if a.Broadcast == broadcastOf(a.Prefix) { // that of the former mask goes with it
+		if b, ok := a.Prefix.Broadcast(); ok && a.Broadcast == b { // that of the former mask goes with it
 			a.Broadcast = wire.Addr{}
 		}
-		a.Prefix.Bits = uint8(n)
+		a.Prefix.Bits = n
 	}
 	if old != nil {
 		if err := ifc.RemoveAddressLocked(old.Prefix.Addr); err != nil {
@@ -131,9 +131,11 @@ func changeAddress(ifc *core.Interface, label string, request uint, v []byte) er
 	return ifc.AddAddressLocked(&a)
 }
 
-// broadcastOf is the last address of a prefix.
-func broadcastOf(p wire.Prefix) wire.Addr {
-	return wire.FromV4(p.Addr.V4() | uint32(1<<(32-p.Bits)-1))
+// maskBits is the length of the prefix that a netmask stands for; one with a hole stands
+// for none.
+func maskBits(mask wire.Addr) (uint8, bool) {
+	n := bits.LeadingZeros32(^mask.V4())
+	return uint8(n), mask.V4()<<n == 0
 }
 
 // classBits is the length of the prefix by an address's class (inet_abc_len,

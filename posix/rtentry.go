@@ -2,7 +2,6 @@ package posix
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"strings"
 	"syscall"
 
@@ -59,11 +58,10 @@ func (p *Process) Route(request uint, entry []byte, device string) error {
 		if maskFamily != AF_INET && (maskFamily != 0 || mask != wire.IPv4Any()) {
 			return syscall.EAFNOSUPPORT
 		}
-		n := bits.LeadingZeros32(^mask.V4())
-		if mask.V4()<<n != 0 && n < 32 {
+		var ok bool
+		if e.Prefix.Bits, ok = maskBits(mask); !ok {
 			return syscall.EINVAL
 		}
-		e.Prefix.Bits = uint8(n)
 	}
 	if m := ne.Uint16(entry[rtentryMetric:]); m != 0 {
 		e.Metric = uint32(m) - 1

@@ -210,7 +210,7 @@ func (s *stack) sourceFitsGroup(p *core.Packet, d *device) bool {
 // answer is tried first where there is but one way to it.
 func (s *stack) wayTo(p *core.Packet) (*core.Route, error) {
 	dst := p.Dst
-	flow := s.flowOf(p)
+	flow := s.in.FlowOfPacket(p) // fib_multipath_hash, net/ipv4/route.c
 	if s.in.HasRules(false) {
 		return s.wayByRules(p, flow)
 	}

@@ -55,7 +55,7 @@ func (n *network) Input(p *core.Packet) {
 		n.deliver(p, next)
 		return
 	}
-	q := core.RouteQuery{Dst: p.Dst, Src: p.Dst, Flow: n.flowOf(p)} // one entry of the cache serves all sources
+	q := core.RouteQuery{Dst: p.Dst, Src: p.Dst, Flow: n.in.FlowOfPacket(p)} // one entry of the cache serves all sources
 	if p.Dst.IsLinkLocalUnicast() {
 		q.Interface = ifc.Index()
 	}
