@@ -4,6 +4,7 @@ package guest
 
 import (
 	"encoding/binary"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -73,7 +74,7 @@ func (r *request) putAddress(at, lengthAt uint64, b []byte, n int) error {
 	return r.c.Write(lengthAt, l[:])
 }
 
-func bindCall(r *request, s *socket, _ int) {
+func bindCall(r *request, s *socket, _ int) (int, error) {
 	a, err := r.address(r.c.Args[1], r.arg(2))
 	if err == nil {
 		err = s.g.process.Bind(s.fd, a)
@@ -82,10 +83,12 @@ func bindCall(r *request, s *socket, _ int) {
 		if err != unix.EADDRINUSE {
 			break
 		}
-		s.g.reap()
+		if closed, _ := s.g.reap(); closed == 0 {
+			time.Sleep(reapPause)
+		}
 		err = s.g.process.Bind(s.fd, a)
 	}
-	_ = r.done(0, err)
+	return 0, err
 }
 
 func (r *request) connectCall() {
@@ -130,8 +133,8 @@ func (r *request) acceptCall() {
 }
 
 // addressCall is getsockname(2) or getpeername(2): of tells the address.
-func addressCall(of func(p *posix.Process, fd int, addr []byte) (int, error)) func(*request, *socket, int) {
-	return func(r *request, s *socket, _ int) { _ = r.done(0, r.putAddressOf(s, of)) }
+func addressCall(of func(p *posix.Process, fd int, addr []byte) (int, error)) func(*request, *socket, int) (int, error) {
+	return func(r *request, s *socket, _ int) (int, error) { return 0, r.putAddressOf(s, of) }
 }
 
 // putAddressOf writes an address of s where the caller wants it by its second and third
@@ -148,34 +151,25 @@ func (r *request) putAddressOf(s *socket, of func(p *posix.Process, fd int, addr
 // maxOption holds every value of a socket option.
 const maxOption = 16 << 10
 
-func setOptionCall(r *request, s *socket, end int) {
+func setOptionCall(r *request, s *socket, end int) (int, error) {
 	level, name, n := r.arg(1), r.arg(2), r.arg(4)
 	if n < 0 || n > maxOption {
-		_ = r.fail(unix.EINVAL)
-		return
+		return 0, unix.EINVAL
 	}
 	v := make([]byte, n)
-	if err := r.c.Read(r.c.Args[3], v); err != nil {
-		_ = r.fail(err)
-		return
+	err := r.c.Read(r.c.Args[3], v)
+	if err != nil {
+		return 0, err
 	}
-	if level == unix.SOL_SOCKET && name == unix.SO_ATTACH_FILTER || s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetFanoutData && n == sizeofFprog {
-		var err error
-		if v, err = filterProgram(r, v); err != nil {
-			_ = r.fail(err)
-			return
-		}
-	}
-	var err error
-	if s.family == unix.AF_PACKET && level == unix.SOL_PACKET && (name == packetRxRing || name == packetTxRing) {
-		err = s.setRing(name, v, descriptor{r.c.Process(), r.arg(0)})
+	if s.family == unix.AF_PACKET && level == unix.SOL_PACKET {
+		err = r.setPacketOption(s, name, v)
 	} else {
-		if s.family == unix.AF_PACKET && level == unix.SOL_PACKET && name == packetFanout {
-			for range 2 { // sockets that the program has closed are in no group any more
-				s.g.reap()
-			}
+		if level == unix.SOL_SOCKET && name == unix.SO_ATTACH_FILTER {
+			v, err = filterProgram(r, v)
 		}
-		err = s.g.process.Setsockopt(s.fd, level, name, v)
+		if err == nil {
+			err = s.g.process.Setsockopt(s.fd, level, name, v)
+		}
 	}
 	if !s.stream() {
 		s.mu.Lock()
@@ -188,7 +182,26 @@ func setOptionCall(r *request, s *socket, end int) {
 			_ = unix.SetsockoptString(end, level, name, string(v))
 		}
 	}
-	_ = r.done(0, err)
+	return 0, err
+}
+
+// setPacketOption sets an option of SOL_PACKET.
+func (r *request) setPacketOption(s *socket, name int, v []byte) (err error) {
+	switch {
+	case name == packetRxRing || name == packetTxRing:
+		return s.setRing(name, v, descriptor{r.c.Process(), r.arg(0)})
+	case name == packetFanoutData && len(v) == sizeofFprog:
+		if v, err = filterProgram(r, v); err != nil {
+			return err
+		}
+	case name == packetFanout: // sockets that the program has closed are in no group any more
+		for until := time.Now().Add(reapPatience); time.Now().Before(until); time.Sleep(reapPause) {
+			if _, left := s.g.reap(); left == 0 {
+				break
+			}
+		}
+	}
+	return s.g.process.Setsockopt(s.fd, unix.SOL_PACKET, name, v)
 }
 
 // sizeofFprog is struct sock_fprog of a 64-bit program: a count and a pointer.
@@ -208,16 +221,14 @@ func filterProgram(r *request, v []byte) ([]byte, error) {
 	return list, r.c.Read(binary.NativeEndian.Uint64(v[8:]), list)
 }
 
-func optionCall(r *request, s *socket, end int) {
+func optionCall(r *request, s *socket, end int) (int, error) {
 	var l [4]byte
 	if err := r.c.Read(r.c.Args[4], l[:]); err != nil {
-		_ = r.fail(err)
-		return
+		return 0, err
 	}
 	n := int(int32(binary.NativeEndian.Uint32(l[:])))
 	if n < 0 {
-		_ = r.fail(unix.EINVAL)
-		return
+		return 0, unix.EINVAL
 	}
 	v := make([]byte, min(n, maxOption))
 	var err error
@@ -238,26 +249,23 @@ func optionCall(r *request, s *socket, end int) {
 		binary.NativeEndian.PutUint32(l[:], uint32(n))
 		err = r.c.Write(r.c.Args[4], l[:])
 	}
-	_ = r.done(0, err)
+	return 0, err
 }
 
 // shutdownCall ends directions of the pair: the pump tells the stack when it has
 // carried what was written before.
-func shutdownCall(r *request, s *socket, end int) {
+func shutdownCall(r *request, s *socket, end int) (int, error) {
 	how := r.arg(1)
 	if how < unix.SHUT_RD || how > unix.SHUT_RDWR {
-		_ = r.fail(unix.EINVAL)
-		return
+		return 0, unix.EINVAL
 	}
 	if _, err := s.g.process.Getpeername(s.fd, nil); err != nil {
-		_ = r.done(0, s.g.process.Shutdown(s.fd, how)) // of a listener, or ENOTCONN
-		return
+		return 0, s.g.process.Shutdown(s.fd, how) // of a listener, or ENOTCONN
 	}
 	if !s.stream() {
 		err := s.g.process.Shutdown(s.fd, how)
 		_ = unix.Shutdown(end, how)
-		_ = r.done(0, err)
-		return
+		return 0, err
 	}
 	s.mu.Lock()
 	s.halves = true
@@ -265,38 +273,34 @@ func shutdownCall(r *request, s *socket, end int) {
 	if how != unix.SHUT_WR {
 		_ = s.g.process.Shutdown(s.fd, unix.SHUT_RD)
 	}
-	_ = r.done(0, unix.Shutdown(end, how))
+	return 0, unix.Shutdown(end, how)
 }
 
-func ioctlCall(r *request, s *socket, end int) {
+// control is ioctl(2) of a socket of ours.
+func (r *request) control(s *socket, end int) (int, error) {
 	request := uint(uint32(r.c.Args[1]))
 	switch request {
 	case unix.TIOCINQ, unix.TIOCOUTQ:
-		r.queueLength(s, end, request)
-		return
-	}
-	if request == unix.SIOCGIFCONF {
-		r.interfaces(s)
-		return
+		return 0, r.queueLength(s, end, request)
+	case unix.SIOCGIFCONF:
+		return 0, r.interfaces(s)
 	}
 	b := make([]byte, posix.IoctlSize(s.family, request))
 	if err := r.c.Read(r.c.Args[2], b); err != nil {
-		_ = r.fail(err)
-		return
+		return 0, err
 	}
 	if (request == posix.SIOCADDRT || request == posix.SIOCDELRT) && s.family != unix.AF_INET6 {
 		device, err := r.routeDevice(b)
 		if err == nil {
 			err = s.g.process.Route(request, b, device)
 		}
-		_ = r.done(0, err)
-		return
+		return 0, err
 	}
 	n, err := s.g.process.Ioctl(s.fd, request, b)
 	if err == nil {
 		err = r.c.Write(r.c.Args[2], b)
 	}
-	_ = r.done(n, err)
+	return n, err
 }
 
 // routeDevice is the name that a struct rtentry points to, "" for none
@@ -310,7 +314,7 @@ func (r *request) routeDevice(entry []byte) (string, error) {
 }
 
 // queueLength is FIONREAD and SIOCOUTQ: what waits in the stack and in the pair.
-func (r *request) queueLength(s *socket, end int, request uint) {
+func (r *request) queueLength(s *socket, end int, request uint) error {
 	var b [4]byte
 	_, err := s.g.process.Ioctl(s.fd, request, b[:])
 	n := int(int32(binary.NativeEndian.Uint32(b[:])))
@@ -326,34 +330,31 @@ func (r *request) queueLength(s *socket, end int, request uint) {
 		}
 		n += here
 	}
-	binary.NativeEndian.PutUint32(b[:], uint32(n))
-	if err == nil {
-		err = r.c.Write(r.c.Args[2], b[:])
+	if err != nil {
+		return err
 	}
-	_ = r.done(0, err)
+	binary.NativeEndian.PutUint32(b[:], uint32(n))
+	return r.c.Write(r.c.Args[2], b[:])
 }
 
 // interfaces is SIOCGIFCONF: struct ifconf has the length of a buffer of the caller
 // and its address. Without one the length that is needed is told.
-func (r *request) interfaces(s *socket) {
+func (r *request) interfaces(s *socket) error {
 	var c [16]byte
 	if err := r.c.Read(r.c.Args[2], c[:]); err != nil {
-		_ = r.fail(err)
-		return
+		return err
 	}
 	b := s.g.process.AppendIfconf(nil)
 	room, at := int(int32(binary.NativeEndian.Uint32(c[:]))), binary.NativeEndian.Uint64(c[8:])
 	if at != 0 {
 		if room < 0 {
-			_ = r.fail(unix.EINVAL)
-			return
+			return unix.EINVAL
 		}
 		b = b[:min(len(b), room/posix.SizeofIfreq*posix.SizeofIfreq)]
 		if err := r.c.Write(at, b); err != nil {
-			_ = r.fail(err)
-			return
+			return err
 		}
 	}
 	binary.NativeEndian.PutUint32(c[:], uint32(len(b)))
-	_ = r.done(0, r.c.Write(r.c.Args[2], c[:4]))
+	return r.c.Write(r.c.Args[2], c[:4])
 }

@@ -138,27 +138,29 @@ func (r *request) transmit(s *socket, end int, m *posix.Msghdr, flags int, finis
 		}
 		return n, err
 	}
-	n, err := try()
-	if err != unix.EAGAIN || flags&unix.MSG_DONTWAIT != 0 || nonblocking(end) {
+	answer := func(r *request, n int, err error) {
 		_ = unix.Close(end)
 		if err == unix.EPIPE && flags&unix.MSG_NOSIGNAL == 0 {
 			r.signalPipe()
 		}
 		finish(r, n, err)
+	}
+	n, err := try()
+	if err != unix.EAGAIN || flags&unix.MSG_DONTWAIT != 0 || nonblocking(end) {
+		answer(r, n, err)
 		return
 	}
 	w := *r
 	r.p.waiting.Go(func() {
-		defer unix.Close(end)
 		room, stop, err := s.watch(posix.POLLOUT)
 		if err != nil {
-			finish(&w, 0, err)
+			answer(&w, 0, err)
 			return
 		}
 		defer stop()
 		for w.l.Waiting(&w.c) {
 			if n, err := try(); err != unix.EAGAIN {
-				finish(&w, n, err)
+				answer(&w, n, err)
 				return
 			}
 			select {
@@ -166,6 +168,7 @@ func (r *request) transmit(s *socket, end int, m *posix.Msghdr, flags int, finis
 			case <-time.After(stillThere):
 			}
 		}
+		_ = unix.Close(end)
 	})
 }
 
@@ -325,6 +328,7 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 		if err == unix.EAGAIN {
 			return false
 		}
+		defer unix.Close(end) // with the mutex held, see reap
 		if err != nil {
 			_ = r.fail(err)
 			return true
@@ -335,7 +339,6 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 		return true
 	}
 	if try(r) {
-		_ = unix.Close(end)
 		return
 	}
 	if flags&(unix.MSG_DONTWAIT|unix.MSG_ERRQUEUE) != 0 || nonblocking(end) {
@@ -349,8 +352,11 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 	s.receivers++
 	s.mu.Unlock()
 	r.p.waiting.Go(func() {
+		answered := false
 		defer func() {
-			_ = unix.Close(end)
+			if !answered {
+				_ = unix.Close(end)
+			}
 			s.mu.Lock()
 			s.receivers--
 			s.idle.Signal()
@@ -362,7 +368,10 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 			return
 		}
 		defer stop()
-		for !try(&w) {
+		for {
+			if answered = try(&w); answered {
+				return
+			}
 			wait := stillThere
 			if limit.set {
 				if wait = min(wait, limit.left()); wait <= 0 {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,7 @@ type departures struct {
 
 	mu      sync.Mutex
 	file    *os.File
+	raw     syscall.RawConn
 	fd      int
 	refused bool            // there is no inotify
 	sockets map[int]*socket // by what watches their program's end
@@ -68,6 +70,7 @@ func (d *departures) watch(s *socket, end int) {
 		fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 		if d.refused = err != nil; err == nil {
 			d.fd, d.file, d.sockets = fd, os.NewFile(uintptr(fd), "departures"), make(map[int]*socket)
+			d.raw, _ = d.file.SyscallConn() // of an open file
 			d.g.running.Go(d.follow)
 		}
 	}
@@ -91,13 +94,35 @@ func (d *departures) forget(s *socket) {
 	s.watched = -1
 }
 
-// follow reads what inotify tells until close.
+// follow waits for what inotify tells, until close.
 func (d *departures) follow() {
-	b := make([]byte, 64*unix.SizeofInotifyEvent)
+	_ = d.raw.Read(func(fd uintptr) bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.look(int(fd)) != unix.EAGAIN
+	})
+}
+
+// catchUp hears of all that have closed their ends until now: the kernel tells it before
+// close(2) returns.
+func (d *departures) catchUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.file != nil {
+		_ = d.raw.Control(func(fd uintptr) { _ = d.look(int(fd)) })
+	}
+}
+
+// look reads what inotify tells: unix.EAGAIN when that was all. The mutex is held.
+func (d *departures) look(fd int) error {
+	var b [64 * unix.SizeofInotifyEvent]byte
 	for {
-		n, err := d.file.Read(b)
+		n, err := unix.Read(fd, b[:])
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
-			return
+			return err
 		}
 		for at := 0; at+unix.SizeofInotifyEvent <= n; {
 			e := (*unix.InotifyEvent)(unsafe.Pointer(&b[at]))
@@ -108,8 +133,6 @@ func (d *departures) follow() {
 }
 
 func (d *departures) tell(wd int, mask uint32) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if mask&unix.IN_Q_OVERFLOW != 0 { // who has departed is to be found out
 		for _, s := range d.sockets {
 			d.g.haunt(s)
@@ -128,10 +151,11 @@ func (d *departures) tell(wd int, mask uint32) {
 // close ends the watches.
 func (d *departures) close() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.file != nil {
-		_ = d.file.Close()
-		d.file, d.refused = nil, true
+	f := d.file
+	d.file, d.refused = nil, true
+	d.mu.Unlock()
+	if f != nil {
+		_ = f.Close() // waits for who looks, which takes the mutex
 	}
 }
 

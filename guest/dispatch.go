@@ -45,7 +45,7 @@ func socketCalls() []call {
 		{unix.SYS_SOCKETPAIR, []trap.Condition{trap.Is(0, unix.AF_INET), trap.Is(0, unix.AF_INET6)}, func(r *request) { _ = r.fail(unix.EOPNOTSUPP) }},
 		{unix.SYS_BIND, nil, onSocket(bindCall)},
 		{unix.SYS_CONNECT, nil, (*request).connectCall},
-		{unix.SYS_LISTEN, nil, onSocket(func(r *request, s *socket, _ int) { r.listen(s, r.arg(1)) })},
+		{unix.SYS_LISTEN, nil, onSocket(func(r *request, s *socket, _ int) (int, error) { return 0, s.listen(r.arg(1)) })},
 		{unix.SYS_ACCEPT, nil, (*request).acceptCall},
 		{unix.SYS_ACCEPT4, nil, (*request).acceptCall},
 		{unix.SYS_GETSOCKNAME, nil, onSocket(addressCall((*posix.Process).Getsockname))},
@@ -84,8 +84,8 @@ func (r *request) dispatch() {
 }
 
 // onSocket is the answer to a call whose first argument is a socket and which ends at
-// once. The kernel has those of other sockets.
-func onSocket(f func(r *request, s *socket, end int)) func(*request) {
+// once, with what f returns. The kernel has those of other sockets.
+func onSocket(f func(r *request, s *socket, end int) (int, error)) func(*request) {
 	return func(r *request) {
 		s, end, err := r.socket()
 		switch {
@@ -94,8 +94,9 @@ func onSocket(f func(r *request, s *socket, end int)) func(*request) {
 		case s == nil:
 			r.goOn()
 		default:
-			f(r, s, end)
-			_ = unix.Close(end)
+			n, err := f(r, s, end)
+			_ = unix.Close(end) // before the program goes on, and may close its own
+			_ = r.done(n, err)
 		}
 	}
 }

@@ -65,34 +65,57 @@ func (g *Guest) sweep() {
 	}
 }
 
-// reap closes sockets without anything left to carry whose program's end is closed, or
-// waits a little: nobody stops a close, and when the same program wants the address
-// again a pump may be about it, or a call just answered may still hold the end.
-func (g *Guest) reap() {
+// reap closes sockets without anything left to carry whose program's end is closed: nobody
+// stops a close, and when the same program wants what such a socket has, a pump may be
+// about it. It returns how many it closed, and how many packet sockets are about to be.
+func (g *Guest) reap() (closed, left int) {
 	g.mu.Lock()
 	all := slices.Collect(maps.Values(g.sockets))
 	g.mu.Unlock()
-	any := false
+	for _, s := range all { // a call just answered has the mutex until it has the end no more
+		s.mu.Lock()
+		_ = s.state
+		s.mu.Unlock()
+	}
+	g.departures.catchUp()
 	for _, s := range all {
-		hung := false
-		_ = s.raw.Control(func(fd uintptr) {
-			n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
-			hung = (s.departed.Load() || s.stream() && hungUp(fd)) && (err != nil || n == 0 || s.unconnected())
-		})
-		if hung {
+		switch {
+		case s.spent():
 			s.close(false)
-			any = true
+			closed++
+		case s.family == unix.AF_PACKET && s.departed.Load():
+			left++
 		}
 	}
-	if !any {
-		time.Sleep(reapPause)
-	}
+	return closed, left + int(g.closing.Load())
 }
 
-// How long a bind waits for an address: reapTries times reapPause.
+// spent tells whether the program has closed its end of a socket that is not connected,
+// and all that it sent is in the stack.
+func (s *socket) spent() (spent bool) {
+	if !s.stream() && (!s.departed.Load() || !s.out.TryLock()) {
+		return false
+	}
+	_ = s.raw.Control(func(fd uintptr) {
+		if s.stream() { // connections have pumps that see it
+			spent = s.unconnected() && hungUp(fd)
+			return
+		}
+		n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ)
+		spent = err != nil || n == 0
+	})
+	if !s.stream() {
+		s.out.Unlock()
+	}
+	return spent
+}
+
+// reapPause is between looks at what reap leaves: a bind waits reapTries times for an
+// address, a group of packet sockets reapPatience for members that were closed.
 const (
-	reapTries = 20
-	reapPause = 250 * time.Microsecond
+	reapTries    = 20
+	reapPause    = 250 * time.Microsecond
+	reapPatience = 250 * time.Millisecond
 )
 
 // unixSockets are all AF_UNIX sockets: inodes with names, "" for none. It looks from its

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +35,8 @@ type Guest struct {
 
 	departures departures
 	stranger   int // a socket of AF_UNIX, see socket.breakOff
+
+	closing atomic.Int32 // packet sockets that are just being closed
 
 	mu       sync.Mutex
 	sockets  map[uint64]*socket // by the inode of the program's end

@@ -19,9 +19,9 @@ func (r *request) ioctlCall() {
 		_ = r.fail(err)
 		return
 	}
-	defer unix.Close(end)
 	s := r.g.socketOf(end)
 	if s != nil && r.later(s, end) {
+		_ = unix.Close(end)
 		return
 	}
 	if request := uint32(r.c.Args[1]); s == nil && request >= firstInterfaceRequest && request <= lastInterfaceRequest {
@@ -30,11 +30,16 @@ func (r *request) ioctlCall() {
 			s = r.g.interfaces()
 		}
 	}
+	n := 0
+	if s != nil {
+		n, err = r.control(s, end)
+	}
+	_ = unix.Close(end)
 	if s == nil {
 		r.goOn()
 		return
 	}
-	ioctlCall(r, s, end)
+	_ = r.done(n, err)
 }
 
 // interfaces is a socket of no program, nil if the stack has none that can be asked.

@@ -179,6 +179,10 @@ func (s *socket) kick() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
 
 // close ends both sides; with reset a connection is broken off.
 func (s *socket) close(reset bool) {
+	if s.family == unix.AF_PACKET {
+		s.g.closing.Add(1)
+		defer s.g.closing.Add(-1)
+	}
 	returned, first := s.retire()
 	if !first {
 		return
@@ -243,7 +247,7 @@ func (s *socket) retire() (accepted []int, first bool) {
 func (s *socket) unconnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stream() && (s.state == fresh || s.state == listening)
+	return s.state == fresh || s.state == listening
 }
 
 // readable waits until the stack's socket has something to read, or has failed.

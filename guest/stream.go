@@ -176,7 +176,7 @@ func (s *socket) takeError(other unix.Errno) error {
 }
 
 // listen is listen(2).
-func (r *request) listen(s *socket, backlog int) {
+func (s *socket) listen(backlog int) error {
 	err := s.g.process.Listen(s.fd, backlog)
 	s.mu.Lock()
 	begins := err == nil && s.state != listening
@@ -187,7 +187,7 @@ func (r *request) listen(s *socket, backlog int) {
 	if begins {
 		s.g.running.Go(s.pumpListener)
 	}
-	_ = r.done(0, err)
+	return err
 }
 
 // pumpListener keeps a byte in the program's end while connections wait, which is

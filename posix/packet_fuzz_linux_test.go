@@ -59,8 +59,9 @@ func (x *packetFuzz) open(typ int) {
 	}
 }
 
-// mappable is as much memory for rings as one step takes; others are not mapped.
-const mappable = 1 << 18
+// mappable is as much memory for rings as one step takes, so that the longest program takes
+// some milliseconds; others are not mapped.
+const mappable = 1 << 15
 
 // step does what the first bytes of a program say and returns the rest.
 func (x *packetFuzz) step(program []byte) []byte {

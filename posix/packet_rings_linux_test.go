@@ -31,6 +31,10 @@ const (
 	packetVnetSize = 24
 )
 
+// stampedStatus is TP_STATUS_TS_SOFTWARE, which received frames have when any program of the
+// machine wants time stamps.
+const stampedStatus = 1 << 29
+
 // mapped maps the rings of a packet socket, of n bytes.
 func (p *program) mapped(fd, n int) []byte {
 	if ours, ok := p.calls.(*posix.Process); ok {
@@ -368,7 +372,7 @@ var ringPrograms = map[string]func(p *program){
 			r.kick("one is bad", 0)
 			p.sleep(10e6)
 			mac, network := u16(m, r.mac), u16(m, r.network)
-			p.log("received", u32(m, 0), u32(m, r.length), mac, network, fmt.Sprintf("% x", m[mac-12:mac+20]))
+			p.log("received", u32(m, 0)&^stampedStatus, u32(m, r.length), mac, network, fmt.Sprintf("% x", m[mac-12:mac+20]))
 			p.closes(in)
 			p.closes(out)
 		}

@@ -66,3 +66,8 @@ for flags in (IGNORE, IGNORE | DEFRAG):
         frames = [(len(f), f[-3:].hex(), f[:26].hex()) for s in g for f in [s.recv(9000) for _ in range(counts([s])[0][0])]]
         print(flags, typ, frames)
         [s.close() for s in g]
+
+# Who has been closed is in no group any more.
+for i in range(20):
+    [s.close() for s in group(2, 9, (HASH, LB)[i % 2])]
+print("left")
