@@ -89,6 +89,17 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 				},
 			},
 			{
+				Name:    "net.ipv4.nexthop_compat_mode",
+				Kind:    sysctl.Bool,
+				Max:     1,
+				Default: "1",
+				Help:    "Tell of routes by a next hop object with the ways that it has, too.",
+				Field:   "NexthopCompat",
+				Pointer: func(block any) any {
+					return &block.(*ipv4.Sysctls).NexthopCompat
+				},
+			},
+			{
 				Name:    "net.ipv4.fib_multipath_hash_fields",
 				Kind:    sysctl.Int,
 				Min:     1,
@@ -265,6 +276,7 @@ func ipv4Sysctls(_ *feature.Set) *sysctl.Table {
 		},
 		Default: &ipv4.Sysctls{
 			DefaultTTL:           64,
+			NexthopCompat:        true,
 			MultipathFields:      7,
 			MinPMTU:              552,
 			MTUExpires:           600 * time.Second,

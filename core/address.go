@@ -172,6 +172,7 @@ func (ifc *Interface) RemoveAddressLocked(a wire.Addr) error {
 				break
 			}
 		}
+		ifc.instance.forgetSource(a)
 		ifc.instance.notify(Event{Kind: EventAddressGone, Interface: ifc, Addr: a, Address: x})
 		return nil
 	}

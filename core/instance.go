@@ -243,6 +243,7 @@ func (in *Instance) Close() error {
 		in.closed, closing = true, true
 		in.sockets.closeAll()
 		devices = in.Interfaces()
+		in.routes.nexthops = nil
 		in.removeRoutesOf(nil, false) // at once: each device would look through all of them for its own
 	})
 	if !closing {

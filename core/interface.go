@@ -575,6 +575,9 @@ func (ifc *Interface) SetCarrier(on bool) {
 		return
 	}
 	ifc.flags ^= FlagRunning
+	if !on {
+		ifc.instance.flushNexthops(ifc)
+	}
 	ifc.instance.notify(Event{Kind: EventInterface, Interface: ifc})
 }
 

@@ -24,6 +24,7 @@ func (ifc *Interface) keepsAddresses() bool {
 // a word (fib_disable_ip, net/ipv4/fib_frontend.c), then what IPv6 has (addrconf_ifdown,
 // net/ipv6/addrconf.c), but for addresses to keep.
 func (ifc *Interface) withdraw(keep bool) {
+	ifc.instance.flushNexthops(ifc)
 	ifc.removeNeighbours(true)
 	ifc.instance.removeRoutesOf(ifc, false)
 	ifc.withdrawIPv6(keep)
@@ -75,6 +76,9 @@ func (in *Instance) removeRoutesOf(ifc *Interface, only6 bool) {
 	var gone [3][]RouteEntry // IPv4, IPv6's table main, IPv6's table local
 	in.walkRoutes(func(p wire.Prefix, table uint32, n *routeNode) {
 		is4 := p.Addr.Is4()
+		if ifc != nil && n.object() != nil { // it goes with its next hop
+			return
+		}
 		if only6 && is4 || ifc != nil && (!n.uses(ifc) || is4 && n.typ == RouteLocal && (!ifc.gone || p.Bits == 32) || !ifc.gone && n.alive()) {
 			return
 		}
@@ -92,4 +96,27 @@ func (in *Instance) removeRoutesOf(ifc *Interface, only6 bool) {
 			_ = in.removeRoute(&gone[i][k], ifc != nil && i == 0)
 		}
 	}
+}
+
+// forgetSource has no route prefer an address that is gone: routes of IPv4 go with it
+// (fib_sync_down_addr, net/ipv4/fib_semantics.c), those of IPv6 choose again
+// (rt6_remove_prefsrc, net/ipv6/route.c).
+func (in *Instance) forgetSource(a wire.Addr) {
+	if in.IsLocal(a) {
+		return
+	}
+	var gone []RouteEntry
+	in.walkRoutes(func(p wire.Prefix, table uint32, n *routeNode) {
+		switch {
+		case n.more == nil || n.more.source != a || p.Addr.Is4() != a.Is4():
+		case a.Is4():
+			gone = append(gone, n.entry(p, table))
+		default:
+			n.more.source = wire.Addr{}
+		}
+	})
+	for i := range gone {
+		_ = in.RemoveRouteLocked(&gone[i])
+	}
+	in.invalidateRoutes()
 }

@@ -19,7 +19,12 @@ type Nexthop struct {
 const mostPaths = 256
 
 // pathSet is what a route with several paths has of them, in the order given.
-type pathSet struct{ list []Nexthop }
+type pathSet struct {
+	list   []Nexthop
+	object *nexthopObject // whose paths they are, nil if they are the route's
+	reject bool           // the object leads nowhere
+	v4     bool           // the object is of IPv4, or has a member that is
+}
 
 // uses tells whether the route leads out by ifc.
 func (n *routeNode) uses(ifc *Interface) bool {
@@ -56,8 +61,11 @@ func (in *Instance) checkPaths(e *RouteEntry) error {
 		if x.Weight == 0 {
 			x.Weight = 1
 		}
-		if x.Weight < 1 || x.Weight > 256 || !x.Gateway.IsUnspecified() && x.Gateway.Is4() != is4 {
+		if x.Weight < 1 || x.Weight > 256 || !is4 && x.Gateway.Is4() && !x.Gateway.IsUnspecified() {
 			return syscall.EINVAL
+		}
+		if in.networkOf(x.Gateway) < 0 && !x.Gateway.IsUnspecified() {
+			return syscall.EAFNOSUPPORT
 		}
 		if x.Interface == nil {
 			var err error

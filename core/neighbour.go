@@ -341,9 +341,8 @@ func (n *Neighbour) fail() {
 	list := n.waiting
 	n.waiting = PacketList{}
 	n.remove() // what the errors below cause to be sent begins anew
-	i := in.networkOf(n.Addr)
 	for p := list.Pop(); p != nil; p = list.Pop() {
-		in.networks[i].Failed(n, p)
+		in.networks[max(0, in.wiring.EtherType(p.EtherType))].Failed(n, p) // also one of IPv4 that went by a neighbour of IPv6
 	}
 	in.notify(Event{Kind: EventNeighbour, Interface: n.Interface, Addr: n.Addr})
 }

@@ -58,6 +58,9 @@ type RouteEntry struct {
 	// Paths are where a route leads that has several: Gateway and Interface are
 	// those of the first. Not to be changed.
 	Paths []Nexthop
+	// NexthopID names the NexthopObject that Gateway, Interface and Paths are of; they
+	// are not looked at when such a route is added. 0 for a route with ways of its own.
+	NexthopID uint32
 }
 
 // routeNode is a RouteEntry as the table holds it: without the prefix, which is
@@ -92,7 +95,7 @@ func (e *RouteEntry) node() *routeNode {
 	n := &routeNode{ifc: e.Interface, metric: e.Metric, typ: e.Type, protocol: e.Protocol, scope: e.Scope}
 	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires, nil}
 	if len(e.Paths) > 1 {
-		m.paths = &pathSet{e.Paths}
+		m.paths = &pathSet{list: e.Paths}
 	}
 	if m.source == e.Prefix.Addr && !m.source.IsUnspecified() {
 		n.flags, m.source = nodeSelf, wire.Addr{}
@@ -122,7 +125,7 @@ func (e *RouteEntry) table() uint32 {
 // entry is the route as it was added, p being its prefix and table that of the tree
 // that holds it.
 func (n *routeNode) entry(p wire.Prefix, table uint32) RouteEntry {
-	e := RouteEntry{Prefix: p, Interface: n.ifc, Metric: n.metric, Table: table, Type: n.typ, Protocol: n.protocol, Scope: n.scope}
+	e := RouteEntry{Prefix: p, Interface: n.ifc, Metric: n.metric, Table: table, Type: n.kind(), Protocol: n.protocol, Scope: n.scope}
 	if n.isOwn() {
 		e.Table = TableLocal
 	}
@@ -133,6 +136,15 @@ func (n *routeNode) entry(p wire.Prefix, table uint32) RouteEntry {
 		e.Gateway, e.MTU, e.Expires, e.Paths = m.gateway, m.mtu, m.expires, n.paths()
 		if n.flags&nodeSelf == 0 {
 			e.Source = m.source
+		}
+		if x := n.object(); x != nil {
+			e.NexthopID = x.ID
+			if len(e.Paths) > 0 {
+				e.Gateway, e.Interface = e.Paths[0].Gateway, e.Paths[0].Interface
+			}
+			if len(e.Paths) < 2 {
+				e.Paths = nil
+			}
 		}
 	}
 	return e
@@ -217,6 +229,8 @@ type routeTable struct {
 	gen   uint32 // see RouteGeneration
 
 	policy *policy // nil while there are the rules and tables that every host has
+
+	nexthops *nexthopTable // nil until there is the first
 
 	multipath int    // how many routes have several paths
 	flowKey   uint64 // 0 until the first choice among them
@@ -318,7 +332,7 @@ func (in *Instance) search(t *fib.Table[*routeNode], q *RouteQuery, which int) (
 				continue
 			}
 			if paths := c.paths(); paths != nil {
-				if in.choose(paths, q) == nil {
+				if c.kind() != RouteBlackhole && in.choose(paths, q) == nil {
 					continue
 				}
 				e = c
@@ -346,7 +360,7 @@ func (in *Instance) search(t *fib.Table[*routeNode], q *RouteQuery, which int) (
 // (inet_addr_type, net/ipv4/fib_frontend.c).
 func (in *Instance) addressType(a wire.Addr) RouteType {
 	if _, n := in.search(&in.routes.fib, &RouteQuery{Dst: a}, bothTables); n != nil {
-		return n.typ
+		return n.kind()
 	}
 	return 0
 }
@@ -362,7 +376,7 @@ func (in *Instance) resolve(q *RouteQuery, f found) (*Route, error) {
 	if n == nil {
 		return in.lookupLink(q)
 	}
-	switch n.typ {
+	switch n.kind() {
 	case RouteBlackhole:
 		return nil, syscall.EINVAL
 	case RouteUnreachable:

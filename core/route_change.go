@@ -55,9 +55,12 @@ func (in *Instance) addRoute(e *RouteEntry) error {
 	if in.networkOf(e.Prefix.Addr) < 0 {
 		return syscall.EAFNOSUPPORT
 	}
-	if e.Type == RouteUnicast {
-		if !e.Gateway.IsUnspecified() && e.Gateway.Is4() != is4 {
+	if e.Type == RouteUnicast && e.NexthopID == 0 {
+		if !is4 && e.Gateway.Is4() && !e.Gateway.IsUnspecified() { // IPv4 has ways by neighbours of IPv6, too (RFC 8950)
 			return syscall.EINVAL
+		}
+		if in.networkOf(e.Gateway) < 0 && !e.Gateway.IsUnspecified() {
+			return syscall.EAFNOSUPPORT
 		}
 		if len(e.Paths) > 0 {
 			if err := in.checkPaths(e); err != nil {
@@ -74,7 +77,7 @@ func (in *Instance) addRoute(e *RouteEntry) error {
 	switch {
 	case e.Type > RouteThrow:
 		return syscall.EINVAL
-	case e.Type < RouteBlackhole && e.Interface == nil:
+	case e.Type < RouteBlackhole && e.Interface == nil && e.NexthopID == 0:
 		if e.Interface = in.loopback; e.Interface == nil {
 			return syscall.ENODEV
 		}
@@ -84,11 +87,16 @@ func (in *Instance) addRoute(e *RouteEntry) error {
 	if err != nil {
 		return err
 	}
-	n := e.node()
+	var n *routeNode
+	if e.NexthopID == 0 {
+		n = e.node()
+	} else if n, err = in.byObject(e); err != nil {
+		return err
+	}
 	first, _ := t.Exact(e.Prefix)
 	for x := first; x != nil; x = x.next {
-		if x.metric == e.Metric && x.isOwn() == n.isOwn() && (x.typ == e.Type || is4) &&
-			(x.ifc == e.Interface && x.gateway() == e.Gateway || is4 && !x.isOwn()) {
+		if x.metric == e.Metric && x.isOwn() == n.isOwn() && (x.typ == n.typ || is4) &&
+			(x.ifc == n.ifc && x.gateway() == n.gateway() && x.object() == n.object() || is4 && !x.isOwn()) {
 			return syscall.EEXIST
 		}
 	}
@@ -98,10 +106,18 @@ func (in *Instance) addRoute(e *RouteEntry) error {
 	}
 	n.next, *at = *at, n
 	t.Insert(e.Prefix, first)
-	if n.paths() != nil {
-		in.routes.multipath++
-	}
+	in.countPaths(n, 1)
 	return nil
+}
+
+// countPaths counts a route that came or went.
+func (in *Instance) countPaths(n *routeNode, by int) {
+	if len(n.paths()) > 1 {
+		in.routes.multipath += by
+	}
+	if x := n.object(); x != nil {
+		x.routes += by
+	}
 }
 
 // before orders routes of one prefix: those of the local table before the rest,
@@ -147,9 +163,14 @@ func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
 	first, _ := t.Exact(like.Prefix)
 	for at := &first; *at != nil; at = &(*at).next {
 		x := *at
-		if like.Type != 0 && like.Type != x.typ || x.isOwn() != (table == TableLocal) ||
-			like.Interface != nil && like.Interface != x.ifc ||
-			!like.Gateway.IsUnspecified() && like.Gateway != x.gateway() || like.Metric != 0 && like.Metric != x.metric {
+		if like.Type != 0 && like.Type != x.kind() || x.isOwn() != (table == TableLocal) || like.Metric != 0 && like.Metric != x.metric {
+			continue
+		}
+		if o := x.object(); o != nil || like.NexthopID != 0 {
+			if o == nil || like.NexthopID != o.ID && (like.NexthopID != 0 || like.Interface != nil || !like.Gateway.IsUnspecified()) {
+				continue
+			}
+		} else if like.Interface != nil && like.Interface != x.ifc || !like.Gateway.IsUnspecified() && like.Gateway != x.gateway() {
 			continue
 		}
 		if *at = x.next; first == nil {
@@ -157,14 +178,12 @@ func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
 		} else {
 			t.Insert(like.Prefix, first)
 		}
-		if x.paths() != nil {
-			in.routes.multipath--
-		}
+		gone := x.entry(like.Prefix, table)
+		in.countPaths(x, -1)
 		if quietly {
 			in.routesChanged(nil, true)
 			return nil
 		}
-		gone := x.entry(like.Prefix, table)
 		in.routesChanged(&gone, true)
 		return nil
 	}
@@ -218,6 +237,9 @@ func (in *Instance) addressRoutes(ifc *Interface, a *Address, add bool) {
 	routes, n := addressRoutes(ifc, a)
 	for i := range routes[:n] {
 		e := &routes[i]
+		if a.Prefix.Addr.Is4() { // the local one is the last (fib_del_ifaddr)
+			e = &routes[(i+1)%n]
+		}
 		if e.Metric == 0 {
 			_ = in.RemoveRouteLocked(e)
 			continue

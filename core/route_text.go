@@ -131,6 +131,9 @@ func (e RouteEntry) String() string {
 	} else {
 		b.WriteString(e.Prefix.String())
 	}
+	if e.NexthopID != 0 {
+		fmt.Fprintf(&b, " nhid %d", e.NexthopID)
+	}
 	if e.Paths == nil {
 		e.writeWay(&b, e.Gateway, e.Interface)
 	}

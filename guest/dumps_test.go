@@ -61,6 +61,19 @@ func TestProgramsTellOfAnInstanceWhatTheyTellOfTheKernel(t *testing.T) {
 		}
 	}
 	need(t, "tc")
+	kernel, ours := both(t, "testdata/configure.sh")
+	want, got := told(t, kernel), told(t, ours)
+	for _, at := range slices.Sorted(maps.Keys(merged(want, got))) {
+		if want[at] != got[at] && !expected(at) {
+			t.Errorf("%s: the kernel tells %s, the instance %s", at, want[at], got[at])
+		}
+	}
+}
+
+// both are what a script prints in a network namespace of the kernel and on an instance,
+// each with an interface eth0 that leads to another.
+func both(t *testing.T, script string) (kernel, ours string) {
+	t.Helper()
 	ip := need(t, "ip")
 	if os.Getuid() != 0 {
 		t.Skip("only root may make network namespaces")
@@ -97,19 +110,32 @@ func TestProgramsTellOfAnInstanceWhatTheyTellOfTheKernel(t *testing.T) {
 	run("-n", us, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", peer)
 	run("-n", peer, "link", "set", "eth0", "up")
 
-	kernel, err := exec.Command(ip, "netns", "exec", us, "sh", "testdata/configure.sh").CombinedOutput()
+	out, err := exec.Command(ip, "netns", "exec", us, "sh", script).CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, kernel)
+		t.Fatalf("%v\n%s", err, out)
 	}
-	ours, err := program(t, g, "sh", "testdata/configure.sh")
+	ours, err = program(t, g, "sh", script)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, ours)
 	}
-	want, got := told(t, string(kernel)), told(t, ours)
-	for _, at := range slices.Sorted(maps.Keys(merged(want, got))) {
-		if want[at] != got[at] && !expected(at) {
-			t.Errorf("%s: the kernel tells %s, the instance %s", at, want[at], got[at])
-		}
+	return string(out), ours
+}
+
+// Scripts whose every line is the same for both.
+func TestEachStepTellsOfAnInstanceWhatItTellsOfTheKernel(t *testing.T) {
+	for _, script := range []string{"nexthop"} {
+		t.Run(script, func(t *testing.T) {
+			kernel, ours := both(t, "testdata/"+script+".sh")
+			want, got := strings.Split(kernel, "\n$ "), strings.Split(ours, "\n$ ")
+			if len(want) != len(got) {
+				t.Fatalf("%d steps, not %d:\n%s", len(got), len(want), ours)
+			}
+			for i := range want {
+				if want[i] != got[i] {
+					t.Errorf("the kernel tells\n%s\nthe instance\n%s", want[i], got[i])
+				}
+			}
+		})
 	}
 }
 

@@ -40,7 +40,7 @@ func (r *request) nexthops(x attribute) (list []core.Nexthop, err error) {
 		if hop.Interface, err = r.outOf(int(int32(ne.Uint32(b[4:])))); err != nil {
 			return nil, err
 		}
-		if hop.Gateway, _, err = nested.addr(rtaGateway, r.family()); err != nil {
+		if hop.Gateway, err = r.gateway(nested); err != nil {
 			return nil, err
 		}
 		list = append(list, hop)
@@ -102,11 +102,11 @@ func sameHops(has, named []core.Nexthop) bool {
 // joins finds the route whose paths e becomes more of: of IPv6, with gateways, as e is
 // (rt6_qualify_for_ecmp, include/net/ip6_fib.h). nil if there is none.
 func (r *request) joins(e *core.RouteEntry) *core.RouteEntry {
-	if r.family() != afInet6 || e.Type != core.RouteUnicast || hopsOf(e)[0].Gateway.IsUnspecified() {
+	if r.family() != afInet6 || e.Type != core.RouteUnicast || e.NexthopID != 0 || hopsOf(e)[0].Gateway.IsUnspecified() {
 		return nil
 	}
 	for _, x := range r.in.RoutesLocked() {
-		if x.Prefix == e.Prefix && x.Metric == e.Metric && x.Table == e.Table && x.Type == core.RouteUnicast &&
+		if x.Prefix == e.Prefix && x.Metric == e.Metric && x.Table == e.Table && x.Type == core.RouteUnicast && x.NexthopID == 0 &&
 			!hopsOf(&x)[0].Gateway.IsUnspecified() && x.Protocol != core.RouteByRA && x.Protocol != core.RouteByRedirect {
 			return &x
 		}
@@ -174,30 +174,30 @@ func hopFlags(ifc *core.Interface) uint8 {
 }
 
 // routeFlags are the flags of a route as a whole.
-func routeFlags(e *core.RouteEntry) uint32 {
+func routeFlags(e *core.RouteEntry, flagsOf func(*core.Interface) uint8) uint32 {
 	if e.Type != core.RouteUnicast && e.Type != core.RouteBroadcast {
 		return 0
 	}
 	flags := uint8(nexthopLinkDown)
 	for _, x := range hopsOf(e) {
-		flags &= hopFlags(x.Interface)
+		flags &= flagsOf(x.Interface)
 	}
 	return uint32(flags)
 }
 
-func writeHops(w *writer, list []core.Nexthop) {
+func writeHops(w *writer, list []core.Nexthop, is4 bool, flagsOf func(*core.Interface) uint8) {
 	at := w.nest(rtaMultipath)
 	for _, x := range list {
 		begin := len(w.b)
-		flags := hopFlags(x.Interface)
+		flags := flagsOf(x.Interface)
 		if x.OnLink {
 			flags |= nexthopOnLink
 		}
 		w.u16(0)
-		w.u8(flags, uint8(x.Weight-1))
+		w.u8(flags, uint8(min(x.Weight, 256)-1))
 		w.u32(uint32(x.Interface.Index()))
 		if !x.Gateway.IsUnspecified() {
-			w.addr(rtaGateway, x.Gateway)
+			writeGateway(w, x.Gateway, is4)
 		}
 		w.endNest(begin)
 	}

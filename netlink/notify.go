@@ -52,8 +52,8 @@ func (t *transport) hear(e *core.Event) {
 		if group = groupIPv6Route; e.Route.Prefix.Addr.Is4() {
 			group = groupIPv4Route
 		}
-		route := e.Route
-		write = func(w *writer) { writeRoute(w, t.in, route) }
+		route, gone := e.Route, e.Gone && !e.Route.Prefix.Addr.Is4()
+		write = func(w *writer) { writeRouteAs(w, t.in, route, gone) }
 	default:
 		return
 	}
@@ -75,6 +75,11 @@ func (t *transport) NeighbourChanged(n *core.Neighbour, gone bool) {
 // tell sends a message to the members of a group, and to who asked for an echo of
 // what it caused.
 func (t *transport) tell(typ uint16, group uint32, write func(w *writer)) {
+	t.tellAs(typ, 0, group, write)
+}
+
+// tellAs is tell with flags of the message.
+func (t *transport) tellAs(typ, flags uint16, group uint32, write func(w *writer)) {
 	var w *writer
 	for _, e := range t.sockets {
 		echo := t.cause != nil && t.cause.e == e && t.cause.flags&flagEcho != 0
@@ -87,7 +92,7 @@ func (t *transport) tell(typ uint16, group uint32, write func(w *writer)) {
 			if t.cause != nil && group != groupLink && group != groupNetconf4 && group != groupNetconf6 {
 				seq, pid = t.cause.seq, t.cause.pid
 			}
-			w.begin(typ, 0, seq, pid)
+			w.begin(typ, flags, seq, pid)
 			write(w)
 			w.end()
 		}

@@ -104,6 +104,16 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{12, (*request).removeRule, nil}, true
 	case getRule:
 		return kind{12, nil, (*request).dumpRules}, true
+	case newNexthop:
+		return kind{8, (*request).addNexthop, nil}, true
+	case delNexthop:
+		return kind{8, (*request).removeNexthop, nil}, true
+	case getNexthop:
+		return kind{8, (*request).getNexthop, (*request).dumpNexthops}, true
+	case getNSID:
+		return kind{4, (*request).getNamespace, (*request).dumpNamespaces}, true
+	case getNexthopBucket:
+		return kind{8, (*request).getBucket, (*request).dumpBuckets}, true
 	}
 	return kind{}, false
 }
@@ -185,8 +195,11 @@ func (r *request) acknowledge(err error) {
 	var why refusal
 	if err != nil {
 		var x *refusal
+		var y *core.Refusal
 		if errors.As(err, &x) {
 			why = *x
+		} else if errors.As(err, &y) {
+			why = refusal{errno: y.Errno, text: y.Text}
 		} else if !errors.As(err, &why.errno) {
 			why = refusal{errno: syscall.EINVAL, text: err.Error()}
 		}

@@ -14,7 +14,20 @@ import (
 // Routes: struct rtmsg and RTA_… attributes (fib_dump_info, net/ipv4/fib_semantics.c;
 // rt6_fill_node, net/ipv6/route.c).
 
-func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
+func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) { writeRouteAs(w, in, e, false) }
+
+// writeRouteAs is writeRoute of one that may be gone: of IPv6, with its interface or next
+// hop, whose end it has not heard of.
+func writeRouteAs(w *writer, in *core.Instance, e *core.RouteEntry, gone bool) {
+	flagsOf := hopFlags
+	if gone {
+		flagsOf = func(ifc *core.Interface) uint8 {
+			if e.NexthopID != 0 || ifc != nil && !ifc.Up() {
+				return 0
+			}
+			return hopFlags(ifc)
+		}
+	}
 	is4 := e.Prefix.Addr.Is4()
 	table := e.Table
 	scope := e.Scope
@@ -22,7 +35,7 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 		scope = core.ScopeUniverse
 	}
 	w.u8(familyOf(e.Prefix.Addr), e.Prefix.Bits, 0, 0, shortTable(table), uint8(e.Protocol), uint8(scope), uint8(e.Type))
-	w.u32(routeFlags(e))
+	w.u32(routeFlags(e, flagsOf))
 	w.attr32(rtaTable, table)
 	if e.Prefix.Bits > 0 {
 		w.addr(rtaDst, e.Prefix.Addr)
@@ -34,12 +47,20 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 	if !e.Source.IsUnspecified() && (is4 || table != tableLocal) {
 		w.addr(rtaPrefsrc, preferred(e))
 	}
-	if !e.Gateway.IsUnspecified() && e.Paths == nil {
-		w.addr(rtaGateway, e.Gateway)
+	told, several := true, e.Paths != nil
+	if e.NexthopID != 0 {
+		w.attr32(rtaNHID, e.NexthopID)
+		told = in.NexthopCompat()
+		o, _ := in.NexthopLocked(e.NexthopID)
+		several = several || !is4 && len(o.Group) > 0 // be it a group of one (rt6_fill_node_nexthop)
+	}
+	if !e.Gateway.IsUnspecified() && !several && told {
+		writeGateway(w, e.Gateway, is4)
 	}
 	switch {
-	case e.Paths != nil:
-		writeHops(w, e.Paths)
+	case !told:
+	case several:
+		writeHops(w, hopsOf(e), is4, flagsOf)
 	case e.Interface != nil:
 		w.attr32(rtaOif, uint32(e.Interface.Index()))
 	case !is4 && in.Loopback() != nil:
@@ -49,6 +70,19 @@ func writeRoute(w *writer, in *core.Instance, e *core.RouteEntry) {
 		writeRouteCache(w, in, e.Expires)
 		w.attr8(rtaPref, 0)
 	}
+}
+
+// writeGateway writes RTA_GATEWAY, or RTA_VIA for a way of IPv4 by a neighbour of IPv6.
+func writeGateway(w *writer, gateway wire.Addr, is4 bool) {
+	if gateway.Is4() == is4 {
+		w.addr(rtaGateway, gateway)
+		return
+	}
+	a := gateway.As16()
+	w.header(rtaVia, 2+len(a))
+	w.u16(uint16(familyOf(gateway)))
+	w.u8(a[:]...)
+	w.pad()
 }
 
 func writeMetrics(w *writer, mtu int) {
@@ -119,7 +153,7 @@ func (r *request) dumpRoutes() (*dump, error) {
 			for _, e := range of[t] {
 				if protocol != 0 && uint8(e.Protocol) != protocol || typ != 0 && uint8(e.Type) != typ ||
 					oif != 0 && !anyHop(&e, func(ifc *core.Interface) bool { return ifc != nil && ifc.Index() == int(oif) }) ||
-					f == afInet && e.Type != core.RouteLocal && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
+					f == afInet && e.Type != core.RouteLocal && e.NexthopID == 0 && !anyHop(&e, func(ifc *core.Interface) bool { return ifc == nil || ifc.Up() }) {
 					continue
 				}
 				list = append(list, e)
@@ -307,7 +341,7 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 	}
 	w.attr32(rtaTable, table)
 	if rt.Gateway != q.Dst && !rt.Local() {
-		w.addr(rtaGateway, rt.Gateway)
+		writeGateway(w, rt.Gateway, is4)
 	}
 	w.attr32(rtaOif, uint32(out.Index()))
 	if q.Selector.Mark != 0 && is4 {
@@ -367,10 +401,14 @@ func (r *request) route() (e core.RouteEntry, onLink bool, err error) {
 	if e.Table = table; table == tableUnspec {
 		e.Table = tableMain
 	}
-	for _, typ := range [...]int{rtaVia, rtaEncap, rtaNHID} {
-		if x, ok := r.attrs.find(typ); ok {
-			return e, false, refuseAt(x.at, syscall.EOPNOTSUPP, "no route has such a next hop")
-		}
+	if x, ok := r.attrs.find(rtaEncap); ok {
+		return e, false, refuseAt(x.at, syscall.EOPNOTSUPP, "there are no tunnels to put packets into")
+	}
+	if e.NexthopID, err = r.attrs.u32(rtaNHID); err != nil {
+		return e, false, err
+	}
+	if e.NexthopID != 0 && (r.attrs.has(rtaGateway) || r.attrs.has(rtaVia) || r.attrs.has(rtaOif) || r.attrs.has(rtaMultipath)) {
+		return e, false, refuse(syscall.EINVAL, "a route has ways of its own, or the number of a next hop")
 	}
 	if e.Metric, err = r.attrs.u32(rtaPriority); err != nil {
 		return e, false, err
@@ -407,13 +445,36 @@ func (r *request) nexthop(e *core.RouteEntry, attrs attributes) error {
 	if e.Interface, err = r.outOf(int(int32(oif))); err != nil {
 		return err
 	}
-	if e.Gateway, _, err = attrs.addr(rtaGateway, r.family()); err != nil {
+	if e.Gateway, err = r.gateway(attrs); err != nil {
 		return err
 	}
 	if x, ok := attrs.find(rtaMultipath); ok {
 		e.Paths, err = r.nexthops(x)
 	}
 	return err
+}
+
+// gateway reads RTA_GATEWAY or RTA_VIA (fib_gw_from_via, net/ipv4/fib_frontend.c).
+func (r *request) gateway(attrs attributes) (wire.Addr, error) {
+	x, ok := attrs.find(rtaVia)
+	if !ok {
+		a, _, err := attrs.addr(rtaGateway, r.family())
+		return a, err
+	}
+	switch {
+	case r.family() == afInet6:
+		return wire.Addr{}, refuseAt(x.at, syscall.EINVAL, "gateways of IPv6 are of IPv6")
+	case attrs.has(rtaGateway):
+		return wire.Addr{}, refuseAt(x.at, syscall.EINVAL, "a next hop has one gateway")
+	case len(x.data) < 2:
+		return wire.Addr{}, refuseAt(x.at, syscall.EINVAL, "the gateway has no family")
+	}
+	family := binary.NativeEndian.Uint16(x.data)
+	if family == afInet && len(x.data) != 6 || family == afInet6 && len(x.data) != 18 || family != afInet && family != afInet6 {
+		return wire.Addr{}, refuseAt(x.at, syscall.EINVAL, "the gateway is no address of its family")
+	}
+	a, _ := wire.AddrFromSlice(x.data[2:])
+	return a, nil
 }
 
 // addRoute is RTM_NEWROUTE.
@@ -435,12 +496,12 @@ func (r *request) addRoute() error {
 	default:
 		return refuse(syscall.EINVAL, "no route is of that type")
 	}
-	if (e.Type == core.RouteLocal || e.Type == core.RouteBroadcast) && e.Interface == nil {
+	if (e.Type == core.RouteLocal || e.Type == core.RouteBroadcast) && e.Interface == nil && e.NexthopID == 0 {
 		if e.Interface = r.in.Loopback(); e.Interface == nil {
 			return refuse(syscall.ENODEV, "the route names no interface")
 		}
 	}
-	if e.Type == core.RouteUnicast {
+	if e.Type == core.RouteUnicast && e.NexthopID == 0 {
 		if len(e.Paths) == 1 {
 			e.Gateway, e.Interface, onLink, e.Paths = e.Paths[0].Gateway, e.Paths[0].Interface, onLink || e.Paths[0].OnLink, nil
 		}
@@ -476,7 +537,8 @@ func (r *request) checkHop(x core.Nexthop, onLink bool) error {
 	if x.Interface != nil && !x.Interface.Up() {
 		return refuse(syscall.ENETDOWN, "Nexthop device is not up")
 	}
-	if x.Interface != nil && r.family() == afInet6 && disabled(r.in, x.Interface) {
+	is6 := r.family() == afInet6 || !x.Gateway.Is4() && !x.Gateway.IsUnspecified()
+	if x.Interface != nil && is6 && disabled(r.in, x.Interface) {
 		return refuse(syscall.EACCES, "IPv6 is turned off on the interface (disable_ipv6)")
 	}
 	if x.Gateway.IsUnspecified() && x.Interface == nil {
@@ -490,11 +552,11 @@ func (r *request) checkHop(x core.Nexthop, onLink bool) error {
 		q.Interface = x.Interface.Index()
 	}
 	rt, err := r.in.Route(q)
-	if err != nil || rt.Type != core.RouteUnicast || rt.Gateway != x.Gateway {
+	if _, led := r.in.MatchLocked(q); err != nil || !led || rt.Type != core.RouteUnicast || rt.Gateway != x.Gateway {
 		errno := syscall.ENETUNREACH
 		if err == nil && rt.Local() {
 			errno = syscall.EINVAL
-		} else if r.family() == afInet6 {
+		} else if is6 {
 			errno = syscall.EHOSTUNREACH
 		}
 		return refuse(errno, "Nexthop has invalid gateway")
@@ -535,7 +597,7 @@ func (r *request) removeRoute() error {
 	switch {
 	case x == nil:
 		return refuse(syscall.ESRCH, "there is no such route")
-	case r.family() == afInet6 && !e.Gateway.IsUnspecified():
+	case r.family() == afInet6 && !e.Gateway.IsUnspecified() && x.NexthopID == 0:
 		return r.leave(x, &core.Nexthop{Gateway: e.Gateway, Interface: e.Interface})
 	}
 	return r.in.RemoveRouteLocked(x)
@@ -547,7 +609,14 @@ func (r *request) removed(e *core.RouteEntry) *core.RouteEntry {
 	for _, x := range r.in.RoutesLocked() {
 		if x.Prefix != e.Prefix || x.Table != e.Table ||
 			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type || e.Protocol != 0 && x.Protocol != e.Protocol ||
-			len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) || !e.Source.IsUnspecified() && x.Source != e.Source {
+			e.NexthopID != 0 && x.NexthopID != e.NexthopID ||
+			x.NexthopID == 0 && len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) || !e.Source.IsUnspecified() && x.Source != e.Source {
+			continue
+		}
+		if x.NexthopID != 0 { // fib_nh_match; ip6_route_del looks at no way of it
+			if is6 || e.Interface == nil && e.Gateway.IsUnspecified() && len(e.Paths) == 0 {
+				return &x
+			}
 			continue
 		}
 		fits := func(h core.Nexthop) bool {

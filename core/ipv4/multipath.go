@@ -9,6 +9,9 @@ func (s *stack) MultipathHash() (policy int, fields uint32) {
 	return int(s.conf.MultipathPolicy), uint32(s.conf.MultipathFields)
 }
 
+// NexthopCompat implements core.NexthopPolicy.
+func (s *stack) NexthopCompat() bool { return s.conf.NexthopCompat }
+
 // wayByRules is wayTo where rules look at more than the destination.
 func (s *stack) wayByRules(p *core.Packet, flow uint32) (*core.Route, error) {
 	k, _, _ := core.ReadFlow(p.Linear())

@@ -205,7 +205,7 @@ func TestPathsThatCannotBe(t *testing.T) {
 		{"a gateway on no link", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: wire.MustAddr("10.77.0.1")}}}, syscall.ENETUNREACH},
 		{"neither gateway nor interface", core.RouteEntry{Paths: []core.Nexthop{good, {}}}, syscall.ENODEV},
 		{"a weight of 257", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: good.Gateway, Weight: 257}}}, syscall.EINVAL},
-		{"a gateway of IPv6", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: wire.MustAddr("fd00::1"), Interface: r.w1.Interface}}}, syscall.EINVAL},
+		{"a gateway of IPv6 where there is none", core.RouteEntry{Paths: []core.Nexthop{good, {Gateway: wire.MustAddr("fd00::1"), Interface: r.w1.Interface}}}, syscall.EAFNOSUPPORT},
 		{"too many", core.RouteEntry{Paths: make([]core.Nexthop, 257)}, syscall.EINVAL},
 	} {
 		x.e.Prefix = wire.MustPrefix("10.10.0.0/16")

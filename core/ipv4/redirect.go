@@ -14,7 +14,11 @@ const redirectInterval = time.Second
 // of the better next hop (RFC 1812 §5.2.7.2): always a host redirect, only to a
 // source on the same link, and rarely.
 func (s *stack) sendRedirect(p *core.Packet, d *device, r *core.Route) {
-	if !d.sharedMedia && !onNetwork(p.Interface, r.Gateway) {
+	gateway := r.Gateway
+	if !gateway.Is4() { // it has no name in IPv4
+		gateway = p.Dst
+	}
+	if !d.sharedMedia && !onNetwork(p.Interface, gateway) {
 		return
 	}
 	x := s.i()
@@ -24,7 +28,7 @@ func (s *stack) sendRedirect(p *core.Packet, d *device, r *core.Route) {
 	if !x.limits.redirects.Allow(s.in.Now(), p.Src, redirectInterval) {
 		return
 	}
-	s.sendError(p, wire.ICMPv4Redirect, wire.ICMPv4RedirectHost, r.Gateway.V4())
+	s.sendError(p, wire.ICMPv4Redirect, wire.ICMPv4RedirectHost, gateway.V4())
 }
 
 // redirectInput takes a redirect (RFC 1122 §3.2.2.2, Linux: __ip_do_redirect).

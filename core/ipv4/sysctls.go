@@ -15,6 +15,7 @@ type Sysctls struct {
 	NonlocalBind           bool          `sysctl:"net.ipv4.ip_nonlocal_bind" default:"0" help:"Sockets may bind to addresses that are not local."`
 	ForwardUsePMTU         bool          `sysctl:"net.ipv4.ip_forward_use_pmtu" default:"0" help:"Forwarding respects path MTUs learnt by ICMP, which anybody can forge."`
 	MultipathPolicy        int32         `sysctl:"net.ipv4.fib_multipath_hash_policy" default:"0" range:"0..3" help:"What of a packet chooses among several paths of a route: 0 its addresses, 1 protocol and ports, too, 2 the addresses of the innermost packet of a tunnel, 3 what fib_multipath_hash_fields says."`
+	NexthopCompat          bool          `sysctl:"net.ipv4.nexthop_compat_mode" default:"1" help:"Tell of routes by a next hop object with the ways that it has, too."`
 	MultipathFields        int32         `sysctl:"net.ipv4.fib_multipath_hash_fields" default:"7" range:"1..4095" help:"Bits of what counts with fib_multipath_hash_policy 3: 1 source, 2 destination, 4 protocol, 8 flow label, 16 source port, 32 destination port, the next six likewise of the packet in a tunnel."`
 	MinPMTU                int32         `sysctl:"net.ipv4.route.min_pmtu" default:"552" range:"68..65535" unit:"bytes" help:"Smallest path MTU that is believed."`
 	MTUExpires             time.Duration `sysctl:"net.ipv4.route.mtu_expires" default:"600" range:"1..2147483647" unit:"s" help:"Time for which a learnt path MTU holds (RFC 1191 §6.3)."`

@@ -9,7 +9,7 @@ import (
 func (n *network) Solicit(nb *core.Neighbour, unicast bool) {
 	ifc := nb.Interface
 	var src wire.Addr
-	if w := nb.Waiting(); w != nil && w.Flags&core.FlagForwarded == 0 && ifc.Address(w.Src) != nil && n.usable(ifc, w.Src) {
+	if w := nb.Waiting(); w != nil && w.Flags&core.FlagForwarded == 0 && w.Src.Is6() && ifc.Address(w.Src) != nil && n.usable(ifc, w.Src) {
 		src = w.Src
 	} else {
 		a, ok := n.sourceOn(ifc, nb.Addr)

@@ -48,8 +48,9 @@ func (p *page) route() {
 		}
 		gateway := wire.IPv4Any()
 		if !e.Gateway.IsUnspecified() {
-			gateway = e.Gateway
-			flags |= routeGateway
+			if flags |= routeGateway; e.Gateway.Is4() {
+				gateway = e.Gateway
+			}
 		}
 		mtu := 0
 		if e.MTU > 40 { // Linux tells the MSS with its headers, where a route sets it
