@@ -36,8 +36,11 @@ type waiting struct {
 // numbers.
 const manyAfter = 4
 
-// roomy tells whether another datagram may be put to those that wait.
-func (a *ahead) roomy(memory int) bool { return len(a.waits) == 0 || a.many && a.cost < memory/2 }
+// roomy tells whether another datagram may be put to those that wait and n more, which
+// cost so much.
+func (a *ahead) roomy(memory, n, cost int) bool {
+	return len(a.waits)+n == 0 || a.many && a.cost+cost < memory/2
+}
 
 // trim forgets what native calls have taken: the rest takes so much memory, or a byte
 // more for each that is just being taken (sock_wfree, net/core/sock.c).
@@ -105,15 +108,41 @@ func (c *scale) cost(length int) (int, error) {
 	return n, err
 }
 
+// waiting is what is to be known of a datagram that waits.
+func (c *scale) waiting(b []byte, o origin) (waiting, error) {
+	cost, err := c.cost(len(b))
+	return waiting{o, len(b), maphash.Bytes(c.seed, b), cost}, err
+}
+
 // push puts a datagram into the program's end. The mutex is held.
 func (s *socket) push(b []byte, o origin) (err error) {
-	cost, err := s.g.scale.cost(len(b))
+	w, err := s.g.scale.waiting(b, o)
 	if err == nil {
 		err = s.pushNative(b)
 	}
 	if err == nil {
-		s.ahead.add(waiting{o, len(b), maphash.Bytes(s.g.scale.seed, b), cost})
+		s.ahead.add(w)
 	}
+	return err
+}
+
+// pushAll puts a volley into the program's end, but for what cannot be put there;
+// unix.EPIPE when nothing can. The mutex is held.
+func (s *socket) pushAll(v *volley) (err error) {
+	for i := 0; i < v.n && err != unix.EPIPE; {
+		var n int
+		if gone := s.raw.Control(func(fd uintptr) { n, err = v.send(int(fd), i) }); gone != nil {
+			return gone
+		}
+		for ; n > 0; n-- {
+			s.ahead.add(v.waits[i])
+			i++
+		}
+		if err != nil {
+			i++
+		}
+	}
+	clear(v.waits[:v.n])
 	return err
 }
 
@@ -126,7 +155,7 @@ func (s *socket) pushNative(b []byte) (err error) {
 // room waits until another datagram may be put into the program's end.
 func (s *socket) room() error {
 	s.mu.Lock()
-	ok := s.ahead.roomy(s.memory)
+	ok := s.ahead.roomy(s.memory, 0, 0)
 	s.mu.Unlock()
 	if ok {
 		return nil
@@ -137,7 +166,7 @@ func (s *socket) room() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.ahead.trim(n)
-		ok := s.ahead.roomy(s.memory)
+		ok := s.ahead.roomy(s.memory, 0, 0)
 		if full { // the kernel tells of room when three quarters are free (unix_writable)
 			ok = len(s.ahead.waits) == 0 || s.ahead.many && n <= s.memory/4
 		}

@@ -201,9 +201,10 @@ func (s *socket) pumpDatagramsIn() {
 		return
 	}
 	defer stop()
+	call := s.g.process.NewOp(func() {})
 	var failure error // the latest, if nothing has come since
 	var last origin
-	scratch := posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
+	h := posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
 	for {
 		s.mu.Lock()
 		for s.receivers > 0 && s.state == open {
@@ -219,23 +220,16 @@ func (s *socket) pumpDatagramsIn() {
 			s.mu.Unlock()
 			continue
 		}
-		h, buf := scratch, s.g.buffers.take()
-		h.Iov[0] = buf[:]
-		n, err := s.g.process.Recvmsg(s.fd, &h, unix.MSG_DONTWAIT)
-		wait, deaf := err == unix.EAGAIN, false
-		switch err {
-		case nil:
-			o := origin{name: h.Name[:min(h.NameLen, maxAddress)], control: h.Control[:h.ControlLen]}
-			last = o.remembered(&last)
-			deaf = s.push(buf[:n], last) == unix.EPIPE
-		case unix.EAGAIN, unix.EBADF:
-		default:
+		v := s.g.volleys.take()
+		err := s.gather(v, call, &h, &last)
+		wait, deaf := err == unix.EAGAIN, s.pushAll(v) == unix.EPIPE
+		if err != nil && !wait && err != unix.EBADF {
 			s.keep(err)
 			wait = err == failure // it will not go away by itself
 		}
 		failure = err
 		s.mu.Unlock()
-		s.g.buffers.give(buf)
+		s.g.volleys.give(v)
 		if deaf || err == unix.EBADF { // the program has shut its end down
 			return
 		}
@@ -243,6 +237,30 @@ func (s *socket) pumpDatagramsIn() {
 			<-arrival
 		}
 	}
+}
+
+// gather takes datagrams from the stack, as many as may wait in the program's end. The
+// error is why there are no more; last is the origin of the latest. The mutex is held.
+func (s *socket) gather(v *volley, call *posix.Op, h *posix.Msghdr, last *origin) error {
+	v.n = 0
+	for cost := 0; v.n < volleySize && s.ahead.roomy(s.memory, v.n, cost); v.n++ {
+		m := *h
+		m.Iov[0] = v.memory[v.n].data[:]
+		call.Recvmsg(s.fd, &m, unix.MSG_DONTWAIT)
+		n, err := call.Result()
+		if err != nil {
+			return err
+		}
+		o := origin{name: m.Name[:min(m.NameLen, maxAddress)], control: m.Control[:m.ControlLen]}
+		*last = o.remembered(last)
+		v.piece(v.n, n)
+		w := &v.waits[v.n]
+		if *w, err = s.g.scale.waiting(v.memory[v.n].data[:n], *last); err != nil {
+			return err
+		}
+		cost += w.cost
+	}
+	return nil
 }
 
 // datagram is one received datagram, whole.
