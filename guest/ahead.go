@@ -162,9 +162,9 @@ func (s *socket) room() error {
 	}
 	full := false
 	return s.raw.Write(func(fd uintptr) bool {
-		n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
-		s.mu.Lock()
+		s.mu.Lock() // what an errand puts there meanwhile is not taken
 		defer s.mu.Unlock()
+		n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
 		s.ahead.trim(n)
 		ok := s.ahead.roomy(s.memory, 0, 0)
 		if full { // the kernel tells of room when three quarters are free (unix_writable)
@@ -175,17 +175,35 @@ func (s *socket) room() error {
 	})
 }
 
+// mayCarryIn tells whether another datagram may be put into the program's end now.
+func (s *socket) mayCarryIn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.receivers > 0 || s.state != open {
+		return false
+	}
+	if !s.ahead.roomy(s.memory, 0, 0) {
+		s.measure()
+	}
+	return s.ahead.roomy(s.memory, 0, 0)
+}
+
+// measure forgets what native calls have taken. The mutex is held.
+func (s *socket) measure() {
+	_ = s.raw.Control(func(fd uintptr) {
+		if left, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
+			s.ahead.trim(left)
+		}
+	})
+}
+
 // takeAhead takes the first datagram that waits in the program's end, or looks at it:
 // unix.EAGAIN if none does. The mutex is held.
 func (s *socket) takeAhead(end int, d *datagram, peek int) error {
 	if len(s.ahead.waits) == 0 {
 		return unix.EAGAIN
 	}
-	left, err := 0, error(nil)
-	_ = s.raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	if err == nil {
-		s.ahead.trim(left)
-	}
+	s.measure()
 	if len(s.ahead.waits) == 0 {
 		return unix.EAGAIN
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ func (s *socket) startDatagrams() {
 		s.state = open
 	}
 	s.mu.Unlock()
+	s.intake.arrival = make(chan struct{}, 1)
+	s.intake.call = s.g.process.NewOp(func() {})
+	s.intake.header = posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
 	s.g.running.Go(s.pumpDatagramsOut)
 	s.g.running.Go(s.pumpDatagramsIn)
 }
@@ -47,6 +51,8 @@ func (s *socket) pumpDatagramsOut() {
 	defer stop()
 	s.alarm() // an error may have been before
 	var sent *volley
+	o := &out{socket: s}
+	o.carrier.init(s.g, o.send)
 	receive := func(fd uintptr) bool {
 		s.out.Lock()
 		sent = s.g.volleys.take()
@@ -80,7 +86,7 @@ func (s *socket) pumpDatagramsOut() {
 			s.close(false)
 			return
 		}
-		s.carryAll(sent)
+		o.carryAll(sent)
 		s.out.Unlock()
 	}
 }
@@ -113,40 +119,51 @@ func (s *socket) catchUp() {
 	}
 }
 
+// out is what carries out a socket's datagrams.
+type out struct {
+	*socket
+	carrier     carrier
+	volley      *volley
+	sent        int   // of the volley
+	before, err error // what the program's next call is to tell
+}
+
 // carryAll sends the datagrams of a volley, which it gives back, in one entry of the
 // stack if there is room.
-func (s *socket) carryAll(v *volley) {
-	s.hasTold()
-	i := 0
-	var before, err error
-	s.g.process.Domain().Do(func() {
-		for ; i < v.n; i++ {
-			v.message.Data, v.message.Flags = v.datagram(i), unix.MSG_NOSIGNAL
-			if v.cut(i) { // no protocol has so long ones
-				err = unix.EMSGSIZE
-				continue
-			}
-			if e := s.stack.TakeError(); e != nil {
-				before = e
-			}
-			_, e := s.stack.SendLocked(&v.message)
-			if e == unix.EAGAIN {
-				return
-			}
-			if e != nil {
-				err = e
-			}
-		}
-	})
-	s.note(before)
-	s.note(err)
+func (o *out) carryAll(v *volley) {
+	o.hasTold()
+	o.volley, o.sent, o.before, o.err = v, 0, nil, nil
+	o.carrier.carry()
+	o.note(o.before)
+	o.note(o.err)
 	var rest [][]byte
-	for ; i < v.n; i++ {
+	for i := o.sent; i < v.n; i++ {
 		rest = append(rest, bytes.Clone(v.datagram(i)))
 	}
-	s.g.volleys.give(v)
+	o.g.volleys.give(v)
 	for _, b := range rest {
-		s.carryOut(b)
+		o.carryOut(b)
+	}
+}
+
+// send sends what there is room for, inside an entry.
+func (o *out) send() {
+	for v := o.volley; o.sent < v.n; o.sent++ {
+		if v.cut(o.sent) { // no protocol has so long ones
+			o.err = unix.EMSGSIZE
+			continue
+		}
+		v.message.Data, v.message.Flags = v.datagram(o.sent), unix.MSG_NOSIGNAL
+		if err := o.stack.TakeError(); err != nil {
+			o.before = err
+		}
+		_, err := o.stack.SendLocked(&v.message)
+		if err == unix.EAGAIN {
+			return
+		}
+		if err != nil {
+			o.err = err
+		}
 	}
 }
 
@@ -192,19 +209,54 @@ func (s *socket) carryOut(b []byte) {
 	}
 }
 
+// intake is what carries in a socket's datagrams: its pump, or an errand.
+type intake struct {
+	arrival chan struct{} // of capacity 1: the pump is to look
+	due     bool          // an errand is on its way; under the Domain's lock
+
+	mu      sync.Mutex // of who carries; taken before the socket's
+	call    *posix.Op
+	header  posix.Msghdr
+	last    origin
+	failure error // the latest, if nothing has come since
+}
+
+// arrived is called inside an entry when something may have come.
+func (s *socket) arrived() {
+	if s.intake.due = s.intake.due || s.g.relay.add(s); !s.intake.due {
+		signal(s.intake.arrival)
+	}
+}
+
+// taken implements errand.
+func (s *socket) taken() { s.intake.due = false }
+
+// run implements errand: what it cannot do, or not at once, the pump does.
+func (s *socket) run() {
+	in := &s.intake
+	if in.mu.TryLock() {
+		defer in.mu.Unlock()
+		for range 2 {
+			if !s.mayCarryIn() {
+				break
+			}
+			if done, _ := s.carryIn(); done {
+				return
+			}
+		}
+	}
+	signal(in.arrival)
+}
+
 // pumpDatagramsIn carries what the stack receives to the program's end, and keeps where
 // it came from for the call that asks; while a call takes datagrams from the stack
 // itself, nothing is carried.
 func (s *socket) pumpDatagramsIn() {
-	arrival, stop, err := s.watch(posix.POLLIN)
+	stop, err := s.g.process.OnReady(s.fd, posix.POLLIN, s.arrived)
 	if err != nil {
 		return
 	}
 	defer stop()
-	call := s.g.process.NewOp(func() {})
-	var failure error // the latest, if nothing has come since
-	var last origin
-	h := posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
 	for {
 		s.mu.Lock()
 		for s.receivers > 0 && s.state == open {
@@ -215,47 +267,59 @@ func (s *socket) pumpDatagramsIn() {
 		if ended || s.room() != nil {
 			return
 		}
-		s.mu.Lock()
-		if s.receivers > 0 || s.state == over {
-			s.mu.Unlock()
-			continue
-		}
-		v := s.g.volleys.take()
-		err := s.gather(v, call, &h, &last)
-		wait, deaf := err == unix.EAGAIN, s.pushAll(v) == unix.EPIPE
-		if err != nil && !wait && err != unix.EBADF {
-			s.keep(err)
-			wait = err == failure // it will not go away by itself
-		}
-		failure = err
-		s.mu.Unlock()
-		s.g.volleys.give(v)
-		if deaf || err == unix.EBADF { // the program has shut its end down
+		s.intake.mu.Lock()
+		done, deaf := s.carryIn()
+		s.intake.mu.Unlock()
+		if deaf {
 			return
 		}
-		if wait {
-			<-arrival
+		if done {
+			<-s.intake.arrival
 		}
 	}
 }
 
+// carryIn carries what there is and has room. It tells whether that was all, and whether
+// the program has shut its end down. The intake's mutex is held.
+func (s *socket) carryIn() (done, deaf bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.receivers > 0 || s.state == over {
+		return false, false
+	}
+	v := s.g.volleys.take()
+	defer s.g.volleys.give(v)
+	err := s.gather(v)
+	done, deaf = err == unix.EAGAIN, err == unix.EBADF
+	if s.pushAll(v) == unix.EPIPE {
+		deaf = true
+	}
+	if err != nil && !done && !deaf {
+		s.keep(err)
+		done = err == s.intake.failure // it will not go away by itself
+	}
+	s.intake.failure = err
+	return done, deaf
+}
+
 // gather takes datagrams from the stack, as many as may wait in the program's end. The
-// error is why there are no more; last is the origin of the latest. The mutex is held.
-func (s *socket) gather(v *volley, call *posix.Op, h *posix.Msghdr, last *origin) error {
+// error is why there are no more. Both mutexes are held.
+func (s *socket) gather(v *volley) error {
+	in := &s.intake
 	v.n = 0
 	for cost := 0; v.n < volleySize && s.ahead.roomy(s.memory, v.n, cost); v.n++ {
-		m := *h
+		m := in.header
 		m.Iov[0] = v.memory[v.n].data[:]
-		call.Recvmsg(s.fd, &m, unix.MSG_DONTWAIT)
-		n, err := call.Result()
+		in.call.Recvmsg(s.fd, &m, unix.MSG_DONTWAIT)
+		n, err := in.call.Result()
 		if err != nil {
 			return err
 		}
 		o := origin{name: m.Name[:min(m.NameLen, maxAddress)], control: m.Control[:m.ControlLen]}
-		*last = o.remembered(last)
+		in.last = o.remembered(&in.last)
 		v.piece(v.n, n)
 		w := &v.waits[v.n]
-		if *w, err = s.g.scale.waiting(v.memory[v.n].data[:n], *last); err != nil {
+		if *w, err = s.g.scale.waiting(v.memory[v.n].data[:n], in.last); err != nil {
 			return err
 		}
 		cost += w.cost

@@ -30,6 +30,7 @@ type Guest struct {
 	ends    ends // of connections, with what carries between them and the stack
 	outlet  *outlet
 	inlet   *inlet
+	relay   *relay
 	scale   scale
 	files   *files
 
@@ -50,7 +51,7 @@ type Guest struct {
 
 // New makes a Guest over in, which must be driven by a host in real time.
 func New(in *core.Instance) *Guest {
-	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in)}
+	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in), relay: relayOf(in.Domain())}
 	g.departures.g, g.scale.seed = g, maphash.MakeSeed()
 	for _, c := range calls() {
 		g.answers[c.number] = c.answer
@@ -190,6 +191,16 @@ func (g *Guest) Close() error {
 		_ = unix.Close(g.stranger)
 	}
 	return errors.Join(err, g.process.CloseAll())
+}
+
+// begins adds one to what is running, unless the Guest is closed.
+func (g *Guest) begins() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.running.Add(1)
+	}
+	return !g.closed
 }
 
 // Sockets is how many sockets programs have.

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -13,17 +14,28 @@ import (
 // inlet carries what connections receive to their programs: of all that have something,
 // in one entry of the stack.
 type inlet struct {
-	g       *Guest
-	come    chan struct{} // of capacity 1
-	ready   []*socket     // under the Domain's lock
-	spare   []*socket
-	more    bool // ready was not empty
+	g     *Guest
+	come  chan struct{} // of capacity 1
+	ready []*socket     // under the Domain's lock
+	spare []*socket
+	due   bool // an errand is on its way; under the Domain's lock
+
+	serving sync.Mutex // for the rest
+	take    func()     // receive
+	more    bool       // ready was not empty
 	loads   []load
 	now     *load // that write is for
 	writing []byte
 	write   func(fd uintptr)
 	memory  [carried][carrySize]byte
 	message core.Message
+}
+
+func newInlet(g *Guest) *inlet {
+	in := &inlet{g: g, come: make(chan struct{}, 1)}
+	in.take = in.receive
+	in.write = func(fd uintptr) { in.now.n, in.now.err = sendSome(int(fd), in.writing) }
+	return in
 }
 
 // arrivals is what the inlet knows of a connection, under the Domain's lock.
@@ -46,31 +58,53 @@ func (in *inlet) tell(s *socket) {
 	if !s.arrivals.pumped && !s.arrivals.queued {
 		s.arrivals.queued = true
 		in.ready = append(in.ready, s)
+		if in.due = in.due || in.g.relay.add(in); !in.due {
+			signal(in.come)
+		}
+	}
+}
+
+// taken implements errand.
+func (in *inlet) taken() { in.due = false }
+
+// run implements errand.
+func (in *inlet) run() {
+	if !in.g.begins() {
+		return
+	}
+	defer in.g.running.Done()
+	if !in.serving.TryLock() {
+		signal(in.come)
+		return
+	}
+	defer in.serving.Unlock()
+	if in.serveSome(); in.more {
 		signal(in.come)
 	}
 }
 
-// run serves until the Guest ends.
-func (in *inlet) run() {
-	receive := in.receive
-	in.write = func(fd uintptr) { in.now.n, in.now.err = sendSome(int(fd), in.writing) }
+// serve serves until the Guest ends.
+func (in *inlet) serve() {
 	for {
 		select {
 		case <-in.come:
 		case <-in.g.ending:
 			return
 		}
-		for {
-			in.g.process.Domain().Do(receive)
-			for i := range in.loads {
-				in.deliver(&in.loads[i], in.memory[i][:])
-			}
-			in.loads = in.loads[:0]
-			if !in.more {
-				break
-			}
+		in.serving.Lock()
+		for in.more = true; in.more; {
+			in.serveSome()
 		}
+		in.serving.Unlock()
 	}
+}
+
+func (in *inlet) serveSome() {
+	in.g.process.Domain().Do(in.take)
+	for i := range in.loads {
+		in.deliver(&in.loads[i], in.memory[i][:])
+	}
+	in.loads = in.loads[:0]
 }
 
 // receive takes what has come, inside an entry.

@@ -24,6 +24,7 @@ type outlet struct {
 	g       *Guest
 	events  [2 * carried]unix.EpollEvent
 	loads   []load // of one entry
+	carrier carrier
 	now     load
 	take    func(fd uintptr) // receive
 	memory  [carried][carrySize]byte
@@ -40,6 +41,7 @@ type load struct {
 // run serves until the ends are closed.
 func (o *outlet) run() {
 	o.take = o.receive
+	o.carrier.init(o.g, o.send)
 	var n int
 	var err error
 	wait := func(fd uintptr) bool {
@@ -107,7 +109,7 @@ func (o *outlet) carry() {
 	if len(o.loads) == 0 {
 		return
 	}
-	o.g.process.Domain().Do(o.send)
+	o.carrier.carry()
 	for i := range o.loads {
 		l := &o.loads[i]
 		if l.n > 0 || l.err != nil {

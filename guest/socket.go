@@ -63,6 +63,7 @@ type socket struct {
 	arrivals arrivals
 
 	// Of datagrams.
+	intake        intake
 	ahead         ahead
 	memory        int               // that the program's end has for what waits in it
 	out           sync.Mutex        // held from before one is taken from our end until it is sent

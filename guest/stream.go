@@ -52,9 +52,9 @@ func (s *socket) connected() {
 // openEnds has what carries connections serve.
 func (g *Guest) openEnds() error {
 	return g.ends.open(func() {
-		g.outlet, g.inlet = &outlet{g: g}, &inlet{g: g, come: make(chan struct{}, 1)}
+		g.outlet, g.inlet = &outlet{g: g}, newInlet(g)
 		g.running.Go(g.outlet.run)
-		g.running.Go(g.inlet.run)
+		g.running.Go(g.inlet.serve)
 	})
 }
 
