@@ -110,6 +110,10 @@ func kindOf(typ uint16) (kind, bool) {
 		return kind{8, (*request).removeNexthop, nil}, true
 	case getNexthop:
 		return kind{8, (*request).getNexthop, (*request).dumpNexthops}, true
+	case newAddrLabel, delAddrLabel:
+		return kind{12, (*request).changeLabel, nil}, true
+	case getAddrLabel:
+		return kind{12, (*request).getLabel, (*request).dumpLabels}, true
 	case getNSID:
 		return kind{4, (*request).getNamespace, (*request).dumpNamespaces}, true
 	case getNexthopBucket:

@@ -7,28 +7,27 @@ import (
 	"github.com/libos-go/libos/core/wire"
 )
 
-// policy is the precedence and label of an address by the default policy table
-// (RFC 6724 §2.1).
-func policy(a wire.Addr) (precedence, label int) {
+// precedence is that of an address by the default policy table (RFC 6724 §2.1).
+func precedence(a wire.Addr) int {
 	switch {
 	case a.Is4(): // ::ffff:0:0/96
-		return 35, 4
+		return 35
 	case a == wire.IPv6Loopback(): // ::1/128
-		return 50, 0
+		return 50
 	case a.Hi == 0 && a.Lo>>32 == 0: // ::/96
-		return 1, 3
+		return 1
 	case a.Hi>>32 == 0x20010000: // 2001::/32
-		return 5, 5
+		return 5
 	case a.Hi>>48 == 0x2002: // 2002::/16
-		return 30, 2
+		return 30
 	case a.Hi>>48 == 0x3ffe: // 3ffe::/16
-		return 1, 12
+		return 1
 	case a.Hi>>54 == 0xfec0>>6: // fec0::/10
-		return 1, 11
+		return 1
 	case a.IsUniqueLocal(): // fc00::/7
-		return 3, 13
+		return 3
 	}
-	return 40, 1 // ::/0
+	return 40 // ::/0
 }
 
 // Source implements core.Network: source address selection (RFC 6724 §5).
@@ -76,7 +75,7 @@ func (n *network) candidates(x, out *core.Interface, dst wire.Addr, best *candid
 			continue
 		}
 		c := candidate{a, x}
-		if best.address == nil || c.better(best, out, dst, preferTemporary) {
+		if best.address == nil || n.better(&c, best, out, dst, preferTemporary) {
 			*best = c
 		}
 	}
@@ -84,7 +83,7 @@ func (n *network) candidates(x, out *core.Interface, dst wire.Addr, best *candid
 
 // better applies the rules in their order. There are no home addresses (rule
 // 4), and routers do not say which prefixes are theirs (rule 5.5).
-func (c *candidate) better(b *candidate, out *core.Interface, dst wire.Addr, preferTemporary bool) bool {
+func (n *network) better(c, b *candidate, out *core.Interface, dst wire.Addr, preferTemporary bool) bool {
 	cs, bs := c.address.Prefix.Addr, b.address.Prefix.Addr
 	if cs == dst || bs == dst { // rule 1: the same address
 		return cs == dst
@@ -101,9 +100,7 @@ func (c *candidate) better(b *candidate, out *core.Interface, dst wire.Addr, pre
 	if x, y := c.ifc == out, b.ifc == out; x != y { // rule 5: outgoing interface
 		return x
 	}
-	_, want := policy(dst)
-	_, cl := policy(cs)
-	_, bl := policy(bs)
+	want, cl, bl := n.label(dst, out.Index()), n.label(cs, c.ifc.Index()), n.label(bs, b.ifc.Index())
 	if (cl == want) != (bl == want) { // rule 6: matching label
 		return cl == want
 	}
@@ -127,15 +124,17 @@ func SortDestinations(in *core.Instance, list []wire.Addr) {
 		label                    bool
 		precedence, reach, match int
 	}
+	labelOf := defaultLabel
+	if n, ok := in.Network(wire.IPv6Any()).(*network); ok {
+		labelOf = func(a wire.Addr) uint32 { return n.label(a, 0) }
+	}
 	ds := make([]destination, len(list))
 	for i, a := range list {
 		d := destination{addr: a}
-		precedence, label := policy(a)
-		d.precedence, d.reach = precedence, int(a.Scope())
+		d.precedence, d.reach = precedence(a), int(a.Scope())
 		if r, err := in.Route(core.RouteQuery{Dst: a}); err == nil {
 			d.usable = true
-			_, own := policy(r.Src)
-			d.label = own == label
+			d.label = labelOf(r.Src) == labelOf(a)
 			d.scope = r.Src.Scope() == a.Scope()
 			d.fresh = true
 			d.match = wire.CommonPrefixLen(r.Src, a)

@@ -107,11 +107,26 @@ func TestDestinationsAreOrdered(t *testing.T) {
 	}
 }
 
-func TestPolicyTable(t *testing.T) {
-	for text, want := range map[string][2]int{"::1": {50, 0}, "2600::1": {40, 1}, "10.0.0.1": {35, 4}, "2002::1": {30, 2}, "2001::1": {5, 5},
-		"2001:db8::1": {40, 1}, "fc00::1": {3, 13}, "fd00::1": {3, 13}, "::7": {1, 3}, "fec0::1": {1, 11}, "3ffe::1": {1, 12}} {
-		if p, l := policy(wire.MustAddr(text)); p != want[0] || l != want[1] {
-			t.Errorf("%s: precedence %d, label %d", text, p, l)
+func TestPrecedences(t *testing.T) {
+	for text, want := range map[string]int{"::1": 50, "2600::1": 40, "10.0.0.1": 35, "2002::1": 30, "2001::1": 5,
+		"2001:db8::1": 40, "fc00::1": 3, "fd00::1": 3, "::7": 1, "fec0::1": 1, "3ffe::1": 1} {
+		if p := precedence(wire.MustAddr(text)); p != want {
+			t.Errorf("%s: precedence %d", text, p)
+		}
+	}
+}
+
+// The labels are Linux's, which differ from RFC 6724's for Teredo, ORCHID and unique local
+// addresses.
+func TestLabelsThatNobodyChanged(t *testing.T) {
+	n := &network{}
+	for text, want := range map[string]uint32{"::": 1, "::1": 0, "::2": 3, "::7": 3, "10.0.0.1": 4, "2600::1": 1, "2002::1": 2, "2001::1": 6,
+		"2001:10::1": 7, "2001:1f:ffff::1": 7, "2001:20::1": 1, "2001:db8::1": 1, "fc00::1": 5, "fd00::1": 5, "fec0::1": 11, "feff::1": 11,
+		"3ffe::1": 12, "0:1::": 1, "::1:0:0": 1} {
+		a := wire.MustAddr(text)
+		l, ok := n.LabelOf(a, 0)
+		if got := n.label(a, 0); got != want || !ok || l.Label != want {
+			t.Errorf("%s: label %d, in the table %d, want %d", text, got, l.Label, want)
 		}
 	}
 }
