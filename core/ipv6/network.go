@@ -41,7 +41,7 @@ type network struct {
 	fragged     *ipcommon.Reassembler
 	ids         ipcommon.Identifications
 	auto        *autoconf
-	labels      *labels // of addresses; nil for the default ones
+	labels      *labels               // of addresses; nil for the default ones
 	params      *core.NeighbourParams // the answer of NeighbourParams
 	untabled    *untabled             // settings, where the wiring has no tables
 }

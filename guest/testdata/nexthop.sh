@@ -8,15 +8,15 @@ ip addr add fd00::1/64 dev eth0 nodad
 ip addr add 10.5.0.1/24 dev v0
 ip addr add fd05::1/64 dev v0 nodad
 x() { echo "\$ $*"; "$@" >$out 2>/dev/null; echo "= $?"; grep -av fe80 $out; }
+wait_for() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); test $n -lt 200 || break; sleep 0.05; done; }
 out=$(mktemp)
 heard=$(mktemp)
 ip monitor nexthop route >>$heard &
 monitor=$!
-n=0
-until grep -q Deleted $heard; do
-	ip route add 10.77.0.0/16 dev eth0 && ip route del 10.77.0.0/16
-	n=$((n + 1)); test $n -lt 100; sleep 0.1
-done
+wait_for sh -c "ip route add 10.77.0.0/16 dev eth0; ip route del 10.77.0.0/16; grep -q Deleted $heard"
+: >$heard
+for i in eth0 v0; do wait_for sh -c "ip nexthop add id 44 dev $i && ip nexthop del id 44"; done
+wait_for grep -q 'Deleted id 44 dev v0' $heard
 : >$heard
 x ip nexthop add id 1 via 10.0.0.2 dev eth0
 x ip nexthop add id 2 via fd00::2 dev eth0
@@ -124,11 +124,13 @@ x ip nexthop add id 41 via 10.5.0.41 dev v0
 x ip nexthop add id 42 group 40/41
 x ip route add 10.42.0.0/16 nhid 42
 x ip link set v1 down
+wait_for sh -c '! ip nexthop get id 41' # the kernel tells of carriers later
 x ip nexthop
 x ip route show 10.42.0.0/16
 x ip -6 route show fd01::/64
 x ip nexthop add id 43 via 10.5.0.41 dev v0
 x ip link set v1 up
+wait_for sh -c 'ip nexthop add id 44 dev v0 && ip nexthop del id 44'
 x ip nexthop add id 41 via 10.5.0.41 dev v0
 x ip route add 10.41.0.0/16 nhid 41
 x ip link del v0
@@ -139,14 +141,12 @@ x ip link set eth0 down
 x ip nexthop
 x ip route
 x ip link set eth0 up
+wait_for sh -c 'ip nexthop add id 44 dev eth0 && ip nexthop del id 44'
 x ip nexthop add id 50 dev eth0
 x ip nexthop flush
 x ip nexthop
-n=0
-until grep -q 'Deleted id 50' $heard; do
-	n=$((n + 1)); test $n -lt 100; sleep 0.1
-done
+wait_for grep -q 'Deleted id 50' $heard
 kill $monitor
 echo "# told"
-grep -av "fe80\|ff00" $heard
+grep -av "fe80\|ff00\|id 44" $heard
 rm $heard $out
