@@ -54,6 +54,13 @@ type Pacer interface {
 	Room() int
 }
 
+// Speeder is a Device that knows how fast its link is.
+type Speeder interface {
+	// Speed is in bits per second, 0 for a link without a rate. It is asked inside an
+	// entry.
+	Speed() int64
+}
+
 // Sieve is a Device that chooses what the stack gets of the frames that were
 // received: a filter stacked on another Device, which it embeds.
 type Sieve interface {

@@ -296,9 +296,29 @@ func (r *request) control(s *socket, end int) (int, error) {
 		}
 		return 0, err
 	}
+	if request == posix.SIOCETHTOOL {
+		return r.ethtool(s, b)
+	}
 	n, err := s.g.process.Ioctl(s.fd, request, b)
 	if err == nil {
 		err = r.c.Write(r.c.Args[2], b)
+	}
+	return n, err
+}
+
+// ethtool is SIOCETHTOOL, with the request that a struct ifreq points to.
+func (r *request) ethtool(s *socket, ifreq []byte) (int, error) {
+	at := binary.NativeEndian.Uint64(ifreq[posix.EthtoolPointer:])
+	var b []byte
+	for n := posix.EthtoolSize(nil); len(b) < n; n = posix.EthtoolSize(b) {
+		b = make([]byte, n)
+		if err := r.c.Read(at, b); err != nil {
+			return 0, err
+		}
+	}
+	answer, n, err := s.g.process.Ethtool(ifreq, b)
+	if err == nil {
+		err = r.c.Write(at, answer)
 	}
 	return n, err
 }

@@ -107,7 +107,9 @@ func tell(ifc *core.Interface, name string, request uint, v []byte) error {
 		ne.PutUint32(v, uint32(ifc.QueueLen()))
 	case SIOCGIFMAP: // no memory of a device is mapped
 		clear(v)
-	case SIOCETHTOOL, SIOCGMIIPHY:
+	case SIOCETHTOOL: // the caller has what it points to
+		return syscall.EFAULT
+	case SIOCGMIIPHY:
 		return syscall.EOPNOTSUPP
 	case SIOCGIFHWADDR:
 		a := ifc.HWAddr()

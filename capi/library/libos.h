@@ -164,7 +164,7 @@ ssize_t lib_sendmsg(struct lib_stack *, int fd, const struct msghdr *, int flags
 int lib_recvmmsg(struct lib_stack *, int fd, struct mmsghdr *, unsigned n, int flags, struct timespec *timeout);
 int lib_sendmmsg(struct lib_stack *, int fd, struct mmsghdr *, unsigned n, int flags);
 int lib_fcntl(struct lib_stack *, int fd, int cmd, long arg);
-/* lib_ioctl knows FIONREAD, FIONBIO, SIOCOUTQ and the like, and those of netdevice(7), arp(7) and
+/* lib_ioctl knows FIONREAD, FIONBIO, SIOCOUTQ and the like, SIOCETHTOOL, and those of netdevice(7), arp(7) and
  * route(8): SIOCGIFADDR, SIOCSIFFLAGS, SIOCADDRT, …. arg points to the int or the struct. */
 int lib_ioctl(struct lib_stack *, int fd, unsigned long request, void *arg);
 int lib_dup(struct lib_stack *, int fd);

@@ -89,6 +89,9 @@ func (e *End) Properties() core.Properties {
 	return p
 }
 
+// Speed implements core.Speeder.
+func (e *End) Speed() int64 { return e.out.wire.Rate }
+
 // Attach implements core.Device.
 func (e *End) Attach(ifc *core.Interface) {
 	e.ifc = ifc
