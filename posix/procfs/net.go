@@ -22,6 +22,7 @@ func netFiles() map[string]func(*page) {
 		"protocols": (*page).protocols, "sockstat": (*page).sockstat, "sockstat6": (*page).sockstat6,
 		"snmp": (*page).snmp, "snmp6": (*page).snmp6, "netstat": (*page).netstat,
 		"mcfilter": (*page).multicastFilter, "mcfilter6": (*page).multicastFilter6, "anycast6": func(*page) {},
+		"fib_trie": (*page).trie, "softnet_stat": (*page).softnet,
 	}
 }
 
@@ -75,7 +76,7 @@ func has(w *core.Wiring, name string) bool {
 		return false
 	}
 	switch name {
-	case "arp", "route", "igmp", "rt_cache", "mcfilter", "icmp":
+	case "arp", "route", "igmp", "rt_cache", "mcfilter", "icmp", "fib_trie":
 		return hasFamily(w, core.AFInet)
 	}
 	switch of4 {
