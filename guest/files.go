@@ -21,7 +21,8 @@ import (
 // made when the file was opened. A directory is one of ours with the same names in it,
 // so that listing it, and stat(2) of what is there, agree.
 type files struct {
-	fs *procfs.FS
+	fs      *procfs.FS
+	instead map[string][]byte // see Guest.Replace
 
 	root atomic.Pointer[string] // of the directories; nil until the first is wanted
 
@@ -150,13 +151,9 @@ func (f *files) close() error {
 	return os.RemoveAll(*root)
 }
 
-// content is a descriptor to read a file by.
-func content(n *procfs.Node) (int, error) {
-	text, err := n.Read()
-	if err != nil {
-		return -1, err
-	}
-	fd, err := unix.MemfdCreate(filepath.Base(n.Path), unix.MFD_CLOEXEC)
+// content is a descriptor to read text by, as a file of that name.
+func content(name string, text []byte) (int, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}

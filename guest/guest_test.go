@@ -250,3 +250,17 @@ print(s.recv(10))`)
 		t.Errorf("it read %q and ended with %v", got, err)
 	}
 }
+
+func TestAFileOfTheInstanceStandsInForOneOfTheHost(t *testing.T) {
+	g := lab(t)
+	g.Replace("/etc/hostname", []byte("of the instance\n"))
+	for name, same := range map[string]bool{"/etc/hostname": true, "//etc/./hostname": true, "/etc/hostname/": false, "/etc/hosts": false} {
+		out, err := program(t, g, "cat", name)
+		if got := err == nil && out == "of the instance\n"; got != same {
+			t.Errorf("%s has %q, %v", name, out, err)
+		}
+	}
+	if out, err := program(t, g, "sh", "-c", ": >>/etc/hostname"); err == nil {
+		t.Errorf("it was written to: %s", out)
+	}
+}

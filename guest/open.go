@@ -5,6 +5,7 @@ package guest
 import (
 	"encoding/binary"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -29,6 +30,12 @@ func pathCall(dirfd, name int, f func(r *request, n *procfs.Node) error) func(*r
 		p, ok := r.path(dir, r.c.Args[name])
 		if !ok {
 			r.goOn()
+			return
+		}
+		if r.g.files.replaces(p) {
+			if err := r.openInstead(p); err != nil {
+				_ = r.fail(err)
+			}
 			return
 		}
 		n, err := r.g.files.fs.Lookup(p)
@@ -130,7 +137,11 @@ func (r *request) open(n *procfs.Node, flags int) error {
 	case writes:
 		return r.openSetting(n, flags)
 	}
-	fd, err := content(n)
+	text, err := n.Read()
+	if err != nil {
+		return err
+	}
+	fd, err := content(filepath.Base(n.Path), text)
 	if err != nil {
 		return err
 	}

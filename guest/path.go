@@ -14,8 +14,8 @@ import (
 )
 
 // Which paths are the stack's: those below /proc/net, /proc/sys/net and
-// /sys/class/net, by whatever name. Nearly all that a program opens is not, and is told
-// by its first bytes.
+// /sys/class/net, by whatever name, and those that others stand in for. Nearly all that a
+// program opens is not, and is told by its first bytes.
 
 // maxPath is PATH_MAX.
 const maxPath = 4096
@@ -37,6 +37,9 @@ func (r *request) path(dirfd int, at uint64) (string, bool) {
 	}
 	if len(b) == 0 && whole {
 		return "", false
+	}
+	if whole && r.g.files.replaces(string(b)) {
+		return path.Clean(string(b)), true
 	}
 	if len(b) > 0 && b[0] == '/' && !mayLead(b) {
 		if root := r.g.files.root.Load(); root == nil || !strings.HasPrefix(string(b), *root) {

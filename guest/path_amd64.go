@@ -8,7 +8,11 @@ import (
 	"github.com/libos-go/libos/posix/procfs"
 )
 
-const sysFstatat = unix.SYS_NEWFSTATAT
+// Numbers of calls.
+const (
+	sysFstatat = unix.SYS_NEWFSTATAT
+	sysOpen    = unix.SYS_OPEN
+)
 
 // oldPathCalls are the calls without a dirfd, which newer systems lack.
 func oldPathCalls() []named {

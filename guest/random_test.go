@@ -313,10 +313,11 @@ func (c *caller) call() {
 	case 22:
 		x(unix.SYS_WRITE, c.fd(), c.pointer(n), uintptr(n), 0, 0, 0)
 	case 23:
-		b := c.room(8)
+		b := c.room(8 + 16)
+		clear(b) // it does not wait
 		binary.NativeEndian.PutUint32(b, uint32(c.fd()))
 		binary.NativeEndian.PutUint16(b[4:], 0xff)
-		x(unix.SYS_POLL, address(b), 1, 0, 0, 0, 0)
+		x(unix.SYS_PPOLL, address(b), 1, address(b[8:]), 0, 0, 0)
 	}
 }
 

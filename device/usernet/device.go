@@ -107,6 +107,9 @@ func (d *Device) Forwarded() (list []netip.AddrPort) {
 // protocols that sockets do not carry, more than there was room for.
 func (d *Device) Dropped() uint64 { return d.dropped.Load() }
 
+// NameServers are those that the guest finds here.
+func (d *Device) NameServers() []netip.Addr { return []netip.Addr{d.at.names[0].NetIP()} }
+
 // Properties implements core.Device.
 func (d *Device) Properties() core.Properties { return d.props }
 

@@ -39,7 +39,7 @@ func own(in *core.Instance, args []string, stat bool) (err error) {
 	if err != nil {
 		return err
 	}
-	g := guest.New(in)
+	g := newGuest(in)
 	defer func() { err = errors.Join(err, g.Close(), life.close()) }()
 	return g.Run(c, wait, options(stat)...)
 }
@@ -65,7 +65,7 @@ func (g *guests) of(in *core.Instance) (*guest.Guest, error) {
 		}
 		g.life = life
 	}
-	x := guest.New(in)
+	x := newGuest(in)
 	if _, ok := in.OnClose(func() { g.end(in, x) }); !ok {
 		return nil, fmt.Errorf("instance %s is closed", in.Name())
 	}
