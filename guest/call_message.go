@@ -168,7 +168,7 @@ func (r *request) transmit(s *socket, end int, m *posix.Msghdr, flags int, finis
 			case <-time.After(stillThere):
 			}
 		}
-		_ = unix.Close(end)
+		answer(&w, 0, trap.ErrGone)
 	})
 }
 
