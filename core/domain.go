@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/libos-go/libos/allocator"
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/allocator"
 	"github.com/libos-go/libos/core/timer"
 )
 

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/libos"
 	"github.com/libos-go/libos/plugin/control"
 	"github.com/libos-go/libos/plugin/ring"
 	"github.com/libos-go/libos/plugin/sandbox"

@@ -2,9 +2,10 @@
 
 // Package config holds the options as Go constants, named as in Kconfig.toml:
 // those of defconfig here, those of a build in its place there (go build
-// -overlay). Only symbols marked static in Kconfig.toml may be read as constants;
-// the others can differ from instance to instance of one binary. X is true for
-// what is y, X_MODULE for what is m.
+// -overlay). Only symbols marked static in Kconfig.toml may be read as constants,
+// from the packages below this one, which hold them alone; the others can differ
+// from instance to instance of one binary. X is true for what is y, X_MODULE for
+// what is m.
 package config
 
 // Options in the order of Kconfig.toml.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/allocator"
 	"github.com/libos-go/libos/core/coretest"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/host"

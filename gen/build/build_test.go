@@ -65,7 +65,7 @@ func TestGeneratedFilesAreTheSameEveryTime(t *testing.T) {
 	a, b := repository(t), repository(t)
 	var trees [2]map[string]string
 	for i, x := range []*Builder{a, b} {
-		x.target(t, "same", "allyesconfig")
+		x.target(t, "same", "allyesconfig", "SLAB_DEBUG=n") // which has all compiled anew
 		if done, err := x.Generate("same"); err != nil || !done {
 			t.Fatalf("generate: %v, %v", done, err)
 		}
@@ -222,6 +222,11 @@ func TestBuildErrorsNameThePlaceAndTheCure(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails("core/feature/broken.go:5", "config.UDP", "static = true", "protocols/udp/Kconfig.toml:")
+	// one that is, from where all are
+	if err := os.WriteFile(broken, []byte("package feature\n\nimport \"github.com/libos-go/libos/core/config\"\n\nvar _ = config.SLAB_KB\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fails("core/feature/broken.go:5", "config.SLAB_KB", "import core/config/allocator")
 	if err := os.Remove(broken); err != nil {
 		t.Fatal(err)
 	}

@@ -43,9 +43,9 @@ func (b *Builder) generated(c *configuration, t *target) func(path string) bool 
 			return !strings.HasPrefix(path, filepath.Join(gen, emit.ModulesPath)+string(filepath.Separator))
 		}
 	}
-	main, constants := filepath.Join(gen, filepath.FromSlash(t.module.Main())), filepath.Join(gen, filepath.FromSlash(emit.ConstantsPath))
+	main, constants := filepath.Join(gen, filepath.FromSlash(t.module.Main())), filepath.Join(gen, filepath.FromSlash(emit.ConstantsDir))+string(filepath.Separator)
 	modfile := filepath.Join(gen, "go.mod") // where there are third parties
-	return func(path string) bool { return path == main || path == constants || path == modfile }
+	return func(path string) bool { return path == main || strings.HasPrefix(path, constants) || path == modfile }
 }
 
 // Build brings the programs of a build up to date and tells whether there was

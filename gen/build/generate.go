@@ -73,7 +73,10 @@ func (b *Builder) scan(c *configuration, all bool) (linked, every []*scan.Packag
 	if err != nil {
 		return nil, nil, err
 	}
-	overlay := map[string][]byte{filepath.Join(b.Dir, filepath.FromSlash(constants.Path)): constants.Content}
+	overlay := map[string][]byte{}
+	for _, f := range constants {
+		overlay[filepath.Join(b.Dir, filepath.FromSlash(f.Path))] = f.Content
+	}
 	var patterns []string
 	chosen = append(base(), chosen...)
 	for _, p := range append(chosen[:len(chosen):len(chosen)], others...) {

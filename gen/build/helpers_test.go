@@ -12,6 +12,13 @@ import (
 	"github.com/libos-go/libos/plugin/modules"
 )
 
+// TestMain has all programs linked without what debuggers want, which takes the linker as
+// long as the rest: nobody debugs them.
+func TestMain(m *testing.M) {
+	_ = os.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -ldflags=-w"))
+	os.Exit(m.Run())
+}
+
 // repository is a builder of the module's own tree that builds into a folder
 // of the test's.
 func repository(t *testing.T) *Builder {

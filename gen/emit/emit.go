@@ -54,16 +54,16 @@ type File struct {
 	Content []byte
 }
 
-// ConstantsPath is the file of the option constants.
-const ConstantsPath = "core/config/config.go"
-
 // Files are all Go files of the build, in the order of their paths.
 func Files(b *Build) ([]File, error) {
 	f, err := b.features()
 	if err != nil {
 		return nil, err
 	}
-	var out []File
+	out, err := Constants(b)
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range Modules(b.Symbols) {
 		main, err := b.moduleFile(m)
 		if err != nil {
@@ -80,7 +80,6 @@ func Files(b *Build) ([]File, error) {
 		make func(*features) *jen.File
 	}{
 		{"cmd/libos/main.go", mainFile},
-		{ConstantsPath, func(f *features) *jen.File { return constants(f.build) }},
 		{"wiring.go", wiringFile},
 		{"wiring_config.go", configFile},
 		{"wiring_dispatch.go", dispatchFile},
@@ -95,13 +94,6 @@ func Files(b *Build) ([]File, error) {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	return out, nil
-}
-
-// Constants is the file of the option constants alone: it depends on the
-// configuration only, and the scan reads the packages with it.
-func Constants(b *Build) (File, error) {
-	content, err := render(constants(b))
-	return File{ConstantsPath, content}, err
 }
 
 func render(f *jen.File) ([]byte, error) {

@@ -228,9 +228,14 @@ func (f *features) checkUses() error {
 			continue // a command belongs to the binary, not to an instance
 		}
 		for _, u := range p.Uses {
-			if s := static[strings.TrimSuffix(u.Symbol, moduleSuffix)]; s != nil && !s.Static {
+			switch s := static[strings.TrimSuffix(u.Symbol, moduleSuffix)]; {
+			case s == nil:
+			case !s.Static:
 				return fmt.Errorf("%s:%d: config.%s is folded as a constant: mark the symbol `static = true` (%s), or ask the instance's own settings",
 					u.Pos.Filename, u.Pos.Line, u.Symbol, s.Where)
+			case s.Version == "" && p.Rel != p.Path:
+				return fmt.Errorf("%s:%d: config.%s is read from %s, so that each choice of whatever symbol has the package compiled anew: import %s",
+					u.Pos.Filename, u.Pos.Line, u.Symbol, ConstantsDir, staticDir(s))
 			}
 		}
 	}

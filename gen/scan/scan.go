@@ -1,10 +1,13 @@
 package scan
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -106,11 +109,21 @@ func Load(c Config, patterns []string) ([]*Package, error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
-	fset := token.NewFileSet()
+	overlay, remove, err := c.overlay()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
 	pkgs, err := packages.Load(&packages.Config{
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedTypes |
 			packages.NeedSyntax | packages.NeedTypesInfo | packages.NeedTypesSizes,
-		Dir: c.Dir, Env: c.Env, BuildFlags: c.Flags, Overlay: c.Overlay, Fset: fset,
+		Dir: c.Dir, Env: c.Env, BuildFlags: append(c.Flags[:len(c.Flags):len(c.Flags)], "-overlay="+overlay), Fset: token.NewFileSet(),
+		ParseFile: func(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
+			if replaced, ok := c.Overlay[name]; ok {
+				src = replaced
+			}
+			return parser.ParseFile(fset, name, src, parser.AllErrors|parser.ParseComments)
+		},
 	}, patterns...)
 	if err != nil {
 		return nil, fmt.Errorf("loading packages: %w", err)
@@ -137,6 +150,36 @@ func Load(c Config, patterns []string) ([]*Package, error) {
 		return nil, fmt.Errorf("%s", strings.Join(problems, "\n"))
 	}
 	return out, nil
+}
+
+// overlay writes the overlay as the go command reads it, which then compiles what is
+// imported with it: one that packages.Load is told of has it type-check all of that from
+// source, the standard library, too.
+func (c *Config) overlay() (file string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "libosbuild-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	replace := map[string]string{}
+	for name, content := range c.Overlay {
+		at := filepath.Join(dir, fmt.Sprintf("%d-%s", len(replace), filepath.Base(name)))
+		if err := os.WriteFile(at, content, 0o600); err != nil {
+			return "", nil, err
+		}
+		replace[name] = at
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", nil, err
+	}
+	file = filepath.Join(dir, "overlay.json")
+	return file, remove, os.WriteFile(file, text, 0o600)
 }
 
 func (c *Config) relativeText(text string) string {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/libos"
 	"github.com/libos-go/libos/plugin/sandbox"
 )
 

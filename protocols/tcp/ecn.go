@@ -1,7 +1,7 @@
 package tcp
 
 import (
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/protocols/tcp"
 	"github.com/libos-go/libos/core/congestion"
 	"github.com/libos-go/libos/core/wire"
 )

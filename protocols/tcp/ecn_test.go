@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/libos-go/libos/core"
-	"github.com/libos-go/libos/core/config"
+	"github.com/libos-go/libos/core/config/protocols/tcp"
 	"github.com/libos-go/libos/core/qdisc/codel"
 	"github.com/libos-go/libos/core/qdisc/fqcodel"
 	"github.com/libos-go/libos/core/qdisc/pie"
