@@ -149,7 +149,8 @@ func (p *Program) Close() error {
 }
 
 // Close ends the service of all programs, closes their sockets and waits for what
-// carried their bytes. A second call does nothing.
+// carried their bytes. Programs that half a second later still have a socket of the
+// stack get SIGTERM, and SIGKILL two seconds after that. A second call does nothing.
 func (g *Guest) Close() error {
 	g.mu.Lock()
 	if g.closed {
@@ -184,6 +185,7 @@ func (g *Guest) Close() error {
 	if len(gone) > 0 {
 		err = errors.Join(err, hangUp(gone))
 	}
+	err = errors.Join(err, endSurvivors(sockets))
 	g.departures.close()
 	err = errors.Join(err, g.files.close(), g.ends.close())
 	g.running.Wait()
