@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
 	"github.com/libos-go/libos/core"
 	"github.com/libos-go/libos/core/wire"
 	"github.com/libos-go/libos/posix"
@@ -32,6 +35,21 @@ func (p *program) opened(typ int, of wire.EtherType) int {
 	p.must(err)
 	p.fds = append(p.fds, fd)
 	return fd
+}
+
+// attach attaches a filter.
+func (p *program) attach(fd int, list ...bpf.Instruction) {
+	raw, err := bpf.Assemble(list)
+	p.must(err)
+	if ours, ok := p.calls.(*posix.Process); ok {
+		p.must((&proc{ours, p.t}).attach(fd, list...))
+		return
+	}
+	code := make([]unix.SockFilter, len(raw))
+	for i, x := range raw {
+		code[i] = unix.SockFilter{Code: x.Op, Jt: x.Jt, Jf: x.Jf, K: x.K}
+	}
+	p.must(unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}))
 }
 
 // closes a socket before the end.
@@ -216,6 +234,27 @@ var packetPrograms = map[string]func(p *program){
 			p.closes(out)
 			p.closes(group[0])
 			p.closes(group[1])
+		}
+	},
+	"filters that want little": func(p *program) {
+		for _, typ := range []int{posix.SOCK_RAW, posix.SOCK_DGRAM} {
+			out := p.packet(posix.SOCK_RAW, 0)
+			for _, n := range []uint32{1, 10, 13, 14, 15, 34, 59, 60, 61} {
+				in := p.packet(typ, wire.EtherTypeIPv4)
+				p.attach(in, bpf.RetConstant{Val: n})
+				p.set("auxdata", in, packetAuxdata, int32le(1))
+				_, err := p.Sendto(out, packetOf(60, byte(n)), 0, nil)
+				p.must(err)
+				p.sleep(10e6)
+				m := &posix.Msghdr{Iov: [][]byte{make([]byte, 100)}, Control: make([]byte, 100)}
+				k, err := p.Recvmsg(in, m, posix.MSG_DONTWAIT|posix.MSG_TRUNC)
+				p.log(fmt.Sprint(n, " bytes"), k, err)
+				if c, _, ok := core.NextControl(m.Control[:m.ControlLen]); ok {
+					p.log("auxdata", u32(c.Data, 4), u32(c.Data, 8))
+				}
+				p.closes(in)
+			}
+			p.closes(out)
 		}
 	},
 	"a member without room": func(p *program) {

@@ -206,3 +206,26 @@ func TestAFullQueueKeepsAPacketSocketWaiting(t *testing.T) {
 		}
 	})
 }
+
+// One call sends so many frames of a ring that they do not fill the stack; the next goes on.
+func TestACallSendsABoundedPartOfALongRing(t *testing.T) {
+	run(t, func(h *programs) {
+		const frames, burst = 20_000, 1 << 14
+		fd, err := h.a.Socket(posix.AF_PACKET, posix.SOCK_RAW, 0)
+		must(t, err)
+		must(t, h.a.Bind(fd, link(core.LinkAddress{Ifindex: 1})))
+		must(t, h.a.Setsockopt(fd, solPacket, packetVersion, int32le(1)))
+		must(t, h.a.Setsockopt(fd, solPacket, packetTxRing, words32(4096, frames/32, 128, frames)))
+		m := make([]byte, frames*128)
+		must(t, h.a.MapRing(fd, m))
+		for at := 0; at < len(m); at += 128 {
+			copy(m[at+32:], packetOf(60, 1))
+			m[at], m[at+4] = 1, 60
+		}
+		for _, want := range []int{burst, frames - burst, 0} {
+			if n, err := h.a.Sendto(fd, nil, 0, nil); n != want*60 || err != nil {
+				t.Errorf("%d bytes were sent, %v; want %d", n, err, want*60)
+			}
+		}
+	})
+}

@@ -46,19 +46,20 @@ func (e *endpoint) hears(f *frame) bool {
 
 // receive runs the filter over a frame and queues what it wants (packet_rcv).
 func (e *endpoint) receive(f *frame) {
-	wanted, header := f.p.Len(), 0
+	whole, header := f.p.Len(), 0
 	if !e.raw {
-		wanted -= f.header
+		whole -= f.header
 	} else if f.ifc.Link() == core.LinkLoopback {
 		header = wire.EthernetSize
+		whole += header
 	}
-	whole := wanted + header
+	wanted := whole
 	if e.socket.Options().Filter() != nil {
 		n, ok := e.filter(f, header)
 		if !ok {
 			return
 		}
-		wanted = min(wanted, max(n-header, 0))
+		wanted = min(wanted, n)
 	}
 	if size := f.p.TrueSize(); e.ring == nil && e.queue.Len() > 0 && e.queued+size >= int(e.socket.Options().ReceiveBuffer) {
 		e.drops++
@@ -78,7 +79,7 @@ func (e *endpoint) receive(f *frame) {
 	} else if !e.raw {
 		c.Pull(f.header)
 	}
-	c.Trim(min(wanted+header, c.Len()))
+	c.Trim(min(wanted, c.Len()))
 	if e.ring != nil {
 		if e.ringReceive(f, c, whole) {
 			e.packets++

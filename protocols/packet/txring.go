@@ -25,6 +25,10 @@ const (
 	statusWrongFormat = 1 << 2
 )
 
+// maxBurst is how many frames one call sends at most: in an entry of the stack they are all
+// there at once.
+const maxBurst = 1 << 14
+
 // slot is one frame of the ring.
 type slot struct {
 	status       int // place of that in the memory
@@ -104,7 +108,7 @@ func (e *endpoint) sendRing(m *core.Message) (int, error) {
 	if e.vnet == 0 {
 		most = min(most, o.most())
 	}
-	for range r.blocks * r.perBlock {
+	for range min(r.blocks*r.perBlock, maxBurst) {
 		if r.memory == nil || r.status(r.statusAt(r.next)).Load() != statusSendRequest {
 			break
 		}
