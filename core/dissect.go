@@ -82,11 +82,8 @@ func (p *Packet) FlowHash(link Link, key uint64) uint64 {
 			h = mix(h, binary.LittleEndian.Uint64(ip[i:]))
 		}
 	}
-	switch protocol {
-	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
-		if at != 0 && len(ip) >= at+4 {
-			h = mix(h, uint64(binary.LittleEndian.Uint32(ip[at:])))
-		}
+	if wire.HasPorts(protocol) && at != 0 && len(ip) >= at+4 {
+		h = mix(h, uint64(binary.LittleEndian.Uint32(ip[at:])))
 	}
 	return h
 }
@@ -115,12 +112,9 @@ func (p *Packet) FlowHashBothWays(link Link, key uint64) uint64 {
 		h = mix(mix(h, binary.LittleEndian.Uint64(a)), binary.LittleEndian.Uint64(a[8:]))
 		h = mix(mix(h, binary.LittleEndian.Uint64(b)), binary.LittleEndian.Uint64(b[8:]))
 	}
-	switch protocol {
-	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
-		if at != 0 && len(ip) >= at+4 {
-			a, b := binary.LittleEndian.Uint16(ip[at:]), binary.LittleEndian.Uint16(ip[at+2:])
-			h = mix(h, uint64(min(a, b))<<16|uint64(max(a, b)))
-		}
+	if wire.HasPorts(protocol) && at != 0 && len(ip) >= at+4 {
+		a, b := binary.LittleEndian.Uint16(ip[at:]), binary.LittleEndian.Uint16(ip[at+2:])
+		h = mix(h, uint64(min(a, b))<<16|uint64(max(a, b)))
 	}
 	return h
 }

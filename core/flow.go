@@ -53,20 +53,18 @@ func readFlow(b []byte) (k FlowKey, within []byte) {
 		return k, nil
 	}
 	b = b[at:]
-	switch k.Protocol {
-	case wire.ProtoTCP, wire.ProtoUDP, wire.ProtoUDPLite, wire.ProtoSCTP, wire.ProtoDCCP:
+	switch {
+	case wire.HasPorts(k.Protocol):
 		k.SrcPort, k.DstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-	case wire.ProtoIPIP, wire.ProtoIPv6:
+	case k.Protocol == wire.ProtoIPIP, k.Protocol == wire.ProtoIPv6:
 		return k, b
-	case protoGRE:
+	case k.Protocol == wire.ProtoGRE:
 		if t := binary.BigEndian.Uint16(b[2:]); b[0] == 0 && b[1] == 0 && (t == uint16(wire.EtherTypeIPv4) || t == uint16(wire.EtherTypeIPv6)) {
 			return k, b[4:]
 		}
 	}
 	return k, nil
 }
-
-const protoGRE = 47
 
 // upper goes along the extension headers of IPv6; whole is not set for a fragment.
 func upper(b []byte) (protocol uint8, at int, whole bool) {

@@ -19,17 +19,11 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 	if len(f) == 0 {
 		return e, "", errors.New("it is empty: write `default via 10.0.0.1` or `10.1.0.0/16 dev eth0`")
 	}
-	switch f[0] {
-	case "blackhole":
-		e.Type, f = RouteBlackhole, f[1:]
-	case "unreachable":
-		e.Type, f = RouteUnreachable, f[1:]
-	case "prohibit":
-		e.Type, f = RouteProhibit, f[1:]
-	case "throw":
-		e.Type, f = RouteThrow, f[1:]
-	case "local":
-		e.Type, f = RouteLocal, f[1:]
+	for _, t := range [...]RouteType{RouteBlackhole, RouteUnreachable, RouteProhibit, RouteThrow, RouteLocal} {
+		if f[0] == t.word() {
+			e.Type, f = t, f[1:]
+			break
+		}
 	}
 	if len(f) == 0 {
 		return e, "", errors.New("the destination is missing")
@@ -64,6 +58,29 @@ func ParseRoute(text string) (e RouteEntry, dev string, err error) {
 	}
 	e.Prefix, err = parseDestination(to, e.Gateway)
 	return e, dev, err
+}
+
+// word is how ip route names a type, "" for unicast.
+func (t RouteType) word() string {
+	switch t {
+	case RouteLocal:
+		return "local"
+	case RouteBroadcast:
+		return "broadcast"
+	case RouteAnycast:
+		return "anycast"
+	case RouteMulticast:
+		return "multicast"
+	case RouteBlackhole:
+		return "blackhole"
+	case RouteUnreachable:
+		return "unreachable"
+	case RouteProhibit:
+		return "prohibit"
+	case RouteThrow:
+		return "throw"
+	}
+	return ""
 }
 
 // parseTable reads the number of a routing table, or its name.
@@ -112,19 +129,8 @@ func parseDestination(to string, gateway wire.Addr) (wire.Prefix, error) {
 // String is the route as ip route prints it.
 func (e RouteEntry) String() string {
 	var b strings.Builder
-	switch e.Type {
-	case RouteLocal:
-		b.WriteString("local ")
-	case RouteBroadcast:
-		b.WriteString("broadcast ")
-	case RouteBlackhole:
-		b.WriteString("blackhole ")
-	case RouteUnreachable:
-		b.WriteString("unreachable ")
-	case RouteProhibit:
-		b.WriteString("prohibit ")
-	case RouteThrow:
-		b.WriteString("throw ")
+	if word := e.Type.word(); word != "" {
+		b.WriteString(word + " ")
 	}
 	if e.Prefix.Bits == 0 {
 		b.WriteString("default")

@@ -11,9 +11,7 @@ import (
 const (
 	tcpSequence = 4
 	tcpFlags    = 13
-	tcpChecksum = 16
 	udpLength   = 4
-	udpChecksum = 6
 
 	tcpOnFirst = 0x80        // CWR: the receiver hears of it once (RFC 3168 §6.1.2)
 	tcpOnLast  = 0x01 | 0x08 // FIN, PSH
@@ -29,11 +27,11 @@ func (p *Packet) Cut(link Link, out *PacketList) bool {
 	at := p.ChecksumOffset()
 	ip, size := link.HeaderLen(), int(p.SegmentSize)
 	head := at + wire.UDPSize
-	tcp := p.ChecksumField == tcpChecksum
+	tcp := p.ChecksumField == wire.TCPChecksumOffset
 	if tcp {
 		head = at + wire.TCPMinSize
 	}
-	if size == 0 || !tcp && p.ChecksumField != udpChecksum || at < ip+wire.IPv4MinSize || !p.Pullup(head) {
+	if size == 0 || !tcp && p.ChecksumField != wire.UDPChecksumOffset || at < ip+wire.IPv4MinSize || !p.Pullup(head) {
 		return false
 	}
 	if tcp {
@@ -105,7 +103,7 @@ func (p *Packet) PseudoSum(ip int) { p.pseudoSum(p.Linear(), ip, p.ChecksumOffse
 
 func (p *Packet) pseudoSum(b []byte, ip, at int) {
 	protocol := uint8(wire.ProtoTCP)
-	if p.ChecksumField == udpChecksum {
+	if p.ChecksumField == wire.UDPChecksumOffset {
 		protocol = wire.ProtoUDP
 	}
 	var src, dst wire.Addr
@@ -133,9 +131,9 @@ func (p *Packet) FindTransport(link Link, protocol uint8) bool {
 		return false
 	}
 	p.transport = p.start + int32(link.HeaderLen()+at)
-	p.ChecksumStart, p.ChecksumField = 0, tcpChecksum
+	p.ChecksumStart, p.ChecksumField = 0, wire.TCPChecksumOffset
 	if protocol == wire.ProtoUDP {
-		p.ChecksumField = udpChecksum
+		p.ChecksumField = wire.UDPChecksumOffset
 	}
 	return true
 }

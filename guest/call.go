@@ -358,23 +358,18 @@ func (r *request) queueLength(s *socket, end int, request uint) error {
 }
 
 // interfaces is SIOCGIFCONF: struct ifconf has the length of a buffer of the caller
-// and its address. Without one the length that is needed is told.
+// and its address.
 func (r *request) interfaces(s *socket) error {
-	var c [16]byte
+	var c [posix.SizeofIfconf]byte
 	if err := r.c.Read(r.c.Args[2], c[:]); err != nil {
 		return err
 	}
-	b := s.g.process.AppendIfconf(nil)
-	room, at := int(int32(binary.NativeEndian.Uint32(c[:]))), binary.NativeEndian.Uint64(c[8:])
-	if at != 0 {
-		if room < 0 {
-			return unix.EINVAL
-		}
-		b = b[:min(len(b), room/posix.SizeofIfreq*posix.SizeofIfreq)]
-		if err := r.c.Write(at, b); err != nil {
-			return err
-		}
+	b, err := s.g.process.Ifconf(c[:])
+	if at := binary.NativeEndian.Uint64(c[8:]); err == nil && at != 0 {
+		err = r.c.Write(at, b)
 	}
-	binary.NativeEndian.PutUint32(c[:], uint32(len(b)))
+	if err != nil {
+		return err
+	}
 	return r.c.Write(r.c.Args[2], c[:4])
 }

@@ -34,7 +34,7 @@ const (
 // the address of as many struct ifreq as fit.
 const (
 	SIOCGIFCONF  = 0x8912
-	SizeofIfreq  = 40
+	sizeofIfreq  = 40
 	SizeofIfconf = 16
 
 	ifNameSize = 16
@@ -55,10 +55,10 @@ func readsIfreq(request uint) bool {
 // without such an IPv4 address (net/ipv4/devinet.c), EOPNOTSUPP for what only a driver
 // knows.
 func (p *Process) ifreq(request uint, b []byte) error {
-	if len(b) < SizeofIfreq {
+	if len(b) < sizeofIfreq {
 		return syscall.EFAULT
 	}
-	v, err := b[ifNameSize:SizeofIfreq], error(nil)
+	v, err := b[ifNameSize:sizeofIfreq], error(nil)
 	p.domain.Do(func() {
 		var ifc *core.Interface
 		name := cString(b[:ifNameSize-1])
@@ -137,24 +137,39 @@ func labelled(ifc *core.Interface, label string) *core.Address {
 	return nil
 }
 
-// AppendIfconf appends what SIOCGIFCONF tells: a struct ifreq for each IPv4 address,
-// with its interface's name and a struct sockaddr_in. Where the pointer to them in
-// struct ifconf leads is the caller's affair.
-func (p *Process) AppendIfconf(b []byte) []byte {
+// Ifconf is SIOCGIFCONF: what goes where the pointer in a struct ifconf leads, which is
+// the caller's affair, a struct ifreq for each IPv4 address, with its interface's name and
+// a struct sockaddr_in, as many as there is room for. conf gets their length; where its
+// pointer is null, that of all. EINVAL for a length below 0, EFAULT for less than a whole
+// struct.
+func (p *Process) Ifconf(conf []byte) ([]byte, error) {
+	if len(conf) < SizeofIfconf {
+		return nil, syscall.EFAULT
+	}
+	ne := binary.NativeEndian
+	room, null := int(int32(ne.Uint32(conf))), ne.Uint64(conf[8:]) == 0
+	if !null && room < 0 {
+		return nil, syscall.EINVAL
+	}
+	var b []byte
 	p.domain.Do(func() {
 		for _, ifc := range p.instance.Interfaces() {
 			for _, a := range ifc.Addresses() {
 				if !a.Prefix.Addr.Is4() {
 					continue
 				}
-				var x [SizeofIfreq]byte
+				var x [sizeofIfreq]byte
 				copy(x[:ifNameSize-1], cmp.Or(a.Label, ifc.Name()))
 				copy(x[ifNameSize:], AppendSockAddr(nil, AF_INET, core.SockAddr{Addr: a.Prefix.Addr}))
 				b = append(b, x[:]...)
 			}
 		}
 	})
-	return b
+	if !null {
+		b = b[:min(len(b), room/sizeofIfreq*sizeofIfreq)]
+	}
+	ne.PutUint32(conf, uint32(len(b)))
+	return b, nil
 }
 
 // putAddressOf answers what asks for a part of an IPv4 address, as a struct sockaddr_in.

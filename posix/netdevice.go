@@ -18,7 +18,7 @@ func IoctlSize(family int, request uint) int {
 	case request == SIOCGSTAMP, request == SIOCGSTAMPNS:
 		return sizeofTimeval
 	case readsIfreq(request), changesIfreq(request):
-		return SizeofIfreq
+		return sizeofIfreq
 	}
 	return 4
 }

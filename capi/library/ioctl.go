@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"syscall"
 	"unsafe"
 
@@ -58,15 +57,9 @@ func (s *stack) interfaces(conf []byte) error {
 	if conf == nil {
 		return syscall.EFAULT
 	}
-	list := s.AppendIfconf(nil)
-	room := int(int32(binary.NativeEndian.Uint32(conf)))
-	if at := *(*unsafe.Pointer)(unsafe.Pointer(&conf[8])); at != nil {
-		if room < 0 {
-			return syscall.EINVAL
-		}
-		list = list[:min(len(list), room/posix.SizeofIfreq*posix.SizeofIfreq)]
+	list, err := s.Ifconf(conf)
+	if at := *(*unsafe.Pointer)(unsafe.Pointer(&conf[8])); err == nil && at != nil {
 		copy(memory(at, int64(len(list))), list)
 	}
-	binary.NativeEndian.PutUint32(conf, uint32(len(list)))
-	return nil
+	return err
 }

@@ -74,7 +74,7 @@ func (h *Header) Apply(p *core.Packet, link core.Link) error {
 		p.SetTransportHeader()
 		p.Push(at)
 		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, uint16(h.ChecksumEnd-2-at)
-		if p.ChecksumField == checksumUDP {
+		if p.ChecksumField == wire.UDPChecksumOffset {
 			p.Protocol = wire.ProtoUDP
 		}
 	case h.GSO != gsoNone:
@@ -92,12 +92,6 @@ func (h *Header) Apply(p *core.Packet, link core.Link) error {
 	return h.segments(p, link, at+size)
 }
 
-// Where the checksum lies in headers of TCP and UDP.
-const (
-	checksumTCP = 16
-	checksumUDP = 6
-)
-
 // segments notes that p is to be cut, if it is longer than one segment behind its headers
 // of head bytes.
 func (h *Header) segments(p *core.Packet, link core.Link, head int) error {
@@ -106,11 +100,11 @@ func (h *Header) segments(p *core.Packet, link core.Link, head int) error {
 	case gsoNone:
 		return nil
 	case gsoUDPL4:
-		if !partial || p.ChecksumField != checksumUDP || p.Len()-head > int(h.SegmentSize)*maxSegmentsUDP {
+		if !partial || p.ChecksumField != wire.UDPChecksumOffset || p.Len()-head > int(h.SegmentSize)*maxSegmentsUDP {
 			return syscall.EINVAL
 		}
 	default:
-		if partial && p.ChecksumField != checksumTCP {
+		if partial && p.ChecksumField != wire.TCPChecksumOffset {
 			return syscall.EINVAL
 		}
 	}
@@ -146,7 +140,7 @@ func (h *Header) agrees(p *core.Packet, link core.Link) bool {
 		}
 	}
 	protocol := uint8(wire.ProtoTCP)
-	if p.ChecksumField == checksumUDP {
+	if p.ChecksumField == wire.UDPChecksumOffset {
 		protocol = wire.ProtoUDP
 	}
 	at := p.ChecksumOffset()

@@ -52,6 +52,16 @@ const (
 	ProtoRaw         Protocol = 255
 )
 
+// HasPorts tells whether headers of a protocol begin with a port of the source and one of
+// the destination.
+func HasPorts(p Protocol) bool {
+	switch p {
+	case ProtoTCP, ProtoUDP, ProtoUDPLite, ProtoSCTP, ProtoDCCP:
+		return true
+	}
+	return false
+}
+
 // ProtocolName is the short name of an IP protocol, or "proto N".
 func ProtocolName(p Protocol) string {
 	switch p {

@@ -9,6 +9,8 @@ const (
 	TCPMinSize        = 20 // header without options
 	TCPMaxHeaderSize  = 60 // header with 40 bytes of options
 	TCPMaxOptionsSize = 40
+
+	TCPChecksumOffset = 16 // of the checksum field
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	tcpOffset   = 12 // data offset in the upper four bits
 	tcpFlags    = 13
 	tcpWindow   = 14
-	tcpChecksum = 16
+	tcpChecksum = TCPChecksumOffset
 	tcpUrgent   = 18
 	tcpOptions  = 20
 )

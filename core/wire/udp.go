@@ -5,14 +5,16 @@ import "encoding/binary"
 // UDP is a view of a UDP datagram (RFC 768).
 type UDP []byte
 
-// UDPSize is the size of the header in bytes.
-const UDPSize = 8
+const (
+	UDPSize           = 8 // header
+	UDPChecksumOffset = 6 // of the checksum field
+)
 
 const (
 	udpSrcPort  = 0
 	udpDstPort  = 2
 	udpLen      = 4
-	udpChecksum = 6
+	udpChecksum = UDPChecksumOffset
 )
 
 // ParseUDP checks the length field and returns a view of b cut to it.

@@ -10,9 +10,6 @@ import (
 
 var errMerged = errors.New("packet: a merged frame that cannot be cut")
 
-// checksumUDP is where the checksum lies in a UDP header.
-const checksumUDP = 6
-
 // appendCut appends f to frames. A merged frame of UDP is cut into the datagrams
 // that it is made of, because each is a message to its receiver; one of TCP
 // stays whole.
@@ -23,7 +20,7 @@ func appendCut(frames []core.Frame, f core.Frame) ([]core.Frame, error) {
 	if f.Meta.Checksum != core.ChecksumPartial {
 		return frames, errMerged
 	}
-	if f.Meta.ChecksumField != checksumUDP {
+	if f.Meta.ChecksumField != wire.UDPChecksumOffset {
 		return append(frames, f), nil
 	}
 	udp, size := int(f.Meta.ChecksumStart), int(f.Meta.SegmentSize)
@@ -69,8 +66,8 @@ func relength(b []byte, udp int, v4 bool, i int) {
 	be.PutUint16(u[4:], now)
 	// An unfinished checksum is the sum of the pseudo header, in which the length
 	// counts (RFC 1624, equation 3, without the complement around it).
-	sum := uint32(be.Uint16(u[checksumUDP:])) + uint32(^was) + uint32(now)
+	sum := uint32(be.Uint16(u[wire.UDPChecksumOffset:])) + uint32(^was) + uint32(now)
 	sum = sum&0xffff + sum>>16
 	sum = sum&0xffff + sum>>16
-	be.PutUint16(u[checksumUDP:], uint16(sum))
+	be.PutUint16(u[wire.UDPChecksumOffset:], uint16(sum))
 }

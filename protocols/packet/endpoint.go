@@ -225,14 +225,11 @@ func frameStatus(p *core.Packet, typ core.PacketType) uint32 {
 	case p.Checksum == core.ChecksumVerified && typ != core.PacketOutgoing:
 		status |= statusChecksumValid
 	}
-	if p.SegmentSize != 0 && p.ChecksumField == checksumTCP {
+	if p.SegmentSize != 0 && p.ChecksumField == wire.TCPChecksumOffset {
 		status |= statusSegmentsTCP
 	}
 	return status
 }
-
-// checksumTCP is where the checksum lies in a TCP header.
-const checksumTCP = 16
 
 // linkHeader is how long the link header of an interface's frames is, as sockets see them.
 func linkHeader(ifc *core.Interface) int {

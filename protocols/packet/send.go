@@ -176,7 +176,7 @@ func (e *endpoint) transmit(o *outgoing, p *core.Packet, link core.Link) error {
 	if o.raw && o.header > 0 {
 		p.EtherType = wire.Ethernet(p.Linear()).Type()
 	}
-	if p.SegmentSize != 0 && (p.ChecksumField != checksumTCP || ifc.Link() != core.LinkLoopback && ifc.Offloads()&core.OffloadSegmentation == 0) {
+	if p.SegmentSize != 0 && (p.ChecksumField != wire.TCPChecksumOffset || ifc.Link() != core.LinkLoopback && ifc.Offloads()&core.OffloadSegmentation == 0) {
 		var list core.PacketList
 		if !p.Cut(link, &list) {
 			ifc.Stats().TxDropped++ // as where Linux cuts them, of which the sender does not hear

@@ -227,7 +227,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 	switch {
 	case c.route.Interface.Offloads()&core.OffloadTxChecksum != 0 && !c.route.Local():
 		h.SetChecksum(wire.Fold(sum))
-		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, 16
+		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, wire.TCPChecksumOffset
 	case n == 0:
 		h.SetChecksum(wire.Finish(wire.Sum(h, sum)))
 	default:

@@ -14,8 +14,6 @@ const (
 	maxPayload6 = 65535 - wire.UDPSize
 )
 
-const checksumOffset = 6 // of the field in the header
-
 // Send implements core.Handler.
 func (h *handler) Send(id core.SocketID, batch []*core.Packet) error {
 	s := h.socket(id)
@@ -70,7 +68,7 @@ func (s *socket) encode(p *core.Packet) {
 	switch {
 	case p.Flags&core.FlagTxChecksum != 0:
 		u.SetChecksum(wire.Fold(sum))
-		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, checksumOffset
+		p.Checksum, p.ChecksumStart, p.ChecksumField = core.ChecksumPartial, 0, wire.UDPChecksumOffset
 	case len(p.Frags()) == 0:
 		u.SetChecksum(wire.UDPFinish(wire.Sum(p.Linear(), sum)))
 	default:
