@@ -323,7 +323,9 @@ func (r *request) receiveWith(s *socket, end, flags int, give func(r *request, d
 	try := func(r *request) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		d := datagram{data: make([]byte, maxDatagram)}
+		buf := s.g.buffers.take()
+		defer s.g.buffers.give(buf)
+		d := datagram{data: buf[:maxDatagram:maxDatagram]}
 		err := s.take(end, &d, flags)
 		if err == unix.EAGAIN {
 			return false
