@@ -54,7 +54,8 @@ type RouteEntry struct {
 	Type     RouteType
 	Protocol RouteProtocol
 	Scope    Scope
-	Expires  Time // 0 never
+	Expires  Time          // 0 never
+	Metrics  *RouteMetrics // nil where it says nothing but the MTU; not to be changed
 	// Paths are where a route leads that has several: Gateway and Interface are
 	// those of the first. Not to be changed.
 	Paths []Nexthop
@@ -89,11 +90,12 @@ type routeMore struct {
 	mtu             int
 	expires         Time
 	paths           *pathSet
+	metrics         *RouteMetrics
 }
 
 func (e *RouteEntry) node() *routeNode {
 	n := &routeNode{ifc: e.Interface, metric: e.Metric, typ: e.Type, protocol: e.Protocol, scope: e.Scope}
-	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires, nil}
+	m := routeMore{e.Gateway, e.Source, e.MTU, e.Expires, nil, e.Metrics}
 	if len(e.Paths) > 1 {
 		m.paths = &pathSet{list: e.Paths}
 	}
@@ -133,7 +135,7 @@ func (n *routeNode) entry(p wire.Prefix, table uint32) RouteEntry {
 		e.Source = p.Addr
 	}
 	if m := n.more; m != nil {
-		e.Gateway, e.MTU, e.Expires, e.Paths = m.gateway, m.mtu, m.expires, n.paths()
+		e.Gateway, e.MTU, e.Expires, e.Paths, e.Metrics = m.gateway, m.mtu, m.expires, n.paths(), m.metrics
 		if n.flags&nodeSelf == 0 {
 			e.Source = m.source
 		}
@@ -174,8 +176,9 @@ type Route struct {
 	Gateway   wire.Addr // the next hop on the link: the gateway or the destination
 	Src       wire.Addr
 	Dst       wire.Addr
-	MTU       int // path MTU as far as known
-	LinkMTU   int // without what ICMP told: for packets of others
+	MTU       int           // path MTU as far as known
+	LinkMTU   int           // without what ICMP told: for packets of others
+	Metrics   *RouteMetrics // of the entry, nil for none
 	neighbour *Neighbour
 	expires   Time      // of the entry or of the path MTU in MTU, 0 never
 	asked     wire.Addr // RouteQuery.Src
@@ -389,7 +392,7 @@ func (in *Instance) resolve(q *RouteQuery, f found) (*Route, error) {
 		x := in.choose(e.Paths, q)
 		e.Gateway, e.Interface = x.Gateway, x.Interface
 	}
-	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.MTU(), expires: e.Expires}
+	r := &Route{Interface: e.Interface, Dst: q.Dst, Src: q.Src, Type: e.Type, Gateway: e.Gateway, MTU: e.Interface.MTU(), Metrics: e.Metrics, expires: e.Expires}
 	if e.Gateway.IsUnspecified() {
 		r.Gateway = q.Dst
 	}

@@ -20,7 +20,7 @@ func (in *Instance) AddRoute(e RouteEntry) error {
 // AddRouteLocked is AddRoute inside an entry. It completes e: with the type
 // and, where the gateway tells it, the interface.
 func (in *Instance) AddRouteLocked(e *RouteEntry) error {
-	err := in.addRoute(e)
+	err := in.addRoute(e, placeAlone)
 	if err == nil {
 		in.routesChanged(e, false)
 	}
@@ -31,11 +31,15 @@ func (in *Instance) AddRouteLocked(e *RouteEntry) error {
 // those that hear of routes are told of news, that it is there or gone. Errors are those
 // of AddRoute, and then old stays. Inside an entry.
 func (in *Instance) ReplaceRouteLocked(old, e, news *RouteEntry, gone bool) error {
-	if err := in.removeRoute(old, true); err != nil {
+	at := placeAlone
+	if e.Prefix.Addr.Is4() { // old was the first of its metric
+		at = placeBefore
+	}
+	if err := in.removeNode(old, true, true); err != nil {
 		return err
 	}
-	if err := in.addRoute(e); err != nil {
-		_ = in.addRoute(old)
+	if err := in.addRoute(e, at); err != nil {
+		_ = in.addRoute(old, at)
 		in.invalidateRoutes()
 		return err
 	}
@@ -44,7 +48,7 @@ func (in *Instance) ReplaceRouteLocked(old, e, news *RouteEntry, gone bool) erro
 }
 
 // addRoute is AddRouteLocked without a word.
-func (in *Instance) addRoute(e *RouteEntry) error {
+func (in *Instance) addRoute(e *RouteEntry, at place) error {
 	if e.Type == 0 {
 		e.Type = RouteUnicast
 	}
@@ -95,16 +99,22 @@ func (in *Instance) addRoute(e *RouteEntry) error {
 	}
 	first, _ := t.Exact(e.Prefix)
 	for x := first; x != nil; x = x.next {
+		if at != placeAlone {
+			if y, z := n.entry(e.Prefix, e.Table), x.entry(e.Prefix, e.Table); sameRoute(&y, &z) {
+				return syscall.EEXIST
+			}
+			continue
+		}
 		if x.metric == e.Metric && x.isOwn() == n.isOwn() && (x.typ == n.typ || is4) &&
 			(x.ifc == n.ifc && x.gateway() == n.gateway() && x.object() == n.object() || is4 && !x.isOwn()) {
 			return syscall.EEXIST
 		}
 	}
-	at := &first
-	for *at != nil && !n.before(*at) {
-		at = &(*at).next
+	put := &first
+	for *put != nil && !n.before(*put) && !(at == placeBefore && n.metric == (*put).metric && n.isOwn() == (*put).isOwn()) {
+		put = &(*put).next
 	}
-	n.next, *at = *at, n
+	n.next, *put = *put, n
 	t.Insert(e.Prefix, first)
 	in.countPaths(n, 1)
 	return nil
@@ -155,6 +165,11 @@ func (in *Instance) RemoveRouteLocked(like *RouteEntry) error { return in.remove
 
 // removeRoute is RemoveRouteLocked, quietly without telling which route it was.
 func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
+	return in.removeNode(like, quietly, false)
+}
+
+// removeNode is removeRoute, of exactly the route like if that is set.
+func (in *Instance) removeNode(like *RouteEntry, quietly, exactly bool) error {
 	table := like.table()
 	t := in.tree(table)
 	if t == nil {
@@ -163,10 +178,13 @@ func (in *Instance) removeRoute(like *RouteEntry, quietly bool) error {
 	first, _ := t.Exact(like.Prefix)
 	for at := &first; *at != nil; at = &(*at).next {
 		x := *at
-		if like.Type != 0 && like.Type != x.kind() || x.isOwn() != (table == TableLocal) || like.Metric != 0 && like.Metric != x.metric {
+		if exactly {
+			if y := x.entry(like.Prefix, table); !sameRoute(like, &y) {
+				continue
+			}
+		} else if like.Type != 0 && like.Type != x.kind() || x.isOwn() != (table == TableLocal) || like.Metric != 0 && like.Metric != x.metric {
 			continue
-		}
-		if o := x.object(); o != nil || like.NexthopID != 0 {
+		} else if o := x.object(); o != nil || like.NexthopID != 0 {
 			if o == nil || like.NexthopID != o.ID && (like.NexthopID != 0 || like.Interface != nil || !like.Gateway.IsUnspecified()) {
 				continue
 			}

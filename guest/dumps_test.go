@@ -123,7 +123,7 @@ func both(t *testing.T, script string) (kernel, ours string) {
 
 // Scripts whose every line is the same for both.
 func TestEachStepTellsOfAnInstanceWhatItTellsOfTheKernel(t *testing.T) {
-	for _, script := range []string{"addrlabel", "nexthop"} {
+	for _, script := range []string{"addrlabel", "nexthop", "routes"} {
 		t.Run(script, func(t *testing.T) {
 			kernel, ours := both(t, "testdata/"+script+".sh")
 			want, got := strings.Split(kernel, "\n$ "), strings.Split(ours, "\n$ ")

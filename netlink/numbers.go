@@ -196,8 +196,6 @@ const (
 	rtaDport     = 29
 	rtaNHID      = 30
 
-	rtaxMTU = 2
-
 	tableUnspec  = 0
 	tableDefault = 253
 	tableMain    = 254

@@ -43,7 +43,7 @@ func writeRouteAs(w *writer, in *core.Instance, e *core.RouteEntry, gone bool) {
 	if e.Metric != 0 || !is4 {
 		w.attr32(rtaPriority, e.Metric)
 	}
-	writeMetrics(w, e.MTU)
+	writeMetrics(w, e.MTU, e.Metrics)
 	if !e.Source.IsUnspecified() && (is4 || table != tableLocal) {
 		w.addr(rtaPrefsrc, preferred(e))
 	}
@@ -83,14 +83,6 @@ func writeGateway(w *writer, gateway wire.Addr, is4 bool) {
 	w.u16(uint16(familyOf(gateway)))
 	w.u8(a[:]...)
 	w.pad()
-}
-
-func writeMetrics(w *writer, mtu int) {
-	if mtu != 0 {
-		at := w.nest(rtaMetrics)
-		w.attr32(rtaxMTU, uint32(mtu))
-		w.endNest(at)
-	}
 }
 
 // writeRouteCache writes struct rta_cacheinfo.
@@ -290,7 +282,7 @@ func forwards(in *core.Instance, family uint8, ifc *core.Interface) bool {
 	if family == afInet6 {
 		name = "net.ipv6.conf.all.forwarding"
 	}
-	v, err := in.Sysctl(name)
+	v, err := in.SysctlLocked(name)
 	return err == nil && v == "1"
 }
 
@@ -356,9 +348,9 @@ func writeResult(w *writer, in *core.Instance, rt *core.Route, q *core.RouteQuer
 		w.attr32(rtaPriority, e.Metric)
 	}
 	if rt.MTU < rt.LinkMTU {
-		writeMetrics(w, rt.MTU)
+		writeMetrics(w, rt.MTU, e.Metrics)
 	} else {
-		writeMetrics(w, e.MTU)
+		writeMetrics(w, e.MTU, e.Metrics)
 	}
 	if is4 && q.Selector.In == nil {
 		w.attr32(rtaUID, 0)
@@ -416,16 +408,8 @@ func (r *request) route() (e core.RouteEntry, onLink bool, err error) {
 	if e.Source, _, err = r.attrs.addr(rtaPrefsrc, family); err != nil {
 		return e, false, err
 	}
-	if x, ok := r.attrs.find(rtaMetrics); ok {
-		m, err := parseAttributes(x.data, x.at+4)
-		if err != nil {
-			return e, false, err
-		}
-		mtu, err := m.u32(rtaxMTU)
-		if err != nil {
-			return e, false, err
-		}
-		e.MTU = int(min(mtu, 65535))
+	if e.MTU, e.Metrics, err = r.metrics(); err != nil {
+		return e, false, err
 	}
 	if s, err := r.attrs.u32(rtaExpires); err != nil {
 		return e, false, err
@@ -519,6 +503,8 @@ func (r *request) addRoute() error {
 	}
 	same := r.routeLike(&e)
 	switch {
+	case same != nil && is4 && r.flags&(flagExcl|flagReplace) == 0:
+		return r.in.AppendRouteLocked(&e, r.flags&flagAppend == 0)
 	case same != nil && r.flags&flagExcl != 0:
 		return syscall.EEXIST
 	case same != nil && r.flags&flagReplace != 0:
@@ -600,7 +586,7 @@ func (r *request) removeRoute() error {
 	case r.family() == afInet6 && !e.Gateway.IsUnspecified() && x.NexthopID == 0:
 		return r.leave(x, &core.Nexthop{Gateway: e.Gateway, Interface: e.Interface})
 	}
-	return r.in.RemoveRouteLocked(x)
+	return r.in.RemoveThisRouteLocked(x)
 }
 
 // removed is the route that a request to remove e means, nil if there is none.
@@ -609,7 +595,7 @@ func (r *request) removed(e *core.RouteEntry) *core.RouteEntry {
 	for _, x := range r.in.RoutesLocked() {
 		if x.Prefix != e.Prefix || x.Table != e.Table ||
 			e.Metric != 0 && x.Metric != e.Metric || e.Type != 0 && x.Type != e.Type || e.Protocol != 0 && x.Protocol != e.Protocol ||
-			e.NexthopID != 0 && x.NexthopID != e.NexthopID ||
+			e.NexthopID != 0 && x.NexthopID != e.NexthopID || !is6 && !r.metricsFit(e, &x) ||
 			x.NexthopID == 0 && len(e.Paths) > 0 && !sameHops(hopsOf(&x), e.Paths) || !e.Source.IsUnspecified() && x.Source != e.Source {
 			continue
 		}

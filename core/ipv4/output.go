@@ -52,7 +52,9 @@ func (s *stack) output(p *core.Packet, options []byte) error {
 		flags, id = 0, uint16(s.ids.Next(s.in.Random(), p.Src, p.Dst, uint32(p.Protocol)))
 	}
 	if ttl == 0 && r.Type != core.RouteMulticast {
-		ttl = uint8(s.conf.DefaultTTL)
+		if ttl = uint8(r.Metric(core.MetricHopLimit)); ttl == 0 {
+			ttl = uint8(s.conf.DefaultTTL)
+		}
 	}
 	if len(options) == 0 {
 		putHeader(h, uint64(p.TOS), uint64(total), uint64(id), uint64(flags), uint64(ttl), uint64(p.Protocol), uint64(p.Src.V4()), uint64(p.Dst.V4()))

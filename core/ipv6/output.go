@@ -56,7 +56,9 @@ func (n *network) putHeader(p *core.Packet, r *core.Route) error {
 	}
 	hops := p.HopLimit
 	if hops == 0 {
-		hops = n.hopLimit(r.Interface)
+		if hops = uint8(r.Metric(core.MetricHopLimit)); hops == 0 {
+			hops = n.hopLimit(r.Interface)
+		}
 	}
 	wire.IPv6(p.Push(headerSize)).Encode(&wire.IPv6Fields{TrafficClass: p.TOS, FlowLabel: label, PayloadLen: size,
 		NextHeader: p.Protocol, HopLimit: hops, Src: p.Src, Dst: p.Dst})

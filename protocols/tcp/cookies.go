@@ -148,12 +148,12 @@ func (l *listener) fromCookie(u *tuple, s *segment) (c *conn, cookie bool) {
 		ecn = bits&cookieECN != 0
 	}
 	c.synchronize(&syn)
-	c.set(flagECN, ecn && t.settings().ECN != 0)
+	c.set(flagECN, ecn && c.wantsECN(false))
 	c.snd.start(iss)
 	c.snd.nxt, c.snd.max = iss.Add(1), iss.Add(1)
 	c.snd.window, c.snd.maxWindow = s.window, s.window
 	c.snd.wl1 = irs
-	c.rcv.adv = c.rcv.nxt.Add(uint32(min(space(c.rcv.limit), 65535)))
+	c.rcv.adv = c.rcv.nxt.Add(c.firstWindow())
 	l.enter(c)
 	return c, true
 }

@@ -27,7 +27,7 @@ func (c *conn) ecn() bool { return config.TCP_ECN && c.is(flagECN) }
 // more: something on the path may drop those that do (§6.1.1.1; tcp_ecn_fallback).
 func (c *conn) askECN() wire.TCPFlags {
 	set := c.t.settings()
-	if !config.TCP_ECN || set.ECN != 1 || c.snd.max != c.snd.iss && set.ECNFallback {
+	if !config.TCP_ECN || !c.wantsECN(true) || c.snd.max != c.snd.iss && set.ECNFallback {
 		return 0
 	}
 	c.flags |= flagECN
@@ -43,7 +43,7 @@ func (c *conn) agreeECN(s *segment) {
 	says := s.flags & ecnSetup
 	switch {
 	case c.state != stateSynSent: // a request
-		c.set(flagECN, says == ecnSetup && s.p.TOS&ecnBits == 0 && c.t.settings().ECN != 0)
+		c.set(flagECN, says == ecnSetup && s.p.TOS&ecnBits == 0 && c.wantsECN(false))
 	case s.flags&wire.TCPAck != 0:
 		c.set(flagECN, c.is(flagECN) && says == wire.TCPEce)
 	default: // simultaneous open

@@ -118,6 +118,9 @@ func (c *conn) begin() {
 	if o.SendBufferSet {
 		c.snd.limit = o.SendBuffer
 	}
+	if c.rcv.clamp = c.windowClamp(); c.rcv.clamp != 0 {
+		most = min(most, c.rcv.clamp)
+	}
 	if set.WindowScaling {
 		// Linux scales for all of the memory, though half of it is window
 		// (net/ipv4/tcp_output.c, tcp_select_initial_window).
@@ -130,7 +133,6 @@ func (c *conn) begin() {
 	}
 	if extra != nil {
 		c.snd.mssCap = extra.maxSeg
-		c.rcv.clamp = extra.clamp
 		extra.urgent = urgent{}
 	}
 	c.lastRecv = t.in.Now()

@@ -178,7 +178,7 @@ func (c *conn) synchronize(s *segment) {
 	c.rcv.nxt = s.seq.Add(1)
 	c.rcv.adv, c.rcv.acked = c.rcv.nxt, c.rcv.nxt
 	if c.state == stateSynSent { // as our SYN said
-		c.rcv.adv = c.rcv.nxt.Add(uint32(min(space(c.rcv.limit), 65535)))
+		c.rcv.adv = c.rcv.nxt.Add(c.firstWindow())
 	}
 	c.snd.peerMSS = 536
 	if !c.tuple.peer.Is4() {
@@ -215,7 +215,7 @@ func (c *conn) established() {
 	c.lastRecv = c.now()
 	c.tally.dataAt, c.tally.ackAt, c.snd.lastAt = c.now(), c.now(), int64(c.now())
 	c.rcv.quick = 8
-	c.startControl(c.cong.name)
+	c.beginControl()
 	if o := c.options(); o == nil || !o.SendBufferSet {
 		c.snd.limit = max(c.t.settings().WMem[1], 4*int32(c.cong.cwnd))
 	}

@@ -109,6 +109,9 @@ func (c *conn) offeredMSS() uint16 {
 	if c.extra != nil && c.extra.maxSeg != 0 { // tcp(7), TCP_MAXSEG
 		n = min(n, c.extra.maxSeg)
 	}
+	if m := c.metric(core.MetricAdvMSS); m != 0 {
+		n = uint16(min(uint32(n), m))
+	}
 	return n
 }
 
@@ -192,7 +195,7 @@ func (c *conn) send(seq wire.Seq, n uint32, flags wire.TCPFlags) bool {
 			c.rcv.quick--
 		}
 	} else {
-		f.Window = uint16(min(space(c.rcv.limit), 65535))
+		f.Window = uint16(c.firstWindow())
 	}
 	if n > 0 && seq.Add(n) == c.snd.queue.end() {
 		f.Flags |= wire.TCPPsh
@@ -302,7 +305,7 @@ func (c *conn) acknowledge() {
 	}
 	pending := c.rcv.nxt.Sub(c.rcv.acked)
 	switch {
-	case c.is(flagAckNow), pending >= 2*int32(c.rcv.mss), pending > 0 && c.rcv.quick > 0:
+	case c.is(flagAckNow), pending >= 2*int32(c.rcv.mss), pending > 0 && (c.rcv.quick > 0 || c.metric(core.MetricQuickAck) != 0):
 		c.sendAck()
 	case pending > 0 && c.ackAt == core.Never:
 		c.ackAt = c.now().Add(delayedAck)
@@ -317,7 +320,7 @@ func (c *conn) output() {
 	}
 	c.fillHoles(true)
 	if c.snd.una == c.snd.max && c.snd.unsent() > 0 && c.t.settings().SlowStartIdle &&
-		c.now().Sub(core.Time(c.snd.lastAt)) > c.rtt.timeout() && c.cong.cwnd > congestion.InitialWindow(uint32(c.snd.mss)) {
+		c.now().Sub(core.Time(c.snd.lastAt)) > c.rtt.timeout() && c.cong.cwnd > c.initialWindow() {
 		c.tell(congestion.Event{Kind: congestion.IdleRestart})
 	}
 	c.sendNew()
