@@ -70,7 +70,7 @@ func (c *Call) String(addr uint64, limit int) (string, error) {
 
 // Descriptor is the caller's descriptor fd as one of ours: EBADF if there is none.
 func (c *Call) Descriptor(fd int) (int, error) {
-	pidfd, err := unix.PidfdOpen(int(c.Thread), unix.PIDFD_THREAD)
+	pidfd, err := c.open()
 	if err != nil {
 		return -1, ErrGone
 	}
@@ -80,6 +80,19 @@ func (c *Call) Descriptor(fd int) (int, error) {
 		err = ErrGone
 	}
 	return n, err
+}
+
+// open is a pidfd of the caller's thread or, before Linux 6.9, of its process, whose
+// threads share their descriptors but for those that have unshared them (CLONE_FILES).
+func (c *Call) open() (int, error) {
+	pidfd, err := unix.PidfdOpen(int(c.Thread), unix.PIDFD_THREAD)
+	if err != unix.EINVAL {
+		return pidfd, err
+	}
+	if pidfd, err = unix.PidfdOpen(int(c.Thread), 0); err == nil { // the first thread
+		return pidfd, nil
+	}
+	return unix.PidfdOpen(c.Process(), 0)
 }
 
 // Process is the caller's process, 0 if it has ended.
