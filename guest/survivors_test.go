@@ -52,14 +52,18 @@ daemon([socket.SOCK_DGRAM], deaf=True)
 daemon([])
 `)
 	c.Stdout = in
-	go func() { _ = g.Run(c, guest.Wait) }()
+	go func() {
+		_ = g.Run(c, func(c *exec.Cmd) error {
+			_ = in.Close()
+			return guest.Wait(c)
+		})
+	}()
 	got := bufio.NewReader(ended)
 	for range 3 {
 		if line, err := got.ReadString('\n'); line != "there\n" {
 			t.Fatalf("%q, %v", line, err)
 		}
 	}
-	_ = in.Close()
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
