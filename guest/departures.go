@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -167,25 +168,15 @@ func HangUp() error { return hangUp(nil) }
 // hangUp is HangUp for sockets whose own end is closed, and for those of the programs'
 // ends with the names of gone, whose own may be about to be.
 func hangUp(gone map[string]bool) error {
-	all, err := unixSockets()
+	left, err := orphans(gone)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	still, err := orphans(gone) // a list may miss the other end of a pair that is just being made
 	if err != nil {
 		return err
 	}
-	named := make(map[string]uint64) // inodes
-	for inode, name := range all {
-		if strings.HasPrefix(name, endPrefix) {
-			named[name] = inode
-		}
-	}
-	left := make(map[string]bool)
-	for name, inode := range named {
-		if ours, ok := strings.CutSuffix(name, programsEnd); ok && (named[ours] == 0 || gone[name]) {
-			left[linkOf(inode)] = true
-		}
-	}
-	if len(left) == 0 {
-		return nil
-	}
+	maps.DeleteFunc(left, func(link string, _ bool) bool { return !still[link] })
 	for d, link := range holders(left) {
 		if end := d.borrow(); end >= 0 {
 			if to, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(end)); err == nil && to == link {
@@ -196,6 +187,27 @@ func hangUp(gone map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// orphans are the links of programs' ends whose own end is not there, or which are of gone.
+func orphans(gone map[string]bool) (links map[string]bool, err error) {
+	all, err := unixSockets()
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[string]uint64) // inodes
+	for inode, name := range all {
+		if strings.HasPrefix(name, endPrefix) {
+			named[name] = inode
+		}
+	}
+	links = make(map[string]bool)
+	for name, inode := range named {
+		if ours, ok := strings.CutSuffix(name, programsEnd); ok && (named[ours] == 0 || gone[name]) {
+			links[linkOf(inode)] = true
+		}
+	}
+	return links, nil
 }
 
 // holders are the descriptors of all processes by which /proc shows any of some links.
