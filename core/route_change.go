@@ -43,6 +43,10 @@ func (in *Instance) ReplaceRouteLocked(old, e, news *RouteEntry, gone bool) erro
 		in.invalidateRoutes()
 		return err
 	}
+	if at == placeBefore && sameRoute(old, e) { // nothing is new (fib_table_insert, net/ipv4/fib_trie.c)
+		in.invalidateRoutes()
+		return nil
+	}
 	in.routesChanged(news, gone)
 	return nil
 }

@@ -1,6 +1,7 @@
 package netlink_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/libos-go/libos/core"
@@ -24,6 +25,16 @@ func FuzzRequest(f *testing.F) {
 		seed.request(rtmNewNeigh, creates, append([]byte{2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0}, attr(1, v4("10.0.0.9"))...), attr(2, make([]byte, 6))),
 		seed.request(67, changes, []byte{2, 0, 0, 0}, attr(1, []byte("arp_cache\x00")), attr(6, append(attr(1, u32(2)), attr(8, u32(3))...))),
 		seed.request(rtmGetRule, dumps, make([]byte, 12)),
+		seed.request(rtmGetRoute, asks, rtmsg(posix.AF_INET, 32, 0, 0), attr(1, v4("10.9.0.1")), attr(2, v4("10.0.0.2")), attr(3, u32(2))),
+		seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 16, 0, 1), attr(5, v4("10.0.0.2")), attr(8, append(attr(16, []byte("reno\x00")), attr(8, u32(900))...))),
+		seed.request(72, creates, []byte{10, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0}, attr(1, v6("fd09::")), attr(2, u32(9))),
+		seed.request(90, asks, make([]byte, 4), attr(3, u32(1))),
+		slices.Concat( // a next hop, a group of it, a route by that, and the end of all
+			seed.request(rtmNewNexthop, creates, nhmsg(posix.AF_INET, 0, 0, 0), attr(1, u32(1)), attr(5, u32(2)), attr(6, v4("10.0.0.2"))),
+			seed.request(rtmNewNexthop, creates, nhmsg(0, 0, 0, 0), attr(1, u32(2)), attr(2, member(1, 1))),
+			seed.request(rtmNewRoute, creates, rtmsg(posix.AF_INET, 16, 0, 1), attr(1, v4("10.9.0.0")), attr(30, u32(2))),
+			seed.request(rtmNewNexthop, 0x505, nhmsg(posix.AF_INET, 0, 0, 0), attr(1, u32(1)), attr(4, nil)),
+			seed.request(rtmDelNexthop, changes, nhmsg(0, 0, 0, 0), attr(1, u32(1)))),
 	} {
 		f.Add(b)
 	}

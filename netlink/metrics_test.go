@@ -55,3 +55,21 @@ func TestAWayOfAPacketThatComesIn(t *testing.T) {
 		}
 	})
 }
+
+func TestARouteThatReplacesItselfIsNoNews(t *testing.T) {
+	run(t, func(r *rig) {
+		fd, monitor := r.open(0), r.open(0x40)
+		put := func(gateway string) {
+			t.Helper()
+			if _, errno := r.ask(fd, rtmNewRoute, 0x505, rtmsg(posix.AF_INET, 16, 0, 1), attr(1, v4("10.9.0.0")), attr(5, v4(gateway))); errno != 0 {
+				t.Fatal(errno)
+			}
+		}
+		put("10.0.0.2")
+		r.told(monitor)
+		put("10.0.0.2")
+		same(t, "told of the same", r.told(monitor), nil)
+		put("10.0.0.3")
+		same(t, "told of another", r.told(monitor), []string{"route 10.9.0.0/16 table 254"})
+	})
+}
