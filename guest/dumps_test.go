@@ -84,6 +84,9 @@ func both(t *testing.T, script string) (kernel, ours string) {
 	if w := a.Wiring(); w.Qdisc("tbf") == nil || w.SocketKind(core.AFNetlink, core.SockRaw, 0) < 0 || len(w.Networks) < 2 || !makes(w, "veth") {
 		t.Skip("this build lacks netlink, pipes, tbf, IPv4 or IPv6")
 	}
+	if all, err := a.Sysctl("net.ipv4.tcp_available_congestion_control"); err != nil || !slices.Contains(strings.Fields(all), "reno") {
+		t.Skip("this build lacks TCP or reno, which routes name")
+	}
 	da, db := pipe.New(pipe.Config{})
 	if _, err := a.AddDevice(da, "eth0"); err != nil {
 		t.Fatal(err)
