@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		busy(number(seedOf))
 	case "netlink":
 		netlinkClient(os.Stdout)
+	case "numbers":
+		descriptorNumbers(number(countOf))
 	case "random":
 		randomCalls(number(seedOf), number(countOf))
 	default:

@@ -5,6 +5,8 @@ package trap
 import (
 	"errors"
 	"io"
+	"math"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -163,11 +165,7 @@ func (l *Listener) ReturnFD(c *Call, fd int, cloexec bool) error {
 	if cloexec {
 		a.cloex = unix.O_CLOEXEC
 	}
-	_, err := l.ioctlValue(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
-	if err == unix.ENOENT {
-		return ErrGone
-	}
-	return err
+	return l.add(&a)
 }
 
 // ReturnFDAt is ReturnFD at a number of the caller's, which has to be free: what is
@@ -177,7 +175,24 @@ func (l *Listener) ReturnFDAt(c *Call, fd, at int, cloexec bool) error {
 	if cloexec {
 		a.cloex = unix.O_CLOEXEC
 	}
-	_, err := l.ioctlValue(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(&a))
+	return l.add(&a)
+}
+
+// add has the caller take a descriptor, and waits for that. A signal in between would
+// take the descriptor back and leave the answer, which is 0 then (seccomp_notify_addfd,
+// kernel/seccomp.c): there are many, as the runtime preempts by them.
+func (l *Listener) add(a *addFD) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	all, before := unix.Sigset_t{}, unix.Sigset_t{}
+	for i := range all.Val {
+		all.Val[i] = math.MaxUint64
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &before); err != nil {
+		return err
+	}
+	_, err := l.ioctlValue(unix.SECCOMP_IOCTL_NOTIF_ADDFD, unsafe.Pointer(a))
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
 	if err == unix.ENOENT {
 		return ErrGone
 	}
