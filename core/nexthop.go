@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"syscall"
 
@@ -49,14 +50,16 @@ const (
 // nexthopObject is a NexthopObject as an instance holds it.
 type nexthopObject struct {
 	NexthopObject
-	set    pathSet          // the paths of all routes that name it
-	groups []*nexthopObject // that have it as a member, the newest last
-	routes int              // that name it
+	set    pathSet                     // the paths of all routes that name it
+	groups map[*nexthopObject]struct{} // that have it as a member
+	age    uint64                      // of a group: when it got its members
+	routes int                         // that name it
 }
 
 type nexthopTable struct {
 	byID map[uint32]*nexthopObject
 	last uint32 // number that was chosen last
+	ages uint64
 }
 
 func (in *Instance) nexthop(id uint32) *nexthopObject {
@@ -174,24 +177,39 @@ func (in *Instance) checkNexthop(o *NexthopObject) error {
 
 // enrol has the members of a group know of it.
 func (in *Instance) enrol(x *nexthopObject) {
+	in.renew(x)
 	for _, m := range x.Group {
 		if y := in.nexthop(m.ID); y != nil {
-			y.groups = append(y.groups, x)
+			if y.groups == nil {
+				y.groups = make(map[*nexthopObject]struct{})
+			}
+			y.groups[x] = struct{}{}
 		}
 	}
+}
+
+// renew makes x the newest group of its members.
+func (in *Instance) renew(x *nexthopObject) {
+	in.routes.nexthops.ages++
+	x.age = in.routes.nexthops.ages
 }
 
 func (in *Instance) dismiss(x *nexthopObject) {
 	for _, m := range x.Group {
 		if y := in.nexthop(m.ID); y != nil {
-			y.groups = slices.DeleteFunc(y.groups, func(g *nexthopObject) bool { return g == x })
+			delete(y.groups, x)
 		}
 	}
 }
 
+// newestGroups are the groups that have x as a member, the newest first.
+func (x *nexthopObject) newestGroups() []*nexthopObject {
+	return slices.SortedFunc(maps.Keys(x.groups), func(a, b *nexthopObject) int { return cmp.Compare(b.age, a.age) })
+}
+
 // setPaths makes the paths of a next hop anew, and those of the groups that it is in.
 func (in *Instance) setPaths(x *nexthopObject) {
-	list := []Nexthop{}
+	list := make([]Nexthop, 0, max(1, len(x.Group)))
 	reject, v4 := x.Blackhole, len(x.Group) == 0 && !x.V6
 	if len(x.Group) == 0 {
 		if x.Interface != nil {
@@ -214,7 +232,7 @@ func (in *Instance) setPaths(x *nexthopObject) {
 		in.routes.multipath += x.routes
 	}
 	x.set.list, x.set.reject, x.set.v4 = list, reject, v4
-	for _, g := range x.groups {
+	for g := range x.groups {
 		in.setPaths(g)
 	}
 	in.invalidateRoutes()
@@ -251,7 +269,7 @@ func (in *Instance) replaceNexthop(old *nexthopObject, o NexthopObject) error {
 	case len(old.Group) == 0 && len(o.Group) > 0:
 		return refuse(syscall.EINVAL, "a next hop becomes no group")
 	}
-	for _, g := range old.groups {
+	for g := range old.groups {
 		if o.Blackhole && len(g.Group) > 1 {
 			return refuse(syscall.EINVAL, "a blackhole is alone in its group")
 		}
@@ -271,7 +289,7 @@ func (in *Instance) replaceNexthop(old *nexthopObject, o NexthopObject) error {
 	in.nexthopChanged(old, false)
 	if in.NexthopCompat() {
 		in.tellRoutes(old)
-		for _, g := range slices.Backward(old.groups) {
+		for _, g := range old.newestGroups() {
 			in.tellRoutes(g)
 		}
 	}
@@ -282,7 +300,7 @@ func (in *Instance) replaceNexthop(old *nexthopObject, o NexthopObject) error {
 // is in.
 func (in *Instance) suits(x *nexthopObject) (err error) {
 	concerned := x.routes > 0
-	for _, g := range x.groups {
+	for g := range x.groups {
 		concerned = concerned || g.routes > 0
 	}
 	if !concerned {
@@ -290,7 +308,10 @@ func (in *Instance) suits(x *nexthopObject) (err error) {
 	}
 	in.walkRoutes(func(p wire.Prefix, _ uint32, n *routeNode) {
 		y := n.object()
-		if err == nil && y != nil && (y == x || slices.Contains(x.groups, y)) {
+		if err != nil || y == nil {
+			return
+		}
+		if _, member := x.groups[y]; member || y == x {
 			err = y.checkFor(p.Addr.Is4(), n.scope)
 		}
 	})
@@ -344,14 +365,13 @@ func (in *Instance) removeNexthop(x *nexthopObject, tell bool) {
 	}
 	in.dismiss(x)
 	delete(in.routes.nexthops.byID, x.ID)
-	for _, g := range slices.Backward(slices.Clone(x.groups)) {
+	for _, g := range x.newestGroups() {
 		if len(g.Group) == 1 {
 			in.removeNexthop(g, tell)
 			continue
 		}
-		in.dismiss(g)
 		g.Group = slices.DeleteFunc(slices.Clone(g.Group), func(m NexthopMember) bool { return m.ID == x.ID })
-		in.enrol(g)
+		in.renew(g)
 		in.setPaths(g)
 		if tell {
 			in.nexthopChanged(g, false)

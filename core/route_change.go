@@ -104,7 +104,7 @@ func (in *Instance) addRoute(e *RouteEntry, at place) error {
 	first, _ := t.Exact(e.Prefix)
 	for x := first; x != nil; x = x.next {
 		if at != placeAlone {
-			if y, z := n.entry(e.Prefix, e.Table), x.entry(e.Prefix, e.Table); sameRoute(&y, &z) {
+			if y, z := n.entry(e.Prefix, e.Table), x.entry(e.Prefix, e.Table); n.isOwn() == x.isOwn() && sameRoute(&y, &z) {
 				return syscall.EEXIST
 			}
 			continue
@@ -183,7 +183,7 @@ func (in *Instance) removeNode(like *RouteEntry, quietly, exactly bool) error {
 	for at := &first; *at != nil; at = &(*at).next {
 		x := *at
 		if exactly {
-			if y := x.entry(like.Prefix, table); !sameRoute(like, &y) {
+			if y := x.entry(like.Prefix, table); x.isOwn() != (table == TableLocal) || !sameRoute(like, &y) {
 				continue
 			}
 		} else if like.Type != 0 && like.Type != x.kind() || x.isOwn() != (table == TableLocal) || like.Metric != 0 && like.Metric != x.metric {
