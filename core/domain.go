@@ -49,6 +49,8 @@ type Domain struct {
 	dirty       *Interface  // interfaces with frames to send, linked by nextDirty
 	done        *Interface  // last of that list
 	wakes       []*Waiter
+	errands     []*Errand
+	carrying    bool        // the running entry's caller does them
 	free        []*waitNode // idle ones, each with its waiter
 
 	defaults  defaults
@@ -154,8 +156,11 @@ func (d *Domain) begin() {
 
 // leave sends what was queued, delivers frames inside the Domain, arms the
 // host, unlocks, wakes, and takes over work that others left meanwhile: once,
-// then the host carries on, so that no producer holds the caller for ever.
+// then the host carries on, so that no producer holds the caller for ever. At last it
+// does the errands of who carries.
 func (d *Domain) leave() {
+	var few [4]*Errand
+	errands := few[:0]
 	for again := false; ; again = true {
 		d.flush()
 		d.arm()
@@ -163,23 +168,29 @@ func (d *Domain) leave() {
 		wakes := append(buf[:0], d.wakes...)
 		clear(d.wakes)
 		d.wakes = d.wakes[:0]
+		if d.carrying {
+			errands = d.takeErrands(errands)
+		}
 		d.mu.Unlock()
 		for _, w := range wakes {
 			d.host.Wake(w)
 		}
 		if !d.inbox.waiting() && !d.timersDue.Load() {
-			return
+			break
 		}
 		if !d.mu.TryLock() {
-			return // the new holder takes it
+			break // the new holder takes it
 		}
 		if again {
 			d.host.Defer(d)
 			d.mu.Unlock()
-			return
+			break
 		}
 		d.begin()
 		d.takeInbox()
+	}
+	for _, e := range errands {
+		e.Run()
 	}
 }
 

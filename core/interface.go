@@ -150,7 +150,7 @@ func (ifc *Interface) AddTap(t Tap) (remove func()) {
 // Deliver is the first door, for frames from outside the Domain: a device's
 // goroutine, another Domain. The frames are copied. It does not wait for a busy
 // Domain; it returns how many frames were taken, fewer only when the inbox is
-// full (the caller keeps or drops the rest).
+// full (the caller keeps or drops the rest). Errands that come of it are done here.
 func (ifc *Interface) Deliver(frames []Frame) int {
 	d := ifc.instance.domain
 	if !d.mu.TryLock() {
@@ -159,11 +159,13 @@ func (ifc *Interface) Deliver(frames []Frame) int {
 			return n // the holder looks again after unlocking
 		}
 		d.begin()
+		d.carrying = true
 		d.takeInbox()
 		d.leave()
 		return n
 	}
 	d.begin()
+	d.carrying = true
 	d.takeInbox()
 	for i := range frames {
 		ifc.admit(frames[i])

@@ -33,7 +33,7 @@ func (s *socket) startDatagrams() {
 		s.state = open
 	}
 	s.mu.Unlock()
-	s.intake.arrival = make(chan struct{}, 1)
+	s.intake.arrival, s.intake.errand.Run = make(chan struct{}, 1), s.run
 	s.intake.call = s.g.process.NewOp(func() {})
 	s.intake.header = posix.Msghdr{Name: make([]byte, maxAddress), Control: make([]byte, maxControl), Iov: make([][]byte, 1)}
 	s.g.running.Go(s.pumpDatagramsOut)
@@ -52,7 +52,7 @@ func (s *socket) pumpDatagramsOut() {
 	s.alarm() // an error may have been before
 	var sent *volley
 	o := &out{socket: s}
-	o.carrier.init(s.g, o.send)
+	o.deliver = o.send
 	receive := func(fd uintptr) bool {
 		s.out.Lock()
 		sent = s.g.volleys.take()
@@ -122,7 +122,7 @@ func (s *socket) catchUp() {
 // out is what carries out a socket's datagrams.
 type out struct {
 	*socket
-	carrier     carrier
+	deliver     func() // send
 	volley      *volley
 	sent        int   // of the volley
 	before, err error // what the program's next call is to tell
@@ -133,7 +133,7 @@ type out struct {
 func (o *out) carryAll(v *volley) {
 	o.hasTold()
 	o.volley, o.sent, o.before, o.err = v, 0, nil, nil
-	o.carrier.carry()
+	o.g.process.Domain().Carry(o.deliver)
 	o.note(o.before)
 	o.note(o.err)
 	var rest [][]byte
@@ -212,7 +212,7 @@ func (s *socket) carryOut(b []byte) {
 // intake is what carries in a socket's datagrams: its pump, or an errand.
 type intake struct {
 	arrival chan struct{} // of capacity 1: the pump is to look
-	due     bool          // an errand is on its way; under the Domain's lock
+	errand  core.Errand   // socket.run
 
 	mu      sync.Mutex // of who carries; taken before the socket's
 	call    *posix.Op
@@ -223,15 +223,13 @@ type intake struct {
 
 // arrived is called inside an entry when something may have come.
 func (s *socket) arrived() {
-	if s.intake.due = s.intake.due || s.g.relay.add(s); !s.intake.due {
+	if !s.g.process.Domain().Errand(&s.intake.errand) {
 		signal(s.intake.arrival)
 	}
 }
 
-// taken implements errand.
-func (s *socket) taken() { s.intake.due = false }
-
-// run implements errand: what it cannot do, or not at once, the pump does.
+// run carries in for who has brought what came: what it cannot do, or not at once, the
+// pump does.
 func (s *socket) run() {
 	in := &s.intake
 	if in.mu.TryLock() {

@@ -30,7 +30,6 @@ type Guest struct {
 	ends    ends // of connections, with what carries between them and the stack
 	outlet  *outlet
 	inlet   *inlet
-	relay   *relay
 	scale   scale
 	files   *files
 
@@ -51,7 +50,7 @@ type Guest struct {
 
 // New makes a Guest over in, which must be driven by a host in real time.
 func New(in *core.Instance) *Guest {
-	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in), relay: relayOf(in.Domain())}
+	g := &Guest{process: posix.NewProcess(in), sockets: make(map[uint64]*socket), programs: make(map[*Program]struct{}), ending: make(chan struct{}), answers: make(map[int]func(*request)), filler: make([]byte, 64<<10), stranger: -1, files: newFiles(in)}
 	g.departures.g, g.scale.seed = g, maphash.MakeSeed()
 	for _, c := range calls() {
 		g.answers[c.number] = c.answer

@@ -14,11 +14,11 @@ import (
 // inlet carries what connections receive to their programs: of all that have something,
 // in one entry of the stack.
 type inlet struct {
-	g     *Guest
-	come  chan struct{} // of capacity 1
-	ready []*socket     // under the Domain's lock
-	spare []*socket
-	due   bool // an errand is on its way; under the Domain's lock
+	g      *Guest
+	come   chan struct{} // of capacity 1
+	ready  []*socket     // under the Domain's lock
+	spare  []*socket
+	errand core.Errand // run
 
 	serving sync.Mutex // for the rest
 	take    func()     // receive
@@ -33,7 +33,7 @@ type inlet struct {
 
 func newInlet(g *Guest) *inlet {
 	in := &inlet{g: g, come: make(chan struct{}, 1)}
-	in.take = in.receive
+	in.take, in.errand.Run = in.receive, in.run
 	in.write = func(fd uintptr) { in.now.n, in.now.err = sendSome(int(fd), in.writing) }
 	return in
 }
@@ -58,16 +58,13 @@ func (in *inlet) tell(s *socket) {
 	if !s.arrivals.pumped && !s.arrivals.queued {
 		s.arrivals.queued = true
 		in.ready = append(in.ready, s)
-		if in.due = in.due || in.g.relay.add(in); !in.due {
+		if !in.g.process.Domain().Errand(&in.errand) {
 			signal(in.come)
 		}
 	}
 }
 
-// taken implements errand.
-func (in *inlet) taken() { in.due = false }
-
-// run implements errand.
+// run serves once, for who has brought what came.
 func (in *inlet) run() {
 	if !in.g.begins() {
 		return

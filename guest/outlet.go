@@ -24,9 +24,9 @@ type outlet struct {
 	g       *Guest
 	events  [2 * carried]unix.EpollEvent
 	loads   []load // of one entry
-	carrier carrier
 	now     load
 	take    func(fd uintptr) // receive
+	deliver func()           // send
 	memory  [carried][carrySize]byte
 	message core.Message
 }
@@ -41,7 +41,7 @@ type load struct {
 // run serves until the ends are closed.
 func (o *outlet) run() {
 	o.take = o.receive
-	o.carrier.init(o.g, o.send)
+	o.deliver = o.send
 	var n int
 	var err error
 	wait := func(fd uintptr) bool {
@@ -109,7 +109,7 @@ func (o *outlet) carry() {
 	if len(o.loads) == 0 {
 		return
 	}
-	o.carrier.carry()
+	o.g.process.Domain().Carry(o.deliver)
 	for i := range o.loads {
 		l := &o.loads[i]
 		if l.n > 0 || l.err != nil {
