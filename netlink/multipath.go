@@ -195,7 +195,11 @@ func writeHops(w *writer, list []core.Nexthop, is4 bool, flagsOf func(*core.Inte
 		}
 		w.u16(0)
 		w.u8(flags, uint8(min(x.Weight, 256)-1))
-		w.u32(uint32(x.Interface.Index()))
+		index := 0 // a blackhole of a stack without lo
+		if x.Interface != nil {
+			index = x.Interface.Index()
+		}
+		w.u32(uint32(index))
 		if !x.Gateway.IsUnspecified() {
 			writeGateway(w, x.Gateway, is4)
 		}
