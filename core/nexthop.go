@@ -44,7 +44,7 @@ type NexthopPolicy interface{ NexthopCompat() bool }
 
 const (
 	mostObjects = 1 << 20
-	mostMembers = 8192
+	mostMembers = 8191 // of 8 bytes in an attribute of netlink
 )
 
 // nexthopObject is a NexthopObject as an instance holds it.

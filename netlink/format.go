@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"encoding/binary"
+	"math"
 	"syscall"
 
 	"github.com/libos-go/libos/core/wire"
@@ -83,8 +84,14 @@ func (w *writer) nest(typ int) (at int) {
 	return at
 }
 
+// endNest leaves out what is longer than an attribute can be.
 func (w *writer) endNest(at int) {
-	binary.NativeEndian.PutUint16(w.b[at:], uint16(len(w.b)-at))
+	n := len(w.b) - at
+	if n > math.MaxUint16 {
+		w.b = w.b[:at]
+		return
+	}
+	binary.NativeEndian.PutUint16(w.b[at:], uint16(n))
 }
 
 // attribute is one that was read; at is where it begins in its message.
