@@ -81,7 +81,7 @@ func mutations() []mutation {
 		{"protocols/tcp/challenge.go", "t.sendReset(u, s.ack, 0, wire.TCPRst)\n\t\treturn\n\t}\n\tt.sendReset(u, 0", "return\n\t}\n\tt.sendReset(u, 0", "a stray ACK is reset", ""},
 		{"protocols/tcp/ecn.go", "c.is(flagECN) && says == wire.TCPEce)", "c.is(flagECN))", "a SYN-ACK grants ECN", "tcp/ecn-active-not-granted"},
 		{"protocols/tcp/ecn.go", "says == ecnSetup && s.p.TOS&ecnBits == 0 &&", "says == ecnSetup &&", "an ECN-capable SYN asks for nothing", "tcp/ecn-not-asked-for"},
-		{"protocols/tcp/ecn.go", "set.ECN != 1 || c.snd.max != c.snd.iss && set.ECNFallback {", "set.ECN != 1 {", "a SYN that is sent again asks for no ECN", "tcp/ecn-fallback"},
+		{"protocols/tcp/ecn.go", "!c.wantsECN(true) || c.snd.max != c.snd.iss && set.ECNFallback {", "!c.wantsECN(true) || set == nil {", "a SYN that is sent again asks for no ECN", "tcp/ecn-fallback"},
 		{"protocols/tcp/ecn.go", "if n > 0 && seq.GEQ(c.snd.max) {", "if n > 0 {", "what is sent again is not ECN-capable", "tcp/ecn-not-on-retransmissions"},
 		{"protocols/tcp/ecn.go", "if r.trouble() || r.marked {", "if r.trouble() {", "one reduction a window", "tcp/ecn-one-reduction-a-window"},
 		{"protocols/tcp/ecn.go", "\tc.flags &^= flagEcho\n", "", "CWR ends ECE", "tcp/ecn-echo"},
