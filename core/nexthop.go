@@ -238,7 +238,7 @@ func (in *Instance) setPaths(x *nexthopObject) {
 	in.invalidateRoutes()
 }
 
-// checkNexthopFor finds fault with a next hop for a route (fib_check_nexthop,
+// checkFor finds fault with a next hop for a route (fib_check_nexthop,
 // fib6_check_nexthop).
 func (x *nexthopObject) checkFor(is4 bool, scope Scope) error {
 	if !is4 {

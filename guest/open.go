@@ -102,14 +102,21 @@ func pathRules(options []Option) trap.Policy {
 
 // open2 is openat2(2): its flags are in struct open_how.
 func (r *request) open2(n *procfs.Node) error {
-	var how [24]byte
-	if r.c.Args[3] < uint64(len(how)) {
-		return unix.EINVAL
-	}
-	if err := r.c.Read(r.c.Args[2], how[:]); err != nil {
+	flags, err := r.how()
+	if err != nil {
 		return err
 	}
-	return r.open(n, int(binary.NativeEndian.Uint64(how[:])))
+	return r.open(n, flags)
+}
+
+// how are the flags of openat2(2).
+func (r *request) how() (flags int, err error) {
+	var how [24]byte
+	if r.c.Args[3] < uint64(len(how)) {
+		return 0, unix.EINVAL
+	}
+	err = r.c.Read(r.c.Args[2], how[:])
+	return int(binary.NativeEndian.Uint64(how[:])), err
 }
 
 // open is open(2) of a file of the stack.
@@ -141,7 +148,12 @@ func (r *request) open(n *procfs.Node, flags int) error {
 	if err != nil {
 		return err
 	}
-	fd, err := content(filepath.Base(n.Path), text)
+	return r.openText(n.Path, text, flags)
+}
+
+// openText ends the call with a descriptor to read text by, as the file of that name.
+func (r *request) openText(name string, text []byte, flags int) error {
+	fd, err := content(filepath.Base(name), text)
 	if err != nil {
 		return err
 	}

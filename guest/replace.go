@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"encoding/binary"
 	"path"
 	"strings"
 
@@ -32,15 +31,12 @@ func (f *files) replaces(name string) bool {
 // openInstead answers a call with the name of a replaced file.
 func (r *request) openInstead(name string) error {
 	var flags int
+	var err error
 	switch r.c.Number {
 	case unix.SYS_OPENAT:
 		flags = r.arg(2)
 	case unix.SYS_OPENAT2:
-		var how [8]byte
-		if err := r.c.Read(r.c.Args[2], how[:]); err != nil {
-			return err
-		}
-		flags = int(binary.NativeEndian.Uint64(how[:]))
+		flags, err = r.how()
 	case sysOpen:
 		flags = r.arg(1)
 	default:
@@ -48,6 +44,8 @@ func (r *request) openInstead(name string) error {
 		return nil
 	}
 	switch {
+	case err != nil:
+		return err
 	case flags&unix.O_PATH != 0:
 		r.goOn()
 		return nil
@@ -58,10 +56,5 @@ func (r *request) openInstead(name string) error {
 	case flags&unix.O_DIRECTORY != 0:
 		return unix.ENOTDIR
 	}
-	fd, err := content(path.Base(name), r.g.files.instead[name])
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return r.l.ReturnFD(&r.c, fd, flags&unix.O_CLOEXEC != 0)
+	return r.openText(name, r.g.files.instead[name], flags)
 }

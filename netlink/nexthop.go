@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"encoding/binary"
+	"slices"
 	"syscall"
 
 	"github.com/libos-go/libos/core"
@@ -97,11 +98,7 @@ func (t *transport) NexthopChanged(o *core.NexthopObject, gone bool) {
 // only refuses attributes that a request does not have.
 func (r *request) only(types ...int) error {
 	for _, x := range r.attrs {
-		known := false
-		for _, t := range types {
-			known = known || x.typ == t
-		}
-		if !known {
+		if !slices.Contains(types, x.typ) {
 			return refuseAt(x.at, syscall.EINVAL, "the request has no such attribute")
 		}
 	}
